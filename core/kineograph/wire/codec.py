@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frames: ``[header][body][array]*``.
+
+Header and body are msgpack; an array is a raw little-endian, C-ordered buffer in its own frame, referred to from the
+body by an extension type (dtype, shape, frame index). Nothing is copied on the way in or out, nothing is pickled, and
+lengths and counts are checked before anything is decoded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import msgpack
+import numpy as np
+from numpy.typing import NDArray
+
+from kineograph.errors import ErrorCode, LinkError
+from kineograph.wire import version as limits
+
+Buffer = bytes | bytearray | memoryview
+Array = NDArray[Any]
+
+
+class Kind(StrEnum):
+    """What a message is."""
+
+    REQUEST = "request"
+    REPLY = "reply"
+    ERROR = "error"
+    EVENT = "event"
+
+
+@dataclass(frozen=True)
+class Header:
+    """The first frame. ``request_id`` pairs a reply with its request; ``seq`` numbers events within an ``epoch``."""
+
+    kind: Kind
+    method: str
+    request_id: str = ""
+    epoch: str = ""
+    seq: int = 0
+    wire: int = limits.WIRE_VERSION
+
+    def to_map(self, arrays: int) -> dict[str, Any]:
+        """The header's wire form; ``arrays`` is the number of array frames that follow the body."""
+        out: dict[str, Any] = {"v": self.wire, "k": str(self.kind), "m": self.method, "id": self.request_id, "a": arrays}
+        if self.epoch:
+            out["e"] = self.epoch
+        if self.seq:
+            out["s"] = self.seq
+        return out
+
+
+@dataclass(frozen=True)
+class Message:
+    """A decoded message. Arrays in ``body`` are read-only views of the frames they came in."""
+
+    header: Header
+    body: dict[str, Any] = field(default_factory=dict)
+
+
+class _Packer:
+    """Packs one body, moving arrays out into frames."""
+
+    def __init__(self) -> None:
+        self.frames: list[Buffer] = []
+
+    def default(self, value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return self._array(value)
+        if isinstance(value, np.generic):
+            return value.item()
+        if isinstance(value, (set, frozenset)):
+            return sorted(value)
+        if isinstance(value, Mapping):
+            return dict(value)
+        raise TypeError(f"{type(value).__name__} cannot travel on the wire")
+
+    def _array(self, value: Array) -> msgpack.ExtType:
+        a = np.ascontiguousarray(value)
+        if a.dtype.byteorder == ">" or (a.dtype.byteorder == "=" and np.little_endian is False):
+            a = a.astype(a.dtype.newbyteorder("<"))
+        code = a.dtype.str
+        if code not in limits.DTYPES:
+            raise TypeError(f"arrays of dtype {a.dtype} cannot travel on the wire; use one of {limits.DTYPES}")
+        self.frames.append(memoryview(a).cast("B") if a.size else b"")
+        shape = list(value.shape)
+        return msgpack.ExtType(limits.EXT_ARRAY, msgpack.packb([code, shape, len(self.frames) - 1]))
+
+
+def pack_body(body: Mapping[str, Any]) -> list[Buffer]:
+    """``[body][array]*`` of a message: what is stored on disk and forwarded unopened."""
+    packer = _Packer()
+    packed = msgpack.packb(dict(body), default=packer.default, use_bin_type=True, strict_types=False)
+    return [packed, *packer.frames]
+
+
+def encode(header: Header, body: Mapping[str, Any]) -> list[Buffer]:
+    """All frames of a message. Raises TypeError for a value that has no wire form."""
+    return attach_header(header, pack_body(body))
+
+
+def attach_header(header: Header, body_frames: Sequence[Buffer]) -> list[Buffer]:
+    """A header in front of frames that ``pack_body`` made (or that another message brought)."""
+    return [msgpack.packb(header.to_map(len(body_frames) - 1)), *body_frames]
+
+
+def decode(frames: Sequence[Buffer]) -> Message:
+    """A message from its frames. Raises ``protocol_mismatch`` or ``bad_response``, saying what is wrong."""
+    header, arrays = decode_header(frames)
+    return Message(header, decode_body(frames[1], frames[2 : 2 + arrays]))
+
+
+def decode_header(frames: Sequence[Buffer]) -> tuple[Header, int]:
+    """The header and the number of array frames; sizes and counts are checked here, before the body is opened."""
+    if len(frames) < 2:
+        raise _bad(f"a message has at least a header and a body frame, this one has {len(frames)}")
+    if len(frames[0]) > limits.MAX_HEADER_BYTES:
+        raise _bad(f"the header has {len(frames[0])} bytes, limit {limits.MAX_HEADER_BYTES}")
+    raw = _unpack(frames[0], "header")
+    if not isinstance(raw, dict):
+        raise _bad("the header is no map")
+    wire = raw.get("v")
+    if wire not in limits.SUPPORTED_WIRE_VERSIONS or isinstance(wire, bool):
+        raise LinkError(
+            ErrorCode.PROTOCOL_MISMATCH,
+            f"the peer speaks wire version {wire!r}, this side {', '.join(map(str, limits.SUPPORTED_WIRE_VERSIONS))}",
+            {"got": wire if isinstance(wire, (int, str)) else repr(wire)[:80], "allowed": list(limits.SUPPORTED_WIRE_VERSIONS)},
+        )
+    arrays = raw.get("a", 0)
+    if not isinstance(arrays, int) or isinstance(arrays, bool) or not 0 <= arrays <= limits.MAX_ARRAYS:
+        raise _bad(f"the header's array count is {arrays!r}, allowed 0 to {limits.MAX_ARRAYS}")
+    if len(frames) != 2 + arrays:
+        raise _bad(f"the header announces {arrays} arrays, {len(frames) - 2} frames follow the body")
+    if len(frames[1]) > limits.MAX_BODY_BYTES:
+        raise _bad(f"the body has {len(frames[1])} bytes, limit {limits.MAX_BODY_BYTES}")
+    try:
+        kind = Kind(raw.get("k"))
+    except ValueError:
+        raise _bad(f"unknown message kind {raw.get('k')!r}") from None
+    method, request_id, epoch = raw.get("m"), raw.get("id", ""), raw.get("e", "")
+    if not (isinstance(method, str) and isinstance(request_id, str) and isinstance(epoch, str)) or len(request_id) > 128:
+        raise _bad("method, id and epoch of a header are strings, the id at most 128 characters")
+    seq = raw.get("s", 0)
+    if not isinstance(seq, int) or isinstance(seq, bool):
+        raise _bad("an event's number is an integer")
+    return Header(kind, method, request_id, epoch, seq, wire), arrays
+
+
+def decode_body(body: Buffer, arrays: Sequence[Buffer]) -> dict[str, Any]:
+    """A body with its arrays put back as read-only views. Raises ``bad_response``."""
+
+    def ext(code: int, data: bytes) -> Any:
+        if code != limits.EXT_ARRAY:
+            raise _bad(f"unknown extension type {code}")
+        return _view(data, arrays)
+
+    out = _unpack(body, "body", ext)
+    if not isinstance(out, dict):
+        raise _bad("the body is no map")
+    return out
+
+
+def _view(reference: bytes, arrays: Sequence[Buffer]) -> Array:
+    ref = _unpack(reference, "array reference")
+    if not (isinstance(ref, list) and len(ref) == 3):
+        raise _bad("an array reference is [dtype, shape, frame]")
+    code, shape, index = ref
+    if code not in limits.DTYPES:
+        raise _bad(f"array dtype {code!r} is not one of {', '.join(limits.DTYPES)}")
+    if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(arrays):
+        raise _bad(f"an array refers to frame {index!r} of {len(arrays)}")
+    if (
+        not isinstance(shape, list)
+        or len(shape) > limits.MAX_DIMENSIONS
+        or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in shape)
+    ):
+        raise _bad(f"an array's shape is {shape!r}"[:200])
+    dtype = np.dtype(code)
+    expected = math.prod(shape) * dtype.itemsize
+    if expected > limits.MAX_ARRAY_BYTES:
+        raise _bad(f"an array claims {expected} bytes, limit {limits.MAX_ARRAY_BYTES}")
+    if expected != len(arrays[index]):
+        raise _bad(f"array {index} of shape {shape} and dtype {code} needs {expected} bytes, its frame has {len(arrays[index])}")
+    view = np.frombuffer(arrays[index], dtype).reshape(shape)
+    view.flags.writeable = False
+    return view
+
+
+def _unpack(data: Buffer, what: str, ext_hook: Any = None) -> Any:
+    # msgpack's own unpacker refuses nesting beyond limits.MAX_DEPTH and lengths beyond the buffer.
+    try:
+        if ext_hook is None:
+            return msgpack.unpackb(data, raw=False, strict_map_key=True)
+        return msgpack.unpackb(data, raw=False, strict_map_key=True, ext_hook=ext_hook)
+    except LinkError:
+        raise
+    except (ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException) as e:
+        raise _bad(f"the {what} is not valid msgpack: {type(e).__name__}: {e}"[:300]) from None
+
+
+def _bad(message: str) -> LinkError:
+    return LinkError(ErrorCode.BAD_RESPONSE, message, {"got": message})
