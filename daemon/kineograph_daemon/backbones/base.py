@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a backbone may say and do beyond MMCP. Everything here is optional: any ``motionmcp.Backbone`` plugs in.
+
+A backbone of another project keeps its base class; what it lacks is filled from the defaults below by ``extras_of``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, Protocol, TypeVar
+
+from motionmcp.backbone import Backbone, MotionResult
+from motionmcp.schemas import GenerateRequest
+
+TextSupport = Literal["ignored", "weak", "full"]
+T = TypeVar("T")
+
+CANCEL_POLL_S = 0.02
+"""How often a waiting ``async`` backbone is asked whether it should stop."""
+
+
+class Hooks(Protocol):
+    """What a running job gives its backbone: a place for progress and the question whether to stop."""
+
+    def progress(self, fraction: float, step: int = 0, steps: int = 0, stage: str = "") -> None:
+        """Tell how far the job is: ``fraction`` 0 to 1, ``step`` of ``steps``, and a word for the stage."""
+
+    def should_stop(self) -> bool:
+        """Whether to give up: ask once a model step, and raise ``pipeline.Stopped`` when true."""
+
+
+class KineographBackbone(Backbone):
+    """A backbone that tells more about itself. ``generate_with_hooks`` is preferred over ``generate`` when present."""
+
+    label: str = ""
+    """Name for people; empty means the model's id."""
+    text_support: TextSupport = "full"
+    """``ignored``: prompts change nothing, and clients say so before sending."""
+    any_skeleton: bool = False
+    """Works on the request's own skeleton; no retargeting needed."""
+    any_fps: bool = False
+    """Works at the request's own frame rate; no resampling needed."""
+    version: str = ""
+    weights_hash: str = ""
+    """Hash of the weights, or of nothing when there are none: part of every result's provenance."""
+    about: str = ""
+    """One or two sentences for people: what it is good at, and what it ignores."""
+
+    def generate_with_hooks(self, request: GenerateRequest, hooks: Hooks) -> MotionResult | Awaitable[MotionResult]:
+        """As ``generate``, with progress and stop. The default has neither."""
+        return self.generate(request)
+
+
+def has_hooks(backbone: Backbone) -> bool:
+    """Whether the backbone brings its own ``generate_with_hooks``."""
+    own = getattr(type(backbone), "generate_with_hooks", None)
+    return own is not None and own is not KineographBackbone.generate_with_hooks
+
+
+def has_batch(backbone: Backbone) -> bool:
+    """Whether the backbone can run several requests in one pass."""
+    return type(backbone).generate_batch is not Backbone.generate_batch
+
+
+def extras_of(backbone: Backbone) -> dict[str, Any]:
+    """What capabilities say about a model beyond MMCP, with defaults for a backbone that says nothing."""
+
+    def text(name: str) -> str:
+        return str(getattr(backbone, name, "") or "")
+
+    support = text("text_support")
+    return {
+        "label": text("label"),
+        "text": support if support in ("ignored", "weak", "full") else "full",
+        "any_skeleton": bool(getattr(backbone, "any_skeleton", False)),
+        "any_fps": bool(getattr(backbone, "any_fps", False)),
+        "version": text("version"),
+        "weights_hash": text("weights_hash"),
+        "about": text("about"),
+        "batch": has_batch(backbone),
+        "hooks": has_hooks(backbone),
+    }
+
+
+def settle(answer: T | Awaitable[T], should_stop: Callable[[], bool] | None = None) -> T:
+    """The value of what a ``def`` or ``async def`` method returned.
+
+    An awaitable runs to its end in an event loop of its own; when ``should_stop`` turns true it is cancelled and
+    ``asyncio.CancelledError`` leaves this function.
+    """
+    if isinstance(answer, Awaitable):
+        settled: T = asyncio.run(_await(answer, should_stop))
+        return settled
+    return answer
+
+
+async def _await(answer: Awaitable[T], should_stop: Callable[[], bool] | None) -> T:
+    task = asyncio.ensure_future(answer)
+    if should_stop is None:
+        return await task
+    while not task.done():
+        await asyncio.wait({task}, timeout=CANCEL_POLL_S)
+        if should_stop():
+            task.cancel()
+    return await task

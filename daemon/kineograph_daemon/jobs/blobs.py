@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frames on disk: what a request brought and what a result holds, readable without a copy.
+
+A file is ``magic "KGB1" | u32 count | u64 length * count | frames``, little-endian, every frame at a multiple of 64
+bytes. The frames are those of ``codec.pack_body``: a stored body is sent again as it lies, unopened. A file appears
+under its name only when it is complete: it is written beside it under a temporary name, then renamed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import mmap
+import os
+import secrets
+import shutil
+import struct
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from kineograph.errors import ErrorCode as Code
+from kineograph.errors import InternalError, JobError, KineographError, UnavailableError
+
+Buffer = bytes | bytearray | memoryview
+
+MAGIC = b"KGB1"
+ALIGN_BYTES = 64
+MAX_FRAMES = 4096
+_HEAD = struct.Struct("<4sI")
+_FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
+_MAX_PARTS = 512  # of one writev call; the smallest limit among today's systems is 1024
+
+
+def write(path: str | os.PathLike[str], frames: Sequence[Buffer], *, fsync: bool = False) -> int:
+    """Write ``frames`` to ``path``, whole or not at all; the number of bytes of the file.
+
+    ``fsync`` waits until the disk has it: survives a power cut, costs milliseconds. Raises ``resource_exhausted`` for
+    a full disk and ``internal_error`` for a path that cannot be written.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    parts = list(_parts(frames))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        size = _write_all(temporary, parts, fsync)
+        os.replace(temporary, target)
+        if fsync:
+            _sync_folder(target.parent)
+    except OSError as e:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise _write_error(target, e, sum(len(p) for p in parts)) from e
+    return size
+
+
+def open(path: str | os.PathLike[str]) -> list[memoryview]:
+    """The frames of ``path`` as read-only views of the mapped file; the views keep the mapping alive.
+
+    Raises ``result_expired`` when the file is gone and ``internal_error`` when it is not one of ours or damaged.
+    """
+    target = Path(path)
+    try:
+        with target.open("rb") as file:
+            data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except FileNotFoundError:
+        raise JobError(Code.RESULT_EXPIRED, "the stored result is gone", {"where": {"file": target.name}}) from None
+    except (OSError, ValueError) as e:  # ValueError: an empty file cannot be mapped
+        raise _damaged(target, str(e)) from e
+    return _split(target, data)
+
+
+def remove(path: str | os.PathLike[str]) -> int:
+    """Delete a stored file if it is there; the bytes it took."""
+    target = Path(path)
+    try:
+        size = target.stat().st_size
+        target.unlink()
+    except FileNotFoundError:
+        return 0
+    return size
+
+
+def _parts(frames: Sequence[Buffer]) -> Iterator[Buffer]:
+    if len(frames) > MAX_FRAMES:
+        raise ValueError(f"{len(frames)} frames in one file, limit {MAX_FRAMES}")
+    lengths = [len(f) if isinstance(f, (bytes, bytearray)) else f.nbytes for f in frames]
+    head = _HEAD.pack(MAGIC, len(frames)) + struct.pack(f"<{len(frames)}Q", *lengths)
+    yield head + bytes(-len(head) % ALIGN_BYTES)
+    for frame, length in zip(frames, lengths, strict=True):
+        if length:
+            yield frame if isinstance(frame, (bytes, bytearray)) else frame.cast("B")
+        if pad := -length % ALIGN_BYTES:
+            yield bytes(pad)
+
+
+def _write_all(path: Path, parts: Sequence[Buffer], fsync: bool) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    fd = os.open(path, flags, 0o600)
+    try:
+        size = _gather(fd, parts) if hasattr(os, "writev") else _one_by_one(fd, parts)
+        if fsync:
+            os.fsync(fd)
+    finally:
+        os.close(fd)
+    return size
+
+
+def _gather(fd: int, parts: Sequence[Buffer]) -> int:
+    total = 0
+    for start in range(0, len(parts), _MAX_PARTS):
+        chunk = list(parts[start : start + _MAX_PARTS])
+        while chunk:
+            done = os.writev(fd, chunk)
+            total += done
+            while chunk and done >= len(chunk[0]):
+                done -= len(chunk.pop(0))
+            if done:
+                chunk[0] = memoryview(chunk[0])[done:]
+    return total
+
+
+def _one_by_one(fd: int, parts: Sequence[Buffer]) -> int:
+    total = 0
+    for part in parts:
+        rest = memoryview(part)
+        while rest:
+            done = os.write(fd, rest)
+            total += done
+            rest = rest[done:]
+    return total
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _split(path: Path, data: memoryview) -> list[memoryview]:
+    if len(data) < _HEAD.size:
+        raise _damaged(path, f"it has {len(data)} bytes")
+    magic, count = _HEAD.unpack_from(data)
+    if magic != MAGIC:
+        raise _damaged(path, "it does not begin with KGB1")
+    if count > MAX_FRAMES or len(data) < _HEAD.size + 8 * count:
+        raise _damaged(path, f"it claims {count} frames")
+    lengths = struct.unpack_from(f"<{count}Q", data, _HEAD.size)
+    at = _aligned(_HEAD.size + 8 * count)
+    frames = []
+    for length in lengths:
+        if at + length > len(data):
+            raise _damaged(path, f"it ends at byte {len(data)}, a frame reaches to {at + length}")
+        frames.append(data[at : at + length])
+        at = _aligned(at + length)
+    return frames
+
+
+def _aligned(offset: int) -> int:
+    return offset + (-offset % ALIGN_BYTES)
+
+
+def _damaged(path: Path, why: str) -> InternalError:
+    return InternalError(
+        Code.INTERNAL_ERROR, f"a stored file is damaged: {why}", {"where": {"file": path.name}, "got": why}
+    )
+
+
+def _write_error(path: Path, e: OSError, need_bytes: int) -> KineographError:
+    if e.errno not in _FULL_DISK:
+        why = e.strerror or type(e).__name__
+        return InternalError(
+            Code.INTERNAL_ERROR, f"a result could not be written: {why}", {"where": {"file": path.name}, "got": why}
+        )
+    free_bytes: int | None = None
+    with contextlib.suppress(OSError):
+        free_bytes = shutil.disk_usage(path.parent).free
+    return UnavailableError(
+        Code.RESOURCE_EXHAUSTED,
+        f"the disk is full: {need_bytes} bytes needed",
+        {"resource": "disk", "need_bytes": need_bytes, "free_bytes": free_bytes, "where": {"folder": str(path.parent)}},
+    )
