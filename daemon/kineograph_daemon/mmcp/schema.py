@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a payload to a typed request: MMCP's schema, and the rulings that go with it.
+
+The schema is the official one, with its lax coercion. Where its answer would hide what is wrong, another code
+stands: topology and an empty skeleton are ``invalid_skeleton``, a value out of range in ``options`` is
+``invalid_options``, a negative frame is left to the frame check, and every number must be finite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from motionmcp.schemas import GenerateRequest
+from pydantic import ValidationError
+
+from kineograph.errors import ErrorCode, KineographError
+from kineograph_daemon.mmcp import clips, finite, topology
+from kineograph_daemon.mmcp.faults import fault, plain
+
+Record = dict[str, Any]
+
+_MOST_RECORDS = 100
+_RANGE_FAULTS = frozenset(
+    {
+        "greater_than",
+        "greater_than_equal",
+        "less_than",
+        "less_than_equal",
+        "finite_number",
+        "too_long",
+        "too_short",
+        "value_error",
+    }
+)
+_LIMIT_KEYS = ("ge", "gt", "le", "lt", "min_length", "max_length", "expected", "pattern", "expected_tags")
+
+
+def parse(payload: Any) -> GenerateRequest:
+    """The request in ``payload``; arrays may stand wherever lists may.
+
+    Raises ``schema_validation``, ``invalid_skeleton`` or ``invalid_options``. A pose key's negative frame passes
+    here: the frame check names it in its turn, with the request's length.
+    """
+    light, found = clips.detach(payload)
+    faults = [record for clip in found for record in clip.faults]
+    try:
+        request = GenerateRequest.model_validate(light)
+    except ValidationError as exc:
+        request = _read_again(light, exc, faults)
+    if faults:
+        raise _refuse(faults, payload)
+    clips.attach(request, found)
+    faults = finite.faults(request)
+    if faults:
+        raise _refuse(faults, payload)
+    return request
+
+
+def _read_again(light: Any, exc: ValidationError, clip_faults: list[Record]) -> GenerateRequest:
+    """A second reading where the first failed only over a negative frame or an array's own element type."""
+    records = [*exc.errors(include_url=False), *clip_faults]
+    retry: Any = light
+    negative = {record["loc"][1]: record["input"] for record in records if _is_negative_frame(record)}
+    if negative and len(negative) == len(records):
+        items = [{**c, "frame": 0} if i in negative else c for i, c in enumerate(light["constraints"])]
+        retry = {**light, "constraints": items}
+    elif (unpacked := _lists(light)) is not light:
+        retry, negative = unpacked, {}
+    else:
+        raise _refuse(records, light)
+    try:
+        request = GenerateRequest.model_validate(retry)
+    except ValidationError as again:
+        raise _refuse([*again.errors(include_url=False), *clip_faults], light) from None
+    for index, frame in negative.items():
+        key: Any = request.constraints[index]
+        key.frame = int(frame)
+    return request
+
+
+def _is_negative_frame(record: Mapping[str, Any]) -> bool:
+    loc = record["loc"]
+    return (
+        record["type"] == "greater_than_equal"
+        and loc[0] == "constraints"
+        and tuple(loc[2:]) == ("pose_keyframe", "frame")
+    )
+
+
+def _lists(value: Any) -> Any:
+    """``value`` with its arrays as lists; the very same object when there is none."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, dict):
+        out = {key: _lists(item) for key, item in value.items()}
+        return out if any(out[key] is not item for key, item in value.items()) else value
+    if isinstance(value, (list, tuple)):
+        items = [_lists(item) for item in value]
+        return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
+    return value
+
+
+def _refuse(records: Sequence[Mapping[str, Any]], payload: Any) -> KineographError:
+    """The refusal that these schema records amount to: topology first, then the rest of the schema, then options."""
+    official = [_official(record) for record in records[:_MOST_RECORDS]]
+    shape = [i for i, record in enumerate(records[:_MOST_RECORDS]) if topology.is_fault(record)]
+    if shape:
+        return topology.refusal([official[i] for i in shape], payload)
+    if all(
+        record["loc"][:1] and record["loc"][0] == "options" and record["type"] in _RANGE_FAULTS for record in records
+    ):
+        code, what = ErrorCode.INVALID_OPTIONS, "out of range"
+    else:
+        code, what = ErrorCode.SCHEMA_VALIDATION, "malformed"
+    first = records[0]
+    path = place(first["loc"])
+    name = ".".join(map(str, path)) or "the request"
+    return fault(
+        code,
+        f"{name} is {what}: {first['msg']}",
+        path,
+        official={"errors": official},
+        got=first.get("input"),
+        allowed=_allowed(first),
+        faults=len(records) if len(records) > 1 else None,
+    )
+
+
+def place(loc: Sequence[str | int]) -> list[str | int]:
+    """The path into the payload that a schema location means: without the name of the union's branch."""
+    if len(loc) > 2 and loc[0] in ("segments", "constraints"):
+        return [*loc[:2], *loc[3:]]
+    return list(loc)
+
+
+def _official(record: Mapping[str, Any]) -> Record:
+    out: Record = {"type": record["type"], "loc": list(record["loc"]), "msg": record["msg"]}
+    if record.get("ctx"):
+        out["ctx"] = {
+            key: str(value) if isinstance(value, Exception) else plain(value) for key, value in record["ctx"].items()
+        }
+    return out
+
+
+def _allowed(record: Mapping[str, Any]) -> Any:
+    limits = {key: value for key, value in (record.get("ctx") or {}).items() if key in _LIMIT_KEYS}
+    return {key: plain(value) for key, value in limits.items()} or record["msg"]
