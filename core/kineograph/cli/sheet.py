@@ -88,7 +88,14 @@ class _Sheet:
         self.pen.text((self.margin, 14 * self.u), title, _INK, self.bold)
         said = f"{len(clip)} frames, {clip.duration_s:.1f} s at {clip.fps_hz:g} fps"
         x = self.image.width - self.margin
-        for text, color in ((said, _FAINT), ("pin", _PIN), ("path", _PATH), ("key", _KEY), ("right", _RIGHT), ("left", _LEFT)):
+        for text, color in (
+            (said, _FAINT),
+            ("pin", _PIN),
+            ("path", _PATH),
+            ("key", _KEY),
+            ("right", _RIGHT),
+            ("left", _LEFT),
+        ):
             x -= int(self.pen.textlength(text, self.font)) + 16 * self.u
             self.pen.text((x, 18 * self.u), text, color, self.font)
 
@@ -108,7 +115,9 @@ class _Sheet:
             self._pins(int(frame), side, center, ground, scale)
             self._figure(int(frame), side, center, ground, scale)
             label = f"{frame / self.clip.fps_hz:.2f} s   f{frame}"
-            self.pen.text((x0 + 8 * self.u, self.top + self.cell_h - 18 * self.u), label, _KEY if keyed else _FAINT, self.font)
+            self.pen.text(
+                (x0 + 8 * self.u, self.top + self.cell_h - 18 * self.u), label, _KEY if keyed else _FAINT, self.font
+            )
             if keyed:
                 self._diamond(x0 + self.cell_w - 14 * self.u, self.top + self.cell_h - 10 * self.u, _KEY)
 
@@ -173,7 +182,9 @@ class _Sheet:
             parent = int(self.clip.skeleton.parents[j])
             if parent < 0:
                 continue
-            a, b = ((center + float((q - root) @ side) * scale, ground - float(q[1]) * scale) for q in (p[parent], p[j]))
+            a, b = (
+                (center + float((q - root) @ side) * scale, ground - float(q[1]) * scale) for q in (p[parent], p[j])
+            )
             thick = max(int(0.028 * self.clip.skeleton.height_m * scale), 3)
             color = self._color(int(j))
             self.pen.line((*a, *b), color, thick)
@@ -192,7 +203,9 @@ class _Sheet:
         """The horizontal direction drawn to the right: the travel, else the way the character faces at first."""
         travel = (self.clip.root_m[-1] - self.clip.root_m[0]) * np.array([1.0, 0.0, 1.0])
         if np.linalg.norm(travel) < 0.25 * self.clip.skeleton.height_m:
-            travel = quat.rotate(self.rotations[0, self.clip.skeleton.root], np.array([0.0, 0.0, 1.0])) * np.array([1.0, 0, 1.0])
+            travel = quat.rotate(self.rotations[0, self.clip.skeleton.root], np.array([0.0, 0.0, 1.0])) * np.array(
+                [1.0, 0, 1.0]
+            )
         length = float(np.linalg.norm(travel))
         return travel / length if length > 1e-9 else np.array([0.0, 0.0, 1.0])
 
@@ -204,7 +217,10 @@ class _Sheet:
         return frame in set(self.marks.keys)
 
     def _color(self, joint: int) -> Color:
-        x = float(self.clip.skeleton.rest_positions_m[joint, 0] - self.clip.skeleton.rest_positions_m[self.clip.skeleton.root, 0])
+        x = float(
+            self.clip.skeleton.rest_positions_m[joint, 0]
+            - self.clip.skeleton.rest_positions_m[self.clip.skeleton.root, 0]
+        )
         limit = 0.02 * self.clip.skeleton.height_m
         return _LEFT if x > limit else _RIGHT if x < -limit else _TRUNK
 

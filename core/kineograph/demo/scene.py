@@ -61,7 +61,7 @@ def request(model: str | None = None) -> dict[str, Any]:
     travel = np.interp(frames, [b.frame for b in _BLOCKS], [b.travel for b in _BLOCKS])
     points = [_on_path(float(u))[:2] for u in travel]
     shelf = _shelf()
-    out = {
+    return {
         "protocol_version": "1.4",
         "model": model or "",
         "skeleton": skeleton.to_mmcp(),
@@ -86,7 +86,6 @@ def request(model: str | None = None) -> dict[str, Any]:
         "timing": {"fps": FPS_HZ},
         "options": {"seed": 7},
     }
-    return out
 
 
 def refs() -> dict[str, Any]:

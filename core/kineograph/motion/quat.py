@@ -93,13 +93,14 @@ def to_rotvec(q_xyzw: FloatArray) -> FloatArray:
     v, w = q[..., :3], np.clip(q[..., 3:], -1.0, 1.0)
     s = np.sqrt(np.einsum("...i,...i->...", v, v))[..., None]
     angle = 2.0 * np.arctan2(s, w)
-    return v * np.where(s > 1e-7, angle / np.where(s > 1e-7, s, 1.0), 2.0)
+    scale: FloatArray = np.where(s > 1e-7, angle / np.where(s > 1e-7, s, 1.0), 2.0)
+    return v * scale
 
 
 def from_axis_angle(axis: FloatArray, angle_rad: FloatArray | float) -> FloatArray:
     """A turn by ``angle_rad`` about unit ``axis`` ``(..., 3)``."""
     half = 0.5 * np.asarray(angle_rad, dtype=np.float64)[..., None]
-    return np.concatenate([np.asarray(axis) * np.sin(half), np.cos(half) * np.ones(np.shape(axis)[:-1] + (1,))], axis=-1)
+    return np.concatenate([np.asarray(axis) * np.sin(half), np.cos(half) * np.ones((*np.shape(axis)[:-1], 1))], axis=-1)
 
 
 def about_y(angle_rad: FloatArray | float) -> FloatArray:
@@ -112,7 +113,9 @@ def about_y(angle_rad: FloatArray | float) -> FloatArray:
 def heading_rad(q_xyzw: FloatArray) -> FloatArray:
     """The turn about +Y in ``q`` (swing-twist about Y), radians in (-pi, pi]; 0 where q is a pure half-turn swing."""
     q = np.asarray(q_xyzw)
-    return np.arctan2(np.sin(2 * (h := np.arctan2(q[..., 1], q[..., 3]))), np.cos(2 * h))
+    half = np.arctan2(q[..., 1], q[..., 3])
+    angle: FloatArray = np.arctan2(np.sin(2 * half), np.cos(2 * half))
+    return angle
 
 
 def swing_twist(q_xyzw: FloatArray, axis: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -170,7 +173,8 @@ def angle_between_rad(a_xyzw: FloatArray, b_xyzw: FloatArray) -> FloatArray:
     """The angle of the turn from a to b, radians in [0, pi]; exact for small angles (no arccos)."""
     d = mul(conj(np.asarray(a_xyzw)), b_xyzw)
     s = np.sqrt(np.einsum("...i,...i->...", d[..., :3], d[..., :3]))
-    return 2.0 * np.arctan2(s, np.abs(d[..., 3]))
+    angle: FloatArray = 2.0 * np.arctan2(s, np.abs(d[..., 3]))
+    return angle
 
 
 def to_matrix(q_xyzw: FloatArray) -> FloatArray:

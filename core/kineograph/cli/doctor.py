@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``kineograph doctor``: is everything in place, and if not, what to do."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import typer
+from rich.markup import escape
+
+from kineograph import __version__, paths
+from kineograph.cli.options import JsonOption, connect
+from kineograph.cli.output import Exit, print_json, reports_errors, say
+from kineograph.client import discovery
+from kineograph.errors import KineographError
+
+_MIN_FREE_BYTES = 500 * 2**20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: fine or not, and what to do about it."""
+
+    what: str
+    fine: bool
+    found: str
+    fix: str = ""
+
+
+@reports_errors
+def doctor(as_json: JsonOption = False) -> None:
+    """Look at the installation, the folders and the daemon, and say what to do about what is wrong."""
+    findings = [look() for look in _LOOKS]
+    if as_json:
+        print_json([asdict(f) for f in findings])
+    else:
+        for f in findings:
+            say(f"{'[green]ok[/]  ' if f.fine else '[red]fix[/] '} {f.what:12} {escape(f.found)}")
+            if not f.fine:
+                say(f"     [cyan]-[/] {escape(f.fix)}")
+    if not all(f.fine for f in findings):
+        raise typer.Exit(Exit.FAILED)
+
+
+def _python() -> Finding:
+    found = f"Kineograph {__version__} on Python {sys.version.split()[0]}"
+    return Finding("program", sys.version_info >= (3, 11), found, "Install Python 3.11 or later.")
+
+
+def _parts() -> Finding:
+    missing = [m for m in ("kineograph_daemon", "motionmcp", "pydantic") if importlib.util.find_spec(m) is None]
+    if missing:
+        return Finding("parts", False, f"missing: {', '.join(missing)}", "pip install 'kineograph[daemon]'")
+    return Finding("parts", True, "daemon and command line")
+
+
+def _folders() -> Finding:
+    folders: list[Callable[[], Path]] = [paths.runtime_dir, paths.data_dir, paths.config_dir, paths.log_dir]
+    for folder in folders:
+        try:
+            probe = folder() / ".doctor"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as e:
+            return Finding(
+                "folders",
+                False,
+                f"cannot write: {e}",
+                "Give your user the right to write there, or set KINEOGRAPH_HOME to another folder.",
+            )
+    return Finding("folders", True, str(paths.data_dir()))
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(paths.data_dir()).free
+    return Finding(
+        "disk",
+        free > _MIN_FREE_BYTES,
+        f"{free / 2**30:.1f} GB free",
+        "Free some space, or set KINEOGRAPH_HOME to another disk.",
+    )
+
+
+def _daemon() -> Finding:
+    if discovery.find_daemon() is None:
+        return Finding("daemon", True, "not running; it starts when needed")
+    try:
+        with connect(None) as client:
+            stats = client.stats()
+            loading = [n for n, m in client.capabilities().models.items() if m.get("state") == "failed"]
+    except KineographError as e:
+        return Finding(
+            "daemon",
+            False,
+            e.message,
+            "kineograph daemon stop, then start it again; its log is in " + str(paths.log_dir()),
+        )
+    if loading:
+        return Finding(
+            "daemon", False, f"models that failed: {', '.join(loading)}", "kineograph models list --json shows why"
+        )
+    return Finding(
+        "daemon", True, f"process {stats.pid}, {stats.memory_bytes / 2**20:.0f} MB, up {stats.uptime_s:.0f} s"
+    )
+
+
+_LOOKS = (_python, _parts, _folders, _disk, _daemon)

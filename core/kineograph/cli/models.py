@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``kineograph models``: what can be asked of whom."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from kineograph.cli.options import ConnectOption, JsonOption, StartOption, connect
+from kineograph.cli.output import console, print_json, reports_errors, say
+from kineograph.wire.messages import to_body
+
+app = typer.Typer(help="Models: list them, load them, free their memory.", no_args_is_help=True)
+
+
+@app.command("list")
+@reports_errors
+def list_models(as_json: JsonOption = False, address: ConnectOption = None, start: StartOption = True) -> None:
+    """The models of this daemon, what each understands and its limits."""
+    with connect(address, start=start) as client:
+        caps = client.capabilities()
+    if as_json:
+        print_json(to_body(caps))
+        return
+    specs = {m["id"]: m for m in caps.mmcp["models"]}
+    table = Table("model", "state", "text", "takes", "longest", "samples", box=None, header_style="bold")
+    for name, extra in caps.models.items():
+        spec = specs.get(name, {})
+        limits = spec.get("limits", {})
+        mark = " (default)" if name == caps.default_model else ""
+        table.add_row(
+            f"{name}{mark}",
+            str(extra.get("state", "")),
+            str(extra.get("text", "")),
+            ", ".join(_words(c) for c in spec.get("supported_constraints", ())),
+            f"{limits['max_duration_seconds']:g} s" if limits else "",
+            str(limits.get("max_num_samples", "")),
+        )
+    console.print(table)
+
+
+@app.command("load")
+@reports_errors
+def load(
+    model: Annotated[str, typer.Argument(help="The model's id.")],
+    as_json: JsonOption = False,
+    address: ConnectOption = None,
+    start: StartOption = True,
+) -> None:
+    """Load a model now, so that its first job starts at once."""
+    with connect(address, start=start) as client:
+        _state(to_body(client.load(model)), as_json)
+
+
+@app.command("unload")
+@reports_errors
+def unload(
+    model: Annotated[str, typer.Argument(help="The model's id.")],
+    as_json: JsonOption = False,
+    address: ConnectOption = None,
+) -> None:
+    """Free a model's memory; it loads again when it is next used."""
+    with connect(address) as client:
+        _state(to_body(client.unload(model)), as_json)
+
+
+def _state(reply: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(reply)
+    else:
+        say(f"{escape(str(reply['model']))}: {reply['state']}")
+
+
+def _words(constraint: str) -> str:
+    known = {"pose_keyframe": "keys", "root_path": "paths", "effector_target": "pins", "ground_height": "ground"}
+    return known.get(constraint, constraint)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options that several commands share, and the client they talk through."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated
+
+import typer
+
+from kineograph.client import Client
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+ConnectOption = Annotated[
+    str | None,
+    typer.Option("--connect", metavar="ADDRESS", help="A daemon's address; default: the one running on this computer."),
+]
+StartOption = Annotated[bool, typer.Option("--start/--no-start", help="Start the daemon when none is running.")]
+
+
+def connect(address: str | None, *, start: bool = False) -> Client:
+    """A connected client. Raises ``daemon_unreachable`` when no daemon answers and none may be started."""
+    return Client(address, name=f"cli:{_user()}", kind="cli", start_daemon=start and address is None)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container without a user entry
+        return "user"

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the command prints: people's words on the terminal, one JSON document with ``--json``; and the exit codes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from enum import IntEnum
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from kineograph.errors import AccessError, ErrorCode, JobError, KineographError, LinkError, RequestError, SceneError
+from kineograph.fixes import resolve
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+console = Console(stderr=True, highlight=False)
+
+
+class Exit(IntEnum):
+    """Exit codes, the same for every command."""
+
+    OK = 0
+    FAILED = 1  # the model or the daemon failed
+    USAGE = 2  # the command line is wrong
+    REFUSED = 3  # the request is wrong; the message says what to change
+    NO_DAEMON = 4  # no daemon answers
+    JOB = 5  # the job is unknown, expired, in conflict
+    CANCELLED = 6
+    FILE = 7  # a file cannot be read or written
+    TRY_LATER = 8  # busy, loading, out of memory, timed out
+    DENIED = 9  # the key does not allow this
+
+
+def exit_code(error: KineographError) -> Exit:
+    """The exit code of an error, decided by its class and code, never by its message."""
+    match error:
+        case AccessError():
+            return Exit.DENIED
+        case JobError(code=ErrorCode.REQUEST_CANCELLED):
+            return Exit.CANCELLED
+        case JobError():
+            return Exit.JOB
+        case RequestError():
+            return Exit.REFUSED
+        case LinkError():
+            return Exit.NO_DAEMON
+        case SceneError():
+            return Exit.FILE
+        case _ if error.is_retryable:
+            return Exit.TRY_LATER
+        case _:
+            return Exit.FAILED
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (set, frozenset, tuple)):
+        return list(value)
+    return str(value)
+
+
+def say(text: str) -> None:
+    """A line for people; never part of the result."""
+    console.print(text)
+
+
+def show_problem(error: KineographError, context: Mapping[str, Any] | None = None, *, as_json: bool = False) -> None:
+    """The error as an instruction: the sentence, then what can be done."""
+    problem = resolve(error, context)
+    if as_json:
+        fixes = [{"id": f.id, "label": f.label} for f in problem.fixes]
+        print_json({**error.to_envelope(), "problem": {"title": problem.title, "text": problem.text, "fixes": fixes}})
+        return
+    console.print(f"[bold red]{escape(problem.title)}[/]  {escape(problem.text)}")
+    for fix in problem.fixes:
+        console.print(f"  [cyan]-[/] {escape(fix.label)}")
+    tail = f", request {error.request_id}" if error.request_id else ""
+    console.print(f"  [dim]{error.code}{tail}; more: kineograph errors {error.code}[/]")
+
+
+def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Wrap a command: a Kineograph error is shown as a problem and becomes the exit code."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except KineographError as e:
+            show_problem(e, as_json=bool(kwargs.get("as_json")))
+            raise typer.Exit(exit_code(e)) from None
+        except KeyboardInterrupt:
+            say("Stopped.")
+            raise typer.Exit(Exit.CANCELLED) from None
+
+    return run

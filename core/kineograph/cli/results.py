@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a result to files, and progress on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from kineograph import formats
+from kineograph.cli.output import _plain, console
+from kineograph.client import Client, Result
+from kineograph.errors import ErrorCode, SceneError
+from kineograph.formats import mannequin
+from kineograph.motion.clip import Clip
+from kineograph.motion.rest import unalign_clip
+from kineograph.motion.skeleton import Skeleton
+from kineograph.wire.messages import JobState, JobStatus
+
+
+@contextmanager
+def progress(*, quiet: bool = False) -> Iterator[Callable[[JobStatus], None]]:
+    """A progress bar fed with job statuses: place in the queue, then the steps."""
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    )
+    with bar:
+        task = bar.add_task("sending", total=1.0)
+
+        def update(status: JobStatus) -> None:
+            bar.update(task, completed=status.progress.fraction, description=_describe(status))
+
+        yield update
+
+
+def _describe(status: JobStatus) -> str:
+    if status.state is JobState.QUEUED:
+        return f"waiting ({status.position - 1} ahead)" if status.position else "waiting"
+    p = status.progress
+    if status.state is JobState.RUNNING and p.steps:
+        return f"step {p.step} of {p.steps} {p.stage}".rstrip()
+    return p.stage or str(status.state)
+
+
+def save(result: Result, request: Mapping[str, Any], out: Path, *, rig: Skeleton | None = None) -> list[Path]:
+    """Write all samples of a result to ``out`` by its extension; returns the files.
+
+    A GLB holds every sample as an animation of its own and a simple figure, a BVH one sample (further ones get
+    ``_2``, ``_3``), JSON is the report. ``rig`` is the file's own skeleton when it differs from the request's only
+    in its rest rotations. The file appears whole or not at all.
+    """
+    if out.suffix.lower() == ".json":
+        return [write_json(out, {"job": result.job, "report": result.report, "provenance": result.provenance})]
+    sent = Skeleton.from_mmcp(request["skeleton"])
+    clips = [_own_rest(result.clip(b, sent), rig) for b in range(len(result.rotations_xyzw))]
+    skeleton = clips[0].skeleton
+    if out.suffix.lower() == ".bvh":
+        names = [out] + [out.with_stem(f"{out.stem}_{b + 1}") for b in range(1, len(clips))]
+        return [
+            _whole(path, lambda p, c=clip: formats.save(p, skeleton, [c]))
+            for path, clip in zip(names, clips, strict=True)
+        ]
+    mesh = mannequin.build(skeleton)
+    return [_whole(out, lambda p: formats.save(p, skeleton, clips, mesh=mesh))]
+
+
+def save_job(client: Client, job: str, out: Path) -> list[Path]:
+    """Fetch a finished job's motion and write it."""
+    return save(client.fetch(job), client.request_of(job).request, out)
+
+
+def seed_used(client: Client, job: str) -> int | None:
+    """The seed a finished job ran with; None when it is not known any more."""
+    seed = client.fetch(job).provenance.get("seed")
+    return int(seed) if isinstance(seed, int) else None
+
+
+def write_json(path: Path, value: Any) -> Path:
+    """Write a JSON document, readable, whole or not at all."""
+    text = json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False, indent=1)
+    return _whole(path, lambda p: p.write_text(text, encoding="utf-8"))
+
+
+def _own_rest(clip: Clip, rig: Skeleton | None) -> Clip:
+    return clip if rig is None else unalign_clip(rig, clip)
+
+
+def _whole(path: Path, write: Callable[[Path], Any]) -> Path:
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(temporary)
+        os.replace(temporary, path)
+    except OSError as e:
+        raise SceneError(
+            ErrorCode.FILE_UNREADABLE,
+            f"'{path}' cannot be written: {e.strerror or e}",
+            {"file": str(path), "got": str(e)},
+        ) from e
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path

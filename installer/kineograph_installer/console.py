@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steps with their progress on the terminal, and errors that say what to do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class SetupError(Exception):
+    """Something the user must do; the message is the instruction."""
+
+
+def say(text: str) -> None:
+    """A line for people."""
+    print(text, flush=True)
+
+
+@contextmanager
+def step(text: str) -> Iterator[None]:
+    """Show a step while it runs, with its seconds; a line of its own when it is done."""
+    started, done = time.monotonic(), threading.Event()
+    watcher = threading.Thread(target=_tick, args=(text, started, done), daemon=True)
+    watcher.start()
+    try:
+        yield
+    except BaseException:
+        _finish(done, watcher, f"  ! {text} ({time.monotonic() - started:.0f} s)")
+        raise
+    _finish(done, watcher, f"  + {text} ({time.monotonic() - started:.0f} s)")
+
+
+def _tick(text: str, started: float, done: threading.Event) -> None:
+    terminal = sys.stdout.isatty()
+    while not done.wait(0.2 if terminal else 15.0):
+        seconds = time.monotonic() - started
+        if terminal:
+            print(f"\r  . {text} {seconds:.0f} s ", end="", flush=True)
+        else:
+            print(f"  . {text} {seconds:.0f} s", flush=True)
+
+
+def _finish(done: threading.Event, watcher: threading.Thread, line: str) -> None:
+    done.set()
+    watcher.join()
+    print(("\r" if sys.stdout.isatty() else "") + line + "    ", flush=True)
+
+
+def run_logged(command: Sequence[str | Path], log: Path, *, what: str) -> None:
+    """Run a command with its output in ``log``. Raises SetupError with the last lines when it fails."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as out:
+        out.write(f"$ {' '.join(map(str, command))}\n")
+        out.flush()
+        code = subprocess.call(
+            [str(c) for c in command], stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+        )
+    if code != 0:
+        tail = "\n".join("    " + line for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:])
+        raise SetupError(f"{what} failed (exit {code}). The end of its output:\n{tail}\n  All of it: {log}")

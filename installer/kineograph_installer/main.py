@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands of the installer."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from kineograph_installer import libraries
+from kineograph_installer.console import SetupError, say
+from kineograph_installer.environment import Environment, find_python
+
+ROOT = Path(__file__).resolve().parents[2]
+BLENDERS: dict[str, tuple[str, tuple[int, int]]] = {
+    "4.2": ("4.2.23", (3, 11)),
+    "4.5": ("4.5.15", (3, 11)),
+    "5.0": ("5.0.1", (3, 11)),
+    "5.2": ("5.2.3", (3, 13)),
+}
+"""Blender version to the release of its Python module and the Python that module is built for."""
+DEFAULT_BLENDER = "5.0"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse and run; returns the exit code."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.command != "test":
+        parser.error(f"unknown option {rest[0]}")
+    try:
+        if options.command == "run":
+            return run(options)
+        return test(options, rest)
+    except SetupError as e:
+        sys.stderr.write(f"\n{e}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped. Run the same command again to go on where it stopped.\n")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python3 installer",
+        description="Set Kineograph up and run it, or its tests. Safe to run again at any time.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="run|test")
+    run_ = commands.add_parser("run", help="set up, start the daemon, generate the demo")
+    run_.add_argument("--headless", action="store_true", help="open no window")
+    run_.add_argument("--out", type=Path, default=Path("demo"), help="folder for the demo's files (default: demo)")
+    test_ = commands.add_parser(
+        "test", help="set up everything that the tests need, run them all; other options go to pytest"
+    )
+    test_.add_argument("--all-blenders", action="store_true", help="run the Blender tests on every supported version")
+    test_.add_argument("--no-blender", action="store_true", help="leave the Blender tests out")
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Set up, then the demo through the daemon."""
+    say("Kineograph")
+    env = product()
+    env.ensure()
+    _remember(env)
+    return subprocess.call([str(env.script("kineograph")), "demo", "--out", str(options.out)])
+
+
+def test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
+    """Set up, then all tests: the product's in its environment, Blender's in one environment a version."""
+    say("Kineograph's tests")
+    env = product(tests=True)
+    env.ensure()
+    named = [a for a in pytest_arguments if not a.startswith("-") and (ROOT / a.split("::")[0]).exists()]
+    elsewhere = [a for a in named if not _is_blender(a)]
+    ends = []
+    if elsewhere or not named:
+        ends.append(_pytest(env.executable, ["--ignore=tests/blender", *pytest_arguments], {}))
+    if not options.no_blender and (not named or len(elsewhere) < len(named)):
+        mine = [a for a in pytest_arguments if a not in elsewhere]
+        for version in BLENDERS if options.all_blenders else [DEFAULT_BLENDER]:
+            ends.append(_blender_tests(version, env, mine if named else ["tests/blender", *mine]))
+    return next((code for code in ends if code), 0)
+
+
+def product(*, tests: bool = False) -> Environment:
+    """The product's own environment; tests add theirs to it."""
+    extras = "daemon,cli,bench,test" if tests or _has_tests() else "daemon,cli"
+    return Environment(
+        folder=ROOT / ".venv",
+        packages=("--editable", f"{ROOT}[{extras}]"),
+        probe="import kineograph, kineograph_daemon, zmq, msgpack, motionmcp, typer" + (", pytest" if tests else ""),
+        python=Path(sys.executable),
+        inputs=(ROOT / "pyproject.toml",),
+        title="Kineograph and what its tests need" if tests else "Kineograph",
+    )
+
+
+def blender(version: str, python: Path) -> Environment:
+    """An environment with one Blender version as a module."""
+    release = BLENDERS[version][0]
+    return Environment(
+        folder=ROOT / f".venv-blender-{version}",
+        packages=(f"bpy=={release}", "pyzmq>=26.2", "msgpack>=1.0.8", "pytest>=8.3", "pytest-timeout>=2.3"),
+        probe="import bpy, zmq, msgpack, pytest",
+        python=python,
+        title=f"Blender {release} as a module (about 400 MB)",
+    )
+
+
+def _blender_tests(version: str, env: Environment, arguments: Sequence[str]) -> int:
+    python = find_python(BLENDERS[version][1])
+    if python is None:
+        wanted = ".".join(map(str, BLENDERS[version][1]))
+        say(f"  - Blender {version} is left out: it needs Python {wanted}, which is not on this machine.")
+        return 0
+    libraries.ensure(libraries.BLENDER, ROOT / ".venv" / "install.log")
+    venv = blender(version, python)
+    venv.ensure()
+    say(f"\nBlender {version}")
+    folders = os.pathsep.join(str(ROOT / p) for p in ("core", "addon_blender", "."))
+    extra = {"PYTHONPATH": folders, "KINEOGRAPH_DAEMON_PYTHON": str(env.executable)}
+    return _pytest(venv.executable, arguments, extra)
+
+
+def _pytest(python: Path, arguments: Sequence[str], extra: dict[str, str]) -> int:
+    command = [str(python), "-m", "pytest", *arguments]
+    return subprocess.call(command, cwd=ROOT, env={**os.environ, **extra})
+
+
+def _is_blender(argument: str) -> bool:
+    return "tests/blender" in argument.replace(os.sep, "/")
+
+
+def _has_tests() -> bool:
+    """Whether the environment was once set up for tests: it stays so, and is not installed back and forth."""
+    return (
+        (ROOT / ".venv" / "Lib").exists()
+        if os.name == "nt"
+        else any((ROOT / ".venv" / "lib").glob("*/site-packages/pytest"))
+    )
+
+
+def _remember(env: Environment) -> None:
+    """Tell clients in other programs (Blender) which Python starts the daemon."""
+    code = (
+        "import json, sys; from kineograph import paths; "
+        "(paths.config_dir() / 'install.json').write_text(json.dumps({'python': sys.executable}))"
+    )
+    subprocess.run([str(env.executable), "-c", code], check=True)
