@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fingers: three joints each, counted from the palm outwards, whatever the rig calls or numbers them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from kineograph.rigs.names import Reading
+from kineograph.rigs.roles import FINGERS, Role, Side, role
+
+_CONFIDENCE = 0.9
+
+
+def fill_fingers(readings: list[Reading], side: Side, roles: dict[Role, tuple[int, float, str]]) -> None:
+    """Add the finger roles of one side to ``roles``."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    ends: set[str] = set()
+    zero_based = any(r.symbol == "finger" and r.numbers and r.numbers[0] == 0 for r in readings)
+    for i, r in enumerate(readings):
+        finger = _finger(r, zero_based) if r.side is side else None
+        if finger is None:
+            continue
+        if "end" in r.flags:
+            ends.add(finger)
+        elif r.is_plain:
+            groups[finger].append(i)
+    taken = {joint for joint, _, _ in roles.values()}
+    for finger, joints in groups.items():
+        ordered = sorted((i for i in joints if i not in taken), key=lambda i: _place(readings[i]))
+        for number, joint in enumerate(_three(finger, ordered, readings, finger in ends), 1):
+            roles.setdefault(role(f"{finger}_{number}", side), (joint, _CONFIDENCE, f"joint {number} of the {finger}"))
+
+
+def _finger(reading: Reading, zero_based: bool) -> str | None:
+    if reading.symbol in FINGERS:
+        return reading.symbol
+    if reading.symbol != "finger" or not reading.numbers:
+        return None
+    number = reading.numbers[0]
+    if number >= 10:  # 3ds Max: Finger12 is the third joint of the second finger
+        number //= 10
+    index = number if zero_based else number - 1
+    return FINGERS[index] if 0 <= index < len(FINGERS) else None
+
+
+def _place(reading: Reading) -> tuple[int, int]:
+    return (reading.phalanx if reading.phalanx is not None else 0, reading.number)
+
+
+def _three(finger: str, ordered: list[int], readings: list[Reading], has_end: bool) -> list[int]:
+    """The three joints that bend. A fourth one is the palm's bone when an end follows, else the tip itself."""
+    if finger == "thumb":
+        named = [readings[i].phalanx for i in ordered]
+        return ordered if len(ordered) <= 3 else [ordered[0], ordered[1], ordered[-1]] if any(named) else ordered[:3]
+    if len(ordered) > 3 and (has_end or readings[ordered[0]].phalanx == 0):
+        return ordered[1:4]
+    return ordered[:3]
