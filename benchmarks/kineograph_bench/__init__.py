@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shared parts of the benchmarks: a rig, a motion, clocks."""
