@@ -195,9 +195,9 @@ def _fill_by_tree(parents: list[int], guess: Guess) -> None:
     if len(thighs) == 2:
         above = tree.common_ancestor(parents, *thighs)
         hips = at.get(Role.HIPS)
-        if above is not None and (hips is None or not (tree.is_above(parents, hips, above) or hips == above)):
-            if hips is None or guess.roles[Role.HIPS][1] < 1.0:
-                guess.roles[Role.HIPS] = (above, BY_TREE, "both thighs hang from it")
+        is_wrong = hips is None or (hips not in tree.ancestors(parents, thighs[0]) and guess.roles[Role.HIPS][1] < 1.0)
+        if above is not None and is_wrong:
+            guess.roles[Role.HIPS] = (above, BY_TREE, "both thighs hang from it")
     for side in (Side.LEFT, Side.RIGHT):
         for upper, middle, lower in (("thigh", "calf", "foot"), ("upper_arm", "forearm", "hand")):
             first, wanted, last = (role(p, side) for p in (upper, middle, lower))
