@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Environments repair themselves: interrupted, broken and changed ones are made good, ready ones are left alone."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "installer"))
+
+from kineograph_installer import libraries
+from kineograph_installer.console import SetupError, run_logged
+from kineograph_installer.environment import Environment, find_python
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A package without dependencies, so that nothing is fetched."""
+    folder = tmp_path / "project"
+    (folder / "tiny_package").mkdir(parents=True)
+    (folder / "tiny_package" / "__init__.py").write_text("VALUE = 1\n")
+    return folder
+
+
+def _environment(project: Path) -> Environment:
+    marker = project / "wanted.txt"
+    marker.write_text("1")
+    return Environment(
+        folder=project / "env",
+        packages=("pip",),  # already there: nothing is fetched
+        probe=f"import sys; sys.path.insert(0, {str(project)!r}); import tiny_package",
+        python=Path(sys.executable),
+        inputs=(marker,),
+    )
+
+
+@pytest.mark.slow
+def test_set_up_interrupt_repair_and_change(project: Path) -> None:
+    env = _environment(project)
+    assert not env.ready()
+    env.ensure()
+    assert env.ready()
+    made = env.executable.stat().st_mtime_ns
+
+    env.ensure()  # nothing to do
+    assert env.executable.stat().st_mtime_ns == made
+
+    (env.folder / "kineograph.json").unlink()  # cut off before the stamp
+    assert not env.ready()
+    env.ensure()
+    assert env.ready()
+
+    (project / "wanted.txt").write_text("2")  # something else is wanted
+    assert not env.ready()
+    env.ensure()
+    assert env.ready()
+
+    env.executable.unlink()  # the Python it was made with is gone
+    assert not env.ready()
+    env.ensure()
+    assert env.ready()
+
+
+@pytest.mark.slow
+def test_an_environment_that_does_not_work_says_so(project: Path) -> None:
+    env = replace(_environment(project), probe="import a_module_that_is_not_there")
+    with pytest.raises(SetupError, match="a_module_that_is_not_there"):
+        env.ensure()
+    assert not env.ready()
+
+
+def test_a_failing_command_shows_its_end_and_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    with pytest.raises(SetupError, match="the reason it failed") as caught:
+        run_logged([sys.executable, "-c", "print('the reason it failed'); raise SystemExit(3)"], log, what="The step")
+    assert str(log) in str(caught.value)
+    assert "exit 3" in str(caught.value)
+
+
+def test_missing_libraries_are_named_with_the_line_that_installs_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not sys.platform.startswith("linux"):
+        pytest.skip("Linux only")
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(SetupError, match=r"libnothere\.so\.9.*\n.*sudo apt-get install .*libnothere9"):
+        libraries.ensure({"libnothere.so.9": "libnothere9"}, tmp_path / "log")
+
+
+def test_present_libraries_ask_for_nothing(tmp_path: Path) -> None:
+    if sys.platform.startswith("linux"):
+        libraries.ensure({"libc.so.6": "libc6"}, tmp_path / "log")
+    assert not (tmp_path / "log").exists()
+
+
+def test_find_python() -> None:
+    assert find_python(sys.version_info[:2]) == Path(sys.executable)
+    assert find_python((2, 0)) is None
