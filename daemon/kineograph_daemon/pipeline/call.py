@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calling a backbone: whatever foreign code does wrong becomes one clear error, and never a broken motion."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from motionmcp.backbone import Backbone, MotionResult
+from motionmcp.errors import ProtocolError
+from motionmcp.schemas import GenerateRequest
+
+from kineograph.errors import ErrorCode, InternalError, KineographError, error
+from kineograph_daemon.backbones.base import KineographBackbone, has_hooks, settle
+from kineograph_daemon.pipeline.types import JobHooks, Stopped
+
+_log = logging.getLogger(__name__)
+
+
+def generate(backbone: Backbone, request: GenerateRequest, hooks: JobHooks) -> MotionResult:
+    """One checked result. Raises ``Stopped`` or a ``KineographError``."""
+    if isinstance(backbone, KineographBackbone) and has_hooks(backbone):
+        answer = guarded(lambda: settle(backbone.generate_with_hooks(request, hooks), hooks.should_stop))
+    else:
+        answer = guarded(lambda: settle(backbone.generate(request), hooks.should_stop))
+    return checked(answer, request)
+
+
+def generate_batch(
+    backbone: Backbone, requests: Sequence[GenerateRequest], hooks: JobHooks
+) -> list[MotionResult | KineographError]:
+    """One checked result or error an item, in order, from the backbone's own batch pass."""
+    answers = guarded(lambda: settle(backbone.generate_batch(list(requests)), hooks.should_stop))
+    try:
+        items: list[Any] = list(answers)
+    except TypeError as e:
+        raise _failed("generate_batch did not return a list", e) from e
+    if len(items) != len(requests):
+        raise _failed(f"generate_batch returned {len(items)} results for {len(requests)} requests")
+    return [_item(item, request, hooks) for item, request in zip(items, requests, strict=True)]
+
+
+def _item(item: Any, request: GenerateRequest, hooks: JobHooks) -> MotionResult | KineographError:
+    try:
+        if isinstance(item, BaseException):
+            raise translated(item)
+        return checked(guarded(lambda: settle(item, hooks.should_stop)), request)
+    except KineographError as e:
+        return e
+
+
+def guarded(run: Callable[[], Any]) -> Any:
+    """The value of ``run``; its exceptions translated."""
+    try:
+        return run()
+    except (Stopped, KineographError, KeyboardInterrupt):
+        raise
+    except asyncio.CancelledError as e:
+        raise Stopped from e
+    except BaseException as e:  # foreign code may raise anything, sys.exit() included
+        raise translated(e) from e
+
+
+def translated(e: BaseException) -> KineographError:
+    """A foreign exception as ours: MMCP errors keep their code, lack of memory is one, everything else is internal."""
+    match e:
+        case KineographError():
+            return e
+        case ProtocolError():
+            return error(e.code, e.message, e.details)
+        case MemoryError():
+            return error(ErrorCode.RESOURCE_EXHAUSTED, "the model ran out of memory", {"reason": str(e)[:500]})
+        case _ if type(e).__name__ == "OutOfMemoryError":
+            return error(ErrorCode.RESOURCE_EXHAUSTED, "the model ran out of memory", {"reason": str(e)[:500]})
+        case _:
+            return _failed(f"{type(e).__name__}: {e}"[:500], e)
+
+
+def checked(answer: Any, request: GenerateRequest) -> MotionResult:
+    """The answer, if it is a motion of the asked length, samples and joints, with finite numbers and unit rotations."""
+    if not isinstance(answer, MotionResult):
+        raise _failed(f"generate must return a MotionResult, got {type(answer).__name__}")
+    joints = [j.name for j in request.skeleton.joints]
+    samples = request.options.num_samples if request.options else 1
+    expected = (samples, request.total_frames, len(joints), 4)
+    rotations, root = np.asarray(answer.rotations), np.asarray(answer.root_translations)
+    if rotations.shape != expected:
+        raise _failed(f"rotations must be {expected} (samples, frames, joints, 4), got {rotations.shape}")
+    if root.shape != (*expected[:2], 3):
+        raise _failed(f"root_translations must be {(*expected[:2], 3)}, got {root.shape}")
+    if answer.joint_names is not None and list(answer.joint_names) != joints:
+        raise _failed("joint_names differ from the request's skeleton")
+    _check_finite(answer, expected)
+    unknown = sorted(set(answer.foot_contacts or {}) - set(joints))
+    if unknown:
+        raise _failed(f"foot_contacts name joints that the skeleton lacks: {', '.join(unknown[:6])}")
+    return answer
+
+
+def _check_finite(answer: MotionResult, expected: tuple[int, ...]) -> None:
+    arrays = {"rotations": answer.rotations, "root_translations": answer.root_translations}
+    if answer.translations is not None:
+        arrays["translations"] = answer.translations
+        if np.shape(answer.translations) != (*expected[:3], 3):
+            raise _failed(f"translations must be {(*expected[:3], 3)}, got {np.shape(answer.translations)}")
+    for name, array in arrays.items():
+        if not np.issubdtype(np.asarray(array).dtype, np.floating) or not np.isfinite(array).all():
+            raise _failed(f"{name} must be finite floating point numbers")
+    length = np.linalg.norm(np.asarray(answer.rotations, np.float64), axis=-1)
+    if (length < 1e-3).any():
+        raise _failed("rotations hold quaternions of length zero")
+
+
+def _failed(message: str, cause: BaseException | None = None) -> InternalError:
+    _log.error("the backbone failed: %s", message, exc_info=cause)
+    return InternalError(ErrorCode.INTERNAL_ERROR, f"the model failed: {message}", {"reason": message})

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ground: a flat floor, or the surface points of ``ground_height``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kineograph_daemon.solve.goals import Goals
+
+FloatArray = NDArray[np.floating[Any]]
+
+SMOOTH_S = 0.35
+"""Half-width of the window over which a body rises and sinks with uneven ground, seconds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """Heights in metres. ``points_m`` (P, 3) x, y, z or None for a flat floor at ``floor_m``.
+
+    ``rest_floor_m`` is the height on which the skeleton stands in its rest pose. ``reach_m`` is how far, sideways, a
+    point may be from what stands on it; beyond that there is nothing to stand on.
+    """
+
+    floor_m: float
+    rest_floor_m: float
+    points_m: FloatArray | None = None
+    reach_m: float = 0.5
+
+    def under(self, xz_m: FloatArray) -> FloatArray:
+        """Height of the nearest surface point under positions (..., 2); NaN where there is no ground near."""
+        xz = np.asarray(xz_m, float)
+        if self.points_m is None:
+            return np.full(xz.shape[:-1], self.floor_m)
+        flat = xz.reshape(-1, 2)
+        at = self.points_m[:, [0, 2]]
+        # |a-b|^2 without the (N, P, 2) intermediate: thousands of points meet thousands of feet.
+        d2 = (flat**2).sum(1)[:, None] - 2 * flat @ at.T + (at**2).sum(1)[None]
+        near = d2.argmin(axis=1)
+        height = self.points_m[near, 1].copy()
+        height[d2[np.arange(len(flat)), near] > self.reach_m**2] = np.nan
+        return np.asarray(height.reshape(xz.shape[:-1]))
+
+    def smooth_under(self, xz_m: FloatArray, fps_hz: float) -> FloatArray:
+        """Ground heights (T,) along a way (T, 2), gaps bridged and steps rounded: what a body's height follows."""
+        height = self.under(xz_m)
+        known = np.isfinite(height)
+        if self.points_m is None or not known.any():
+            return np.full(len(height), self.floor_m)
+        t = np.arange(len(height))
+        height = np.interp(t, t[known], height[known])
+        half = round(SMOOTH_S * fps_hz)
+        if half < 1:
+            return height
+        window = np.hanning(2 * half + 3)[1:-1]
+        return np.convolve(np.pad(height, half, mode="edge"), window / window.sum(), mode="valid")
+
+
+def read_ground(goals: Goals) -> Ground:
+    """The ground of a request; without surface points a floor where the skeleton's rest pose stands."""
+    rest = goals.skeleton.rest_positions_m
+    lowest = float(rest[:, 1].min())
+    # Authors draw characters standing on the origin; a skeleton hung up elsewhere stands on its own lowest joint.
+    rest_floor = 0.0 if abs(lowest) < 0.12 * goals.skeleton.height_m else lowest
+    reach = max(0.35 * goals.skeleton.height_m, 0.05)
+    return Ground(rest_floor, rest_floor, goals.ground_m, reach)
