@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known of one job: the facts it was submitted with, and where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from kineograph.wire.messages import JobState, Priority, Progress, ResultFormat
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """What never changes. ``deadline_s`` counts from the submit; ``group`` ties the items of one batch together."""
+
+    job: str
+    model: str
+    client: str = ""
+    priority: Priority = Priority.INTERACTIVE
+    kind: str = "generate"
+    label: str = ""
+    character: str = ""
+    prompt: str = ""
+    frames: int = 0
+    fps_hz: float = 0.0
+    samples: int = 1
+    deadline_s: float | None = None
+    formats: tuple[ResultFormat, ...] = (ResultFormat.ARRAYS,)
+    trajectories: bool = False
+    group: str = ""
+    digest: bytes = b""
+
+
+@dataclass(slots=True)
+class Job:
+    """A job and its state. Times are seconds since 1970. Only the state machine writes to it.
+
+    ``losses`` counts the workers that died under it, ``stop_s`` is when its worker was told to stop, ``stop_by`` who
+    wanted that (empty: its deadline did). ``turn`` and ``order`` are its place in the waiting line.
+    """
+
+    facts: JobFacts
+    created_s: float
+    state: JobState = JobState.QUEUED
+    started_s: float | None = None
+    finished_s: float | None = None
+    attempt: int = 0
+    losses: int = 0
+    turn: float = 0.0
+    order: float = 0.0
+    size_bytes: int = 0
+    progress: Progress = field(default_factory=Progress)
+    error: dict[str, Any] | None = None
+    note: str = ""
+    worker: str | None = None
+    task: str | None = None
+    stop_s: float | None = None
+    stop_by: str = ""
+
+    @property
+    def id(self) -> str:
+        """The job's id."""
+        return self.facts.job
+
+    @property
+    def due_s(self) -> float | None:
+        """When the deadline strikes, seconds since 1970."""
+        return None if self.facts.deadline_s is None else self.created_s + self.facts.deadline_s
+
+
+_TRANSIENT = ("facts", "worker", "task", "stop_s", "progress", "state")
+_KEPT = tuple(f.name for f in fields(Job) if f.name not in _TRANSIENT)
+_FACTS = frozenset(f.name for f in fields(JobFacts))
+
+
+def to_map(job: Job) -> dict[str, Any]:
+    """What the store keeps of a job: plain values only."""
+    facts = {name: value for name in _FACTS if (value := getattr(job.facts, name)) is not None}
+    facts["formats"] = [str(f) for f in job.facts.formats]
+    out = {name: getattr(job, name) for name in _KEPT}
+    return {**out, "state": str(job.state), "facts": facts, "progress": asdict(job.progress)}
+
+
+def from_map(stored: Mapping[str, Any]) -> Job:
+    """A job as it was stored; fields of a newer version are left out. Raises KeyError, TypeError or ValueError."""
+    facts = {k: v for k, v in stored["facts"].items() if k in _FACTS}
+    facts["priority"] = Priority(facts["priority"])
+    facts["formats"] = tuple(ResultFormat(f) for f in facts["formats"])
+    kept = {k: stored[k] for k in _KEPT if k in stored}
+    return Job(
+        facts=JobFacts(**facts), state=JobState(stored["state"]), progress=Progress(**stored["progress"]), **kept
+    )
