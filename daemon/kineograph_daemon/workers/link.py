@@ -20,7 +20,7 @@ from kineograph.wire.messages import ModelState, ResultFormat, from_body, to_bod
 TOKEN_ENV = "KINEOGRAPH_WORKER_TOKEN"
 FRONT_PID_ENV = "KINEOGRAPH_FRONT_PID"
 """Optional: the front's process id, when the worker's parent is not the front itself."""
-FSYNC_ENV = "KINEOGRAPH_FSYNC"
+FSYNC_ENV = "KINEOGRAPH_FSYNC_RESULTS"
 """Set to 1: a result is on the disk, not only in its cache, before ``task.done``."""
 HEARTBEAT_SUFFIX = ".hb"
 

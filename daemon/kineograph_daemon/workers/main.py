@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A worker process: owns one device, hosts models, runs one task at a time.
+
+``python -m kineograph_daemon.workers.main --link ENDPOINT --id w1 --device cpu [--backbone SPEC]... [--only]``
+
+The heartbeat starts first; models, which may take long to import, come after it. SIGTERM ends the worker cleanly at
+the running job's next step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import zmq
+
+from kineograph.errors import KineographError
+from kineograph_daemon import logs
+from kineograph_daemon.workers import link
+from kineograph_daemon.workers.heartbeat import HEARTBEAT_EVERY_S, LINK_GRACE_S, Heartbeat
+
+_log = logging.getLogger(__name__)
+
+DEVICE_ENV = "KINEOGRAPH_DEVICE"
+"""Set for the backbones: the device this worker owns."""
+_IDLE_POLL_MS = 1000
+_LINGER_MS = 1000
+
+
+class Worker:
+    """The process's main thread. Everything a backbone needs is imported in ``serve``, under a beating heart."""
+
+    def __init__(self, args: argparse.Namespace, token: str) -> None:
+        self._args = args
+        self._token = token
+        self._stopping = threading.Event()
+        self._ending = False
+        self._idle = False
+        self._task = ""
+        self._sending = threading.Lock()
+        self._early_cancels: list[str] = []
+        self._cancel: Any = self._early_cancels.append
+        self._context = zmq.Context()
+        self._dealer = self._context.socket(zmq.DEALER)
+
+    def serve(self) -> None:
+        """Live until told to stop, or until the front is gone."""
+        heart = Heartbeat(
+            self._args.link,
+            self._args.id,
+            self._token,
+            busy=lambda: self._task,
+            on_cancel=lambda job: self._cancel(job),
+            on_lost=self._on_lost,
+            front_pid=int(os.environ[link.FRONT_PID_ENV]) if os.environ.get(link.FRONT_PID_ENV) else None,
+            every_s=self._args.heartbeat_s,
+            link_grace_s=self._args.link_grace_s,
+        )
+        heart.start()
+        try:
+            self._connect()
+            self._live(heart)
+        except _Terminated:
+            _log.info("terminated")
+        finally:
+            self._dealer.close(_LINGER_MS)
+            heart.stop()
+            self._context.term()
+
+    def terminate(self, *_: Any) -> None:
+        """SIGTERM: stop the running job at its next step and end."""
+        self._stopping.set()
+        if self._idle:
+            raise _Terminated
+
+    def _connect(self) -> None:
+        self._dealer.setsockopt(zmq.IDENTITY, self._args.id.encode())
+        self._dealer.setsockopt(zmq.LINGER, _LINGER_MS)
+        self._dealer.connect(self._args.link)
+
+    def _live(self, heart: Heartbeat) -> None:
+        # Imported here, not above: they pull in numpy, pydantic and the pipeline, and the heart beats already.
+        from kineograph_daemon.backbones import registry
+        from kineograph_daemon.workers.hooks import Cancels
+        from kineograph_daemon.workers.models import Models
+        from kineograph_daemon.workers.tasks import Tasks
+
+        cancels = Cancels()
+        self._cancel = cancels.cancel
+        for job in self._early_cancels:
+            cancels.cancel(job)
+        os.environ[DEVICE_ENV] = self._args.device
+        loaders = registry.discover(self._args.backbone, entry_points=not self._args.only)
+        models = Models(registry.load_all(loaders), self._args.device, self._send)
+        fsync = os.environ.get(link.FSYNC_ENV, "").strip().lower() in ("1", "true", "yes", "on")
+        tasks = Tasks(models, cancels, self._stopping, self._send, device=self._args.device, fsync=fsync)
+        gc.freeze()  # what is imported stays; the collector need not walk it at every job
+        heart.ready = True
+        self._send(link.WorkerReady(self._token, os.getpid(), self._args.device, models.report()))
+        _log.info("ready", extra={"data": {"models": sorted(models.report())}})
+        try:
+            while not (self._stopping.is_set() or self._ending):
+                packet = self._receive()
+                if packet is not None:
+                    self._handle(packet, tasks, models)
+        finally:
+            models.close()
+
+    def _receive(self) -> link.Packet | None:
+        self._idle = True
+        try:
+            if self._stopping.is_set() or not self._dealer.poll(_IDLE_POLL_MS):
+                return None
+            frames = self._dealer.recv_multipart(zmq.DONTWAIT, copy=False)
+        finally:
+            self._idle = False
+        try:
+            return link.unpack([frame.buffer for frame in frames])
+        except KineographError as e:
+            _log.error("a message of the front was dropped: %s", e)
+            return None
+
+    def _handle(self, packet: link.Packet, tasks: Any, models: Any) -> None:
+        match packet.message:
+            case link.TaskRun() as task:
+                self._task = task.task
+                try:
+                    tasks.run(packet, task)
+                finally:
+                    self._task = ""
+            case link.TaskEncode() as task:
+                tasks.encode(packet, task)
+            case link.ModelLoad(model=model):
+                _told_already(models.ready, model)
+            case link.ModelUnload(model=model):
+                _told_already(models.unload, model)
+            case link.WorkerStop():
+                self._ending = True
+            case other:
+                _log.error("%s is not for a worker's main socket", type(other).__name__)
+
+    def _send(self, message: Any) -> None:
+        # Progress may come from a thread of the backbone; a socket is not for two threads at once.
+        with self._sending:
+            self._dealer.send_multipart(link.pack(message), copy=False)
+
+    def _on_lost(self, why: str) -> None:
+        self._stopping.set()
+
+
+class _Terminated(Exception):
+    """Raised out of waiting by SIGTERM."""
+
+
+def _told_already(act: Any, model: str) -> None:
+    try:
+        act(model)
+    except KineographError as e:
+        _log.warning("model %s: %s", model, e)  # ``model.state`` carries it to the front
+
+
+def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="kineograph_daemon.workers.main", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--link", required=True, help="the front's worker endpoint")
+    parser.add_argument("--id", required=True, help="this worker's name, also its socket identity")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda:0, ...")
+    parser.add_argument("--backbone", action="append", default=[], help="module:name, or an installed backbone")
+    parser.add_argument("--only", action="store_true", help="host only what --backbone names")
+    parser.add_argument("--heartbeat-s", type=float, default=HEARTBEAT_EVERY_S, help="seconds between heartbeats")
+    parser.add_argument("--link-grace-s", type=float, default=LINK_GRACE_S, help="seconds the link may be down")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a worker until it is told to stop; the exit status."""
+    args = arguments(argv)
+    logs.set_up(f"worker-{args.id}")
+    worker = Worker(args, os.environ.pop(link.TOKEN_ENV, ""))
+    signal.signal(signal.SIGTERM, worker.terminate)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the front's affair; it stops its workers itself
+    worker.serve()
+    logging.shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
