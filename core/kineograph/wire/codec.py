@@ -18,7 +18,7 @@ import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import ErrorCode, LinkError
+from kineograph.errors import ErrorCode, LinkError, PayloadTooLarge
 from kineograph.wire import version as limits
 
 Buffer = bytes | bytearray | memoryview
@@ -47,7 +47,13 @@ class Header:
 
     def to_map(self, arrays: int) -> dict[str, Any]:
         """The header's wire form; ``arrays`` is the number of array frames that follow the body."""
-        out: dict[str, Any] = {"v": self.wire, "k": str(self.kind), "m": self.method, "id": self.request_id, "a": arrays}
+        out: dict[str, Any] = {
+            "v": self.wire,
+            "k": str(self.kind),
+            "m": self.method,
+            "id": self.request_id,
+            "a": arrays,
+        }
         if self.epoch:
             out["e"] = self.epoch
         if self.seq:
@@ -87,7 +93,7 @@ class _Packer:
         code = a.dtype.str
         if code not in limits.DTYPES:
             raise TypeError(f"arrays of dtype {a.dtype} cannot travel on the wire; use one of {limits.DTYPES}")
-        self.frames.append(memoryview(a).cast("B") if a.size else b"")
+        self.frames.append(memoryview(a.data).cast("B") if a.size else b"")
         shape = list(value.shape)
         return msgpack.ExtType(limits.EXT_ARRAY, msgpack.packb([code, shape, len(self.frames) - 1]))
 
@@ -107,6 +113,23 @@ def encode(header: Header, body: Mapping[str, Any]) -> list[Buffer]:
 def attach_header(header: Header, body_frames: Sequence[Buffer]) -> list[Buffer]:
     """A header in front of frames that ``pack_body`` made (or that another message brought)."""
     return [msgpack.packb(header.to_map(len(body_frames) - 1)), *body_frames]
+
+
+def check_size(body_frames: Sequence[Buffer]) -> None:
+    """Raises ``payload_too_large`` for frames of ``pack_body`` that a peer would refuse unread."""
+    sizes = [len(frame) for frame in body_frames]
+    for what, got, limit in (
+        ("body", sizes[0], limits.MAX_BODY_BYTES),
+        ("largest array", max(sizes[1:], default=0), limits.MAX_ARRAY_BYTES),
+        ("message", sum(sizes), limits.MAX_MESSAGE_BYTES),
+        ("number of arrays", len(sizes) - 1, limits.MAX_ARRAYS),
+    ):
+        if got > limit:
+            raise PayloadTooLarge(
+                ErrorCode.PAYLOAD_TOO_LARGE,
+                f"the message's {what} is {got}, limit {limit}",
+                {"got": got, "allowed": limit},
+            )
 
 
 def decode(frames: Sequence[Buffer]) -> Message:
@@ -129,7 +152,10 @@ def decode_header(frames: Sequence[Buffer]) -> tuple[Header, int]:
         raise LinkError(
             ErrorCode.PROTOCOL_MISMATCH,
             f"the peer speaks wire version {wire!r}, this side {', '.join(map(str, limits.SUPPORTED_WIRE_VERSIONS))}",
-            {"got": wire if isinstance(wire, (int, str)) else repr(wire)[:80], "allowed": list(limits.SUPPORTED_WIRE_VERSIONS)},
+            {
+                "got": wire if isinstance(wire, (int, str)) else repr(wire)[:80],
+                "allowed": list(limits.SUPPORTED_WIRE_VERSIONS),
+            },
         )
     arrays = raw.get("a", 0)
     if not isinstance(arrays, int) or isinstance(arrays, bool) or not 0 <= arrays <= limits.MAX_ARRAYS:
@@ -139,11 +165,14 @@ def decode_header(frames: Sequence[Buffer]) -> tuple[Header, int]:
     if len(frames[1]) > limits.MAX_BODY_BYTES:
         raise _bad(f"the body has {len(frames[1])} bytes, limit {limits.MAX_BODY_BYTES}")
     try:
-        kind = Kind(raw.get("k"))
+        kind = Kind(str(raw.get("k")))
     except ValueError:
         raise _bad(f"unknown message kind {raw.get('k')!r}") from None
     method, request_id, epoch = raw.get("m"), raw.get("id", ""), raw.get("e", "")
-    if not (isinstance(method, str) and isinstance(request_id, str) and isinstance(epoch, str)) or len(request_id) > 128:
+    if (
+        not (isinstance(method, str) and isinstance(request_id, str) and isinstance(epoch, str))
+        or len(request_id) > 128
+    ):
         raise _bad("method, id and epoch of a header are strings, the id at most 128 characters")
     seq = raw.get("s", 0)
     if not isinstance(seq, int) or isinstance(seq, bool):
@@ -185,7 +214,9 @@ def _view(reference: bytes, arrays: Sequence[Buffer]) -> Array:
     if expected > limits.MAX_ARRAY_BYTES:
         raise _bad(f"an array claims {expected} bytes, limit {limits.MAX_ARRAY_BYTES}")
     if expected != len(arrays[index]):
-        raise _bad(f"array {index} of shape {shape} and dtype {code} needs {expected} bytes, its frame has {len(arrays[index])}")
+        raise _bad(
+            f"array {index}, shape {shape}, dtype {code}, needs {expected} bytes; its frame has {len(arrays[index])}"
+        )
     view = np.frombuffer(arrays[index], dtype).reshape(shape)
     view.flags.writeable = False
     return view

@@ -11,7 +11,6 @@ import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from enum import StrEnum
-from functools import cache
 from typing import Any, TypeVar, Union
 
 from kineograph.errors import ErrorCode, RequestError
@@ -442,17 +441,22 @@ def from_body(cls: type[M], body: Mapping[str, Any]) -> M:
     return cls(**kwargs)
 
 
-@cache
-def _names(cls: type[Any]) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(cls))
+_Spec = tuple[tuple[str, Any, bool], ...]
+_specs: dict[type[Any], _Spec] = {}
+"""Field name, type, required: looked up once a class, since a status is read thousands of times."""
 
 
-@cache
-def _spec(cls: type[Any]) -> tuple[tuple[str, Any, bool], ...]:
-    hints = typing.get_type_hints(cls)
-    return tuple(
-        (f.name, hints[f.name], f.default is MISSING and f.default_factory is MISSING) for f in fields(cls)
-    )
+def _names(cls: type[Any]) -> list[str]:
+    return [name for name, _, _ in _spec(cls)]
+
+
+def _spec(cls: type[Any]) -> _Spec:
+    if cls not in _specs:
+        hints = typing.get_type_hints(cls)
+        _specs[cls] = tuple(
+            (f.name, hints[f.name], f.default is MISSING and f.default_factory is MISSING) for f in fields(cls)
+        )
+    return _specs[cls]
 
 
 def _coerce(value: Any, hint: Any, name: str) -> Any:

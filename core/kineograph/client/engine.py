@@ -1,0 +1,405 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine: one background thread that owns the transport, drives the link and settles futures.
+
+Every face (``Client``, ``AsyncClient``, Blender's inbox) stands on three methods: ``call`` returns a future,
+``watch`` adds a listener, ``close`` ends it. None of them waits.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, assert_never
+
+from kineograph.client import events, link
+from kineograph.client.events import EventCount, JobPage, LinkChanged, Listener, Snapshot, Verdict
+from kineograph.client.finder import Finder
+from kineograph.client.link import Link, LinkState
+from kineograph.client.pending import Pending, PendingTable, settle, settle_error
+from kineograph.client.transport import Arrival, PeerGone, PeerReached, PeerRefused, Published, Replied, Transport
+from kineograph.errors import ErrorCode, KineographError, LinkError, RequestError, from_envelope
+from kineograph.wire import codec, messages
+from kineograph.wire.codec import Buffer, Header, Kind
+from kineograph.wire.messages import EventName, Hello, HelloReply, JobList, JobListReply, Method
+
+log = logging.getLogger(__name__)
+
+DEFAULT_DEADLINE_S = 10.0
+_IDLE_S = 60.0
+_MAX_HELD = 10_000
+
+
+class Engine:
+    """Thread-safe; starts its thread at once and never blocks the caller."""
+
+    def __init__(self, transport: Transport, finder: Finder, hello: Hello, settings: link.LinkSettings) -> None:
+        self._transport = transport
+        self._finder = finder
+        self._introduction = codec.pack_body(messages.to_body(hello))
+        self._link = Link(settings)
+        self._pending = PendingTable()
+        self._count = EventCount()
+        self._subscribed = False
+        self._resyncing = False
+        self._held: list[codec.Message] = []
+        self._listeners: dict[int, tuple[Listener, bool]] = {}
+        self._ids = itertools.count(1)
+        self._hello_id = ""
+        self._commands: deque[Callable[[], None]] = deque()
+        self._gate = threading.Lock()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="kineograph-client", daemon=True)
+        self._thread.start()
+
+    # --- any thread ---------------------------------------------------------------------------------------------------
+    @property
+    def state(self) -> LinkState:
+        """Where the connection stands."""
+        return self._link.state
+
+    @property
+    def error(self) -> KineographError | None:
+        """Why the connection was lost, while it is."""
+        return self._link.error
+
+    @property
+    def hello(self) -> HelloReply | None:
+        """What the daemon last met said of itself."""
+        return self._link.hello
+
+    def call(self, method: Method, message: Any, deadline_s: float = DEFAULT_DEADLINE_S) -> Future[Any]:
+        """Ask; the future gets the reply's typed message or a ``KineographError``.
+
+        Raises ``schema_validation`` or ``payload_too_large`` for a message that cannot travel. Arrays in the message
+        are not copied: they must not change before the answer.
+        """
+        return self._ask(method, pack(message), deadline_s)
+
+    def greet(self, deadline_s: float = DEFAULT_DEADLINE_S) -> Future[HelloReply]:
+        """``hello`` again: the future tells whether a daemon answers now, or why none does."""
+        return self._ask(Method.HELLO, self._introduction, deadline_s)
+
+    def watch(self, listener: Listener, *, snapshots: bool = True) -> Callable[[], None]:
+        """Call ``listener`` with every event, on the engine's thread, until the function returned is called.
+
+        ``snapshots``: also a ``Snapshot`` of all jobs at the start, after a gap and after a restart.
+        """
+        token = next(self._ids)
+        self._enqueue(lambda: self._add_listener(token, listener, snapshots))
+        return lambda: void(self._enqueue(lambda: self._remove_listener(token)))
+
+    def never_start(self) -> None:
+        """Do not start a daemon again: it was stopped on purpose."""
+        self._link.may_start = False
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Fail what waits, close the sockets, end the thread. A second call does nothing."""
+        with self._gate:
+            self._closing = True
+        self._transport.wake()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(timeout_s)
+
+    def _ask(self, method: Method, body: list[Buffer], deadline_s: float) -> Future[Any]:
+        future: Future[Any] = Future()
+        request = Pending(f"{next(self._ids):x}", method, body, future, time.monotonic() + deadline_s)
+        if not self._enqueue(lambda: self._accept(request)):
+            settle_error(future, link.closed_error())
+        return future
+
+    def _enqueue(self, command: Callable[[], None]) -> bool:
+        with self._gate:
+            if self._closing:
+                return False
+            self._commands.append(command)
+        self._transport.wake()
+        return True
+
+    # --- the engine's thread ------------------------------------------------------------------------------------------
+    def _run(self) -> None:
+        try:
+            self._feed(link.Begin())
+            while not self._closing:
+                self._turn()
+        except Exception:
+            log.exception("the client's engine failed")
+        finally:
+            self._end()
+
+    def _turn(self) -> None:
+        while self._commands:
+            self._commands.popleft()()
+        self._feed(link.Tick())
+        self._expire()
+        for arrival in self._transport.wait(self._patience_s()):
+            self._arrived(arrival)
+
+    def _end(self) -> None:
+        with self._gate:
+            self._closing = True
+        while self._commands:
+            self._commands.popleft()()
+        self._feed(link.Close())
+        self._pending.fail(link.closed_error(), sent_once_only=False)
+        self._transport.close()
+
+    def _patience_s(self) -> float:
+        now_s = time.monotonic()
+        times = (self._pending.next_deadline_s(), self._link.deadline_s, now_s + _IDLE_S)
+        return 0.0 if self._commands else max(0.0, min(t for t in times if t is not None) - now_s)
+
+    def _feed(self, event: link.Input) -> None:
+        work = deque(self._link.handle(event, time.monotonic()))
+        while work:
+            follow = self._perform(work.popleft())
+            if follow is not None:
+                work.extend(self._link.handle(follow, time.monotonic()))
+
+    def _perform(self, instruction: link.Instruction) -> link.Input | None:
+        match instruction:
+            case link.Look():
+                return self._finder.look()
+            case link.Start():
+                return self._finder.start()
+            case link.Connect(target):
+                return self._connect(target)
+            case link.SayHello():
+                self._say_hello()
+            case link.Disconnect():
+                self._transport.disconnect()
+                self._subscribed = self._resyncing = False
+                self._held.clear()
+            case link.FailPending(error, sent_once_only):
+                self._pending.fail(error, sent_once_only)
+            case link.SendPending():
+                for request in self._pending:
+                    self._send(request)
+                self._subscribe()
+            case link.Announce(state, error, restarted):
+                self._tell(LinkChanged(state, _restarted(self._link.hello) if restarted else error, restarted))
+            case _:
+                assert_never(instruction)
+        return None
+
+    def _connect(self, target: link.Target) -> link.Input | None:
+        try:
+            self._transport.connect(target.endpoint, target.server_key)
+        except KineographError as e:
+            return link.Refused(e)
+        return None
+
+    def _say_hello(self) -> None:
+        self._hello_id = f"hello-{next(self._ids):x}"
+        self._transport.send(
+            codec.attach_header(Header(Kind.REQUEST, Method.HELLO, self._hello_id), self._introduction)
+        )
+
+    def _accept(self, request: Pending) -> None:
+        self._pending.add(request)
+        if self._link.state is LinkState.READY:
+            self._send(request)
+        else:
+            self._feed(link.Wanted())
+
+    def _send(self, request: Pending) -> None:
+        header = Header(Kind.REQUEST, request.method, request.request_id)
+        request.was_sent = self._transport.send(codec.attach_header(header, request.body)) or request.was_sent
+
+    def _expire(self) -> None:
+        late = self._pending.expired(time.monotonic())
+        for request in late:
+            settle_error(request.future, self._no_answer(request.method))
+        if late:
+            self._feed(link.Silent())
+
+    def _no_answer(self, method: Method) -> KineographError:
+        if self._link.state is not LinkState.READY and self._link.error is not None:
+            return from_envelope(self._link.error.to_envelope())
+        return LinkError(
+            ErrorCode.DAEMON_UNREACHABLE, f"the daemon did not answer {method} in time", {"method": str(method)}
+        )
+
+    def _arrived(self, arrival: Arrival) -> None:
+        match arrival:
+            case Replied(frames):
+                self._replied(frames)
+            case Published(frames):
+                self._published(frames)
+            case PeerReached():
+                self._feed(link.Reached())
+            case PeerGone():
+                self._feed(link.Dropped(LinkError(ErrorCode.CONNECTION_FAILED, "the daemon closed the connection")))
+            case PeerRefused(error):
+                self._feed(link.Refused(error))
+            case _:
+                assert_never(arrival)
+
+    # --- replies ------------------------------------------------------------------------------------------------------
+    def _replied(self, frames: list[Buffer]) -> None:
+        try:
+            header, _ = codec.decode_header(frames)
+        except LinkError as e:
+            # Nobody knows whose answer this was: better a clear error for all than a silent wait.
+            if self._link.state is LinkState.READY:
+                self._pending.fail(e, sent_once_only=False)
+            else:
+                self._feed(link.Refused(e))
+            return
+        if header.request_id == self._hello_id:
+            self._hello_replied(header, frames)
+            return
+        request = self._pending.take(header.request_id)
+        if request is None:
+            return
+        try:
+            settle(request.future, open_reply(request.method, header, frames))
+        except KineographError as e:
+            settle_error(request.future, e)
+
+    def _hello_replied(self, header: Header, frames: list[Buffer]) -> None:
+        try:
+            reply: HelloReply = open_reply(Method.HELLO, header, frames)
+        except KineographError as e:
+            self._feed(link.Refused(e))
+        else:
+            self._feed(link.HelloAnswered(reply))
+
+    # --- events -------------------------------------------------------------------------------------------------------
+    def _add_listener(self, token: int, listener: Listener, snapshots: bool) -> None:
+        self._listeners[token] = (listener, snapshots)
+        was_subscribed = self._subscribed
+        self._subscribe()
+        if was_subscribed and snapshots:
+            self._resync()
+
+    def _remove_listener(self, token: int) -> None:
+        self._listeners.pop(token, None)
+        if not self._listeners and self._subscribed:
+            self._transport.unsubscribe()
+            self._subscribed = self._resyncing = False
+            self._held.clear()
+
+    def _subscribe(self) -> None:
+        hello, target = self._link.hello, self._link.target
+        if (
+            self._subscribed
+            or not self._listeners
+            or self._link.state is not LinkState.READY
+            or not hello
+            or not target
+        ):
+            return
+        try:
+            self._transport.subscribe(hello.events or target.events, target.server_key)
+        except KineographError as e:
+            log.warning("no events: %s", e)  # waits go on by long-poll
+            return
+        self._subscribed = True
+        self._count.start(hello.epoch, hello.seq)
+        self._resync()
+
+    def _published(self, frames: list[Buffer]) -> None:
+        try:
+            message = codec.decode(frames)
+        except LinkError as e:
+            log.warning("an event could not be read: %s", e)  # its number is missing, so the gap will show
+            return
+        match self._count.take(message.header.epoch, message.header.seq):
+            case Verdict.NEXT:
+                self._hear(message)
+            case Verdict.GAP:
+                self._resync()
+                self._hear(message)
+            case Verdict.OTHER_EPOCH:
+                self._feed(link.Dropped(_restarted(None)))
+            case Verdict.OLD:
+                pass
+
+    def _hear(self, message: codec.Message) -> None:
+        if self._resyncing and len(self._held) < _MAX_HELD:
+            self._held.append(message)  # an older snapshot must not overwrite it
+            return
+        event = events.typed(message)
+        if event is None:
+            return
+        if event.name is EventName.DAEMON_STOPPING:
+            self.never_start()
+        self._tell(event)
+
+    def _resync(self) -> None:
+        if self._resyncing or not any(snapshots for _, snapshots in self._listeners.values()):
+            return
+        self._resyncing = True
+        future: Future[Any] = Future()
+        body = pack(JobList())
+        request = Pending(f"{next(self._ids):x}", Method.JOB_LIST, body, future, time.monotonic() + DEFAULT_DEADLINE_S)
+        future.add_done_callback(self._resynced)
+        self._accept(request)
+
+    def _resynced(self, future: Future[JobListReply]) -> None:
+        if not self._resyncing:
+            return  # the subscription ended meanwhile
+        self._resyncing = False
+        held, self._held = self._held, []
+        seq = 0
+        if future.exception() is None:
+            page = JobPage(future.result())
+            seq = page.seq
+            self._count.known_up_to(seq)
+            self._tell(Snapshot(page, self._count.epoch))
+        for message in held:
+            if message.header.seq > seq:
+                self._hear(message)
+
+    def _tell(self, event: events.ClientEvent) -> None:
+        for listener, snapshots in list(self._listeners.values()):
+            if isinstance(event, Snapshot) and not snapshots:
+                continue
+            try:
+                listener(event)
+            except Exception:
+                log.exception("a listener failed on %s", type(event).__name__)
+
+
+def pack(message: Any) -> list[Buffer]:
+    """A message's body frames. Raises ``schema_validation`` for a value without a wire form, ``payload_too_large``."""
+    try:
+        frames = codec.pack_body(messages.to_body(message))
+    except (TypeError, ValueError, OverflowError) as e:
+        raise RequestError(
+            ErrorCode.SCHEMA_VALIDATION, f"the message cannot travel: {e}", {"got": str(e)[:200]}
+        ) from None
+    codec.check_size(frames)
+    return frames
+
+
+def open_reply(method: Method, header: Header, frames: list[Buffer]) -> Any:
+    """The typed reply in ``frames``. Raises what the daemon answered, or ``bad_response``."""
+    body = codec.decode_body(frames[1], frames[2:])
+    if header.kind is Kind.ERROR:
+        raise from_envelope(body)
+    if header.kind is not Kind.REPLY:
+        raise LinkError(
+            ErrorCode.BAD_RESPONSE, f"a {header.kind} came as the answer to {method}", {"got": str(header.kind)}
+        )
+    try:
+        return messages.from_body(messages.REPLY_OF[method], body)
+    except RequestError as e:
+        raise LinkError(
+            ErrorCode.BAD_RESPONSE, f"the answer to {method} does not fit: {e.message}", e.details
+        ) from None
+
+
+def void(_: object) -> None:
+    """Drop a value."""
+
+
+def _restarted(hello: HelloReply | None) -> LinkError:
+    return LinkError(
+        ErrorCode.DAEMON_RESTARTED, "the daemon restarted", {"epoch": hello.epoch} if hello is not None else {}
+    )

@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Three ways to run a conversation: waiting on futures, on an asyncio loop, or step by step from a main thread."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from kineograph.client.engine import Engine
+from kineograph.client.events import ClientEvent, JobEvent
+from kineograph.client.inbox import Inbox
+from kineograph.client.verbs import Call, Conversation, Pause, Step, Tell, Ticket
+from kineograph.errors import KineographError
+from kineograph.wire.messages import JobState, JobStatus
+
+T = TypeVar("T")
+OnStatus = Callable[[JobStatus], None]
+OnRetry = Callable[[KineographError, float], None]
+
+_RANK = {JobState.QUEUED: 0, JobState.RUNNING: 1, JobState.CANCELLING: 2}
+
+
+class Narrator:
+    """Shows a job's statuses in order, each once: replies and events travel on two sockets and may cross."""
+
+    def __init__(self, on_status: OnStatus | None, on_retry: OnRetry | None) -> None:
+        self._on_status = on_status
+        self._on_retry = on_retry
+        self._last: JobStatus | None = None
+
+    def show(self, job: JobStatus) -> None:
+        """Tell the listener, unless this is older than what it knows."""
+        if self._on_status is None or (self._last is not None and not _is_news(job, self._last)):
+            return
+        self._last = job
+        self._on_status(job)
+
+    def retrying(self, pause: Pause) -> None:
+        """Tell the listener what is tried again, and when."""
+        if self._on_retry is not None and pause.error is not None:
+            self._on_retry(pause.error, pause.delay_s)
+
+
+def _is_news(new: JobStatus, old: JobStatus) -> bool:
+    if new.job != old.job:
+        return True
+    return new != old and _age(new) >= _age(old)
+
+
+def _age(job: JobStatus) -> tuple[int, int, float]:
+    return (job.attempt, _RANK.get(job.state, 3), job.progress.fraction)
+
+
+def listen_to(ticket: Ticket, heard: Callable[[JobStatus], None]) -> Callable[[ClientEvent], None]:
+    """A listener that passes on the statuses of the ticket's job."""
+
+    def listener(event: ClientEvent) -> None:
+        if isinstance(event, JobEvent) and event.job.job == ticket.job:
+            heard(event.job)
+
+    return listener
+
+
+@dataclass(frozen=True)
+class Done(Generic[T]):
+    """The conversation is over."""
+
+    value: T
+
+
+def advance(conversation: Conversation[T], reply: Any = None, error: BaseException | None = None) -> Step | Done[T]:
+    """Hand in a reply (None at the start) or an error; get the next step or the end. Raises what it raises."""
+    try:
+        return conversation.send(reply) if error is None else conversation.throw(error)
+    except StopIteration as end:
+        return Done(end.value)
+
+
+class SyncRunner:
+    """Runs a conversation on the calling thread; ``narrator`` is called there too."""
+
+    def __init__(self, engine: Engine, narrator: Narrator | None = None, watch: Ticket | None = None) -> None:
+        self._engine = engine
+        self._narrator = narrator or Narrator(None, None)
+        self._watch = watch
+        self._heard: queue.SimpleQueue[JobStatus | None] = queue.SimpleQueue()
+
+    def run(self, conversation: Conversation[T]) -> T:
+        """The conversation's value; raises what it raises."""
+        stop = None
+        if self._watch is not None:
+            stop = self._engine.watch(listen_to(self._watch, self._heard.put), snapshots=False)
+        try:
+            step = advance(conversation)
+            while not isinstance(step, Done):
+                step = self._step(conversation, step)
+            return step.value
+        finally:
+            conversation.close()
+            if stop is not None:
+                stop()
+
+    def _step(self, conversation: Conversation[T], step: Step) -> Step | Done[T]:
+        match step:
+            case Call(method, message, deadline_s):
+                try:
+                    reply = self._await(self._engine.call(method, message, deadline_s))
+                except KineographError as e:
+                    return advance(conversation, error=e)
+                return advance(conversation, reply)
+            case Pause():
+                self._narrator.retrying(step)
+                self._pause(step)
+            case Tell(job):
+                self._narrator.show(job)
+        return advance(conversation)
+
+    def _await(self, future: Future[Any]) -> Any:
+        if self._watch is None:
+            return future.result()
+        future.add_done_callback(lambda _: self._heard.put(None))
+        while not future.done():
+            job = self._heard.get()
+            if job is not None:
+                self._narrator.show(job)
+        return future.result()
+
+    def _pause(self, step: Pause) -> None:
+        if self._watch is None:
+            time.sleep(step.delay_s)
+            return
+        end_s = time.monotonic() + step.delay_s
+        while (left_s := end_s - time.monotonic()) > 0:
+            try:
+                job = self._heard.get(timeout=left_s)
+            except queue.Empty:
+                return
+            if job is not None:
+                self._narrator.show(job)
+                if job.state.is_final and step.error is None:
+                    return
+
+
+class AsyncRunner:
+    """Runs a conversation on the running event loop; ``narrator`` is called there too."""
+
+    def __init__(self, engine: Engine, narrator: Narrator | None = None, watch: Ticket | None = None) -> None:
+        self._engine = engine
+        self._narrator = narrator or Narrator(None, None)
+        self._watch = watch
+        self._over = asyncio.Event()
+        self._failed: BaseException | None = None
+
+    async def run(self, conversation: Conversation[T]) -> T:
+        """The conversation's value; raises what it raises."""
+        stop = None
+        if self._watch is not None:
+            loop = asyncio.get_running_loop()
+            heard = listen_to(self._watch, lambda job: void_if_closed(loop, self._hear, job))
+            stop = self._engine.watch(heard, snapshots=False)
+        try:
+            step = advance(conversation)
+            while not isinstance(step, Done):
+                step = await self._step(conversation, step)
+                if self._failed is not None:
+                    raise self._failed
+            return step.value
+        finally:
+            conversation.close()
+            if stop is not None:
+                stop()
+
+    def _hear(self, job: JobStatus) -> None:
+        try:
+            self._narrator.show(job)
+        except BaseException as e:  # noqa: BLE001 - the caller's callback; raised again on the caller's own task
+            self._failed = e
+        if job.state.is_final or self._failed is not None:
+            self._over.set()
+
+    async def _step(self, conversation: Conversation[T], step: Step) -> Step | Done[T]:
+        match step:
+            case Call(method, message, deadline_s):
+                try:
+                    reply = await asyncio.wrap_future(self._engine.call(method, message, deadline_s))
+                except KineographError as e:
+                    return advance(conversation, error=e)
+                return advance(conversation, reply)
+            case Pause(delay_s, error):
+                self._narrator.retrying(step)
+                await self._pause(delay_s, may_end_early=error is None)
+            case Tell(job):
+                self._narrator.show(job)
+        return advance(conversation)
+
+    async def _pause(self, delay_s: float, may_end_early: bool) -> None:
+        if not may_end_early or self._watch is None:
+            await asyncio.sleep(delay_s)
+            return
+        try:
+            await asyncio.wait_for(self._over.wait(), delay_s)
+        except TimeoutError:
+            return
+        self._over.clear()
+
+
+def void_if_closed(loop: asyncio.AbstractEventLoop, function: Callable[[JobStatus], None], job: JobStatus) -> None:
+    """Call ``function`` on the loop; a loop that has ended needs no news."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(function, job)
+
+
+class Errand(Generic[T]):
+    """A conversation that runs from ``inbox.poll()``: no call here ever waits.
+
+    ``on_done`` gets the errand when it is over; ``value`` and ``error`` say how it went.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        inbox: Inbox,
+        conversation: Conversation[T],
+        on_done: Callable[[Errand[T]], None] | None = None,
+        narrator: Narrator | None = None,
+        watch: Ticket | None = None,
+    ) -> None:
+        self.ticket = watch
+        self.value: T | None = None
+        self.error: BaseException | None = None
+        self.is_done = False
+        self._engine = engine
+        self._inbox = inbox
+        self._conversation = conversation
+        self._on_done = on_done
+        self._narrator = narrator or Narrator(None, None)
+        self._stop_watching: Callable[[], None] | None = None
+        if watch is not None:
+            heard = listen_to(watch, lambda job: inbox.post(lambda: self._hear(job)))
+            self._stop_watching = engine.watch(heard, snapshots=False)
+        inbox.post(self._go)
+
+    @property
+    def job(self) -> str:
+        """The id of the job at work, for ``cancel``."""
+        return self.ticket.job if self.ticket is not None else ""
+
+    def abandon(self) -> None:
+        """Stop caring: nothing is called any more. The job itself goes on until it is cancelled."""
+        self._finish(silent=True)
+
+    def _hear(self, job: JobStatus) -> None:
+        if not self.is_done:
+            self._narrator.show(job)
+
+    def _go(self, reply: Any = None, error: BaseException | None = None) -> None:
+        if self.is_done:
+            return
+        try:
+            step = advance(self._conversation, reply, error)
+            while isinstance(step, Tell):
+                self._narrator.show(step.job)
+                step = advance(self._conversation)
+            if not isinstance(step, Done):
+                self._do(step)
+                return
+            self.value = step.value
+        except Exception as e:  # noqa: BLE001 - handed to on_done, which decides
+            self.error = e
+        self._finish()
+
+    def _do(self, step: Call | Pause) -> None:
+        if isinstance(step, Pause):
+            self._narrator.retrying(step)
+            self._inbox.post_later(step.delay_s, self._go)
+            return
+        try:
+            future = self._engine.call(step.method, step.message, step.deadline_s)
+        except KineographError as e:
+            refused = e
+            self._inbox.post(lambda: self._go(error=refused))
+            return
+        future.add_done_callback(lambda f: self._inbox.post(lambda: self._resume(f)))
+
+    def _resume(self, future: Future[Any]) -> None:
+        error = future.exception()
+        self._go(None if error is not None else future.result(), error)
+
+    def _finish(self, silent: bool = False) -> None:
+        if self.is_done:
+            return
+        self.is_done = True
+        if self._stop_watching is not None:
+            self._stop_watching()
+        if not silent and self._on_done is not None:
+            self._on_done(self)

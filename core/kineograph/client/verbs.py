@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What clients do, once for every face: conversations as generators, without I/O.
+
+A conversation yields ``Call`` and gets the reply's typed message (or has the error thrown into it), yields ``Pause``
+to wait, ``Tell`` to show a job's status, and returns its value. ``Client`` runs it on futures, ``AsyncClient`` on an
+event loop, a test on a list.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from dataclasses import fields as dataclass_fields
+from random import Random
+from typing import Any, TypeVar, cast
+
+from kineograph.client import retry
+from kineograph.client.engine import DEFAULT_DEADLINE_S
+from kineograph.client.result import Result
+from kineograph.errors import (
+    ErrorCode,
+    JobError,
+    KineographError,
+    LinkError,
+    RequestError,
+    UnavailableError,
+    from_envelope,
+)
+from kineograph.wire import messages as m
+from kineograph.wire.messages import JobState, JobStatus, Method, ResultFormat
+
+LONG_POLL_S = 20.0
+"""How long the daemon may hold one ``job.result`` before it answers 'not yet'."""
+PATIENCE_S = 60.0
+"""How long a wait outlasts a daemon that cannot be reached."""
+_OUTAGE = frozenset({ErrorCode.DAEMON_UNREACHABLE, ErrorCode.HANDSHAKE_TIMEOUT, ErrorCode.CONNECTION_FAILED})
+_POLL_S = (0.05, 2.0)
+
+
+@dataclass(frozen=True)
+class Call:
+    """Ask the daemon."""
+
+    method: Method
+    message: Any
+    deadline_s: float = DEFAULT_DEADLINE_S
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Wait ``delay_s``; less is fine when the job's status changes. ``error`` is what will be tried again."""
+
+    delay_s: float
+    error: KineographError | None = None
+
+
+@dataclass(frozen=True)
+class Tell:
+    """Show a job's status to whoever watches."""
+
+    job: JobStatus
+
+
+@dataclass
+class Ticket:
+    """Which job a conversation is about right now: a retry goes on under another id."""
+
+    job: str
+
+
+Step = Call | Pause | Tell
+T = TypeVar("T")
+Conversation = Generator[Step, Any, T]
+Clock = Callable[[], float]
+Cancelled = list[JobStatus | None]
+Outcomes = list[JobStatus | KineographError]
+
+
+M = TypeVar("M")
+
+
+def ask(method: Method, message: Any, deadline_s: float = DEFAULT_DEADLINE_S) -> Conversation[Any]:
+    """One question, one answer."""
+    return (yield Call(method, message, deadline_s))
+
+
+def new_job_id() -> str:
+    """A job id: the client makes it, so that a submit can be repeated without making a second job."""
+    return str(uuid.uuid4())
+
+
+def next_job_id(job: str) -> str:
+    """The id of a job's retry: always the same for the same job, so that a repeated retry is one job."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, job))
+
+
+def submission(request: Any, job: str | None, fields: Mapping[str, Any]) -> m.Generate:
+    """The submit message; ``fields`` are those of ``Generate``. Raises ``schema_validation`` for a wrong one."""
+    return checked(m.Generate, {**fields, "job": job or new_job_id(), "request": request})
+
+
+def checked(kind: type[M], values: Mapping[str, Any]) -> M:
+    """A message from keyword arguments. A name it does not have is an error here, not something to skip."""
+    names = [f.name for f in dataclass_fields(cast(Any, kind))]
+    for name in values:
+        if name not in names:
+            raise RequestError(
+                ErrorCode.SCHEMA_VALIDATION,
+                f"{kind.__name__} has no field {name!r}",
+                {"where": {"path": [name]}, "got": name, "allowed": names},
+            )
+    return m.from_body(kind, values)
+
+
+def batch_submission(batch: Any, jobs: Sequence[str] | None, fields: Mapping[str, Any]) -> m.GenerateBatch:
+    """The submit message of an MMCP batch body, with an id for each item. Raises ``schema_validation``."""
+    items = batch.get("requests", ()) if isinstance(batch, Mapping) else batch
+    ids = [*jobs] if jobs is not None else [new_job_id() for _ in items]
+    return checked(m.GenerateBatch, {**fields, "jobs": ids, "batch": batch})
+
+
+def batch_outcomes(reply: m.GenerateBatchReply) -> Outcomes:
+    """One entry an item, in order."""
+    out: list[JobStatus | KineographError] = []
+    for entry in reply.results:
+        job = entry.get("job") if isinstance(entry, Mapping) else None
+        out.append(m.from_body(JobStatus, job) if isinstance(job, Mapping) else from_envelope(entry))
+    return out
+
+
+def cancelled(reply: m.JobCancelReply) -> Cancelled:
+    """The state of each job named, None for an unknown one."""
+    return [None if job is None else m.from_body(JobStatus, job) for job in reply.jobs]
+
+
+def result(job: str, form: ResultFormat, wait_s: float) -> Conversation[dict[str, Any] | None]:
+    """The result, or None while the job has not ended. Raises what it failed with."""
+    reply: m.JobResultReply = yield Call(Method.JOB_RESULT, m.JobResult(job, form, wait_s), wait_s + DEFAULT_DEADLINE_S)
+    if reply.result is None:
+        raise_if_over(reply.job)
+    return reply.result
+
+
+def submit(message: m.Generate, rng: Random) -> Conversation[JobStatus]:
+    """Submit, again under the same id after a retryable refusal."""
+    attempt = 0
+    while True:
+        try:
+            status: JobStatus = yield Call(Method.GENERATE, message)
+        except KineographError as e:
+            attempt += 1
+            delay_s = retry.retry_delay_s(e, attempt, rng)
+            if delay_s is None:
+                raise
+            yield Pause(delay_s, e)
+        else:
+            yield Tell(status)
+            return status
+
+
+def wait(job: str, timeout_s: float | None, clock: Clock) -> Conversation[JobStatus]:
+    """The job's final status. Polls slowly: events, where somebody listens, cut a pause short.
+
+    Raises ``timeout`` after ``timeout_s`` (the job goes on) and ``request_not_found`` for an unknown job.
+    """
+    deadline_s = None if timeout_s is None else clock() + timeout_s
+    patience = _Patience(clock, False)
+    pause_s = _POLL_S[0]
+    while True:
+        try:
+            status: JobStatus = yield Call(Method.JOB_STATUS, m.JobRef(job))
+        except LinkError as e:
+            patience.bear(e)
+        else:
+            patience.rest()
+            yield Tell(status)
+            if status.state.is_final:
+                return status
+        _check_time(deadline_s, clock, job)
+        yield Pause(pause_s if deadline_s is None else min(pause_s, max(0.0, deadline_s - clock())))
+        pause_s = min(pause_s * 1.5, _POLL_S[1])
+
+
+def fetch(
+    job: str, form: ResultFormat, timeout_s: float | None, clock: Clock, *, met: bool = False
+) -> Conversation[m.JobResultReply]:
+    """The result of a job, waiting for it by long-poll. Raises what the job failed with.
+
+    ``met``: the daemon is known to live, so that an outage at the very start is borne too.
+    """
+    deadline_s = None if timeout_s is None else clock() + timeout_s
+    patience = _Patience(clock, met)
+    while True:
+        wait_s = LONG_POLL_S if deadline_s is None else min(LONG_POLL_S, max(0.0, deadline_s - clock()))
+        asked_s = clock()
+        try:
+            reply: m.JobResultReply = yield Call(
+                Method.JOB_RESULT, m.JobResult(job, form, wait_s), wait_s + DEFAULT_DEADLINE_S
+            )
+        except LinkError as e:
+            patience.bear(e)
+        else:
+            patience.rest()
+            yield Tell(reply.job)
+            if reply.result is not None and reply.job.state is JobState.SUCCEEDED:
+                return reply
+            raise_if_over(reply.job)
+        _check_time(deadline_s, clock, job)
+        if clock() - asked_s < min(wait_s, 1.0):  # an answer before its time must not become a busy loop
+            yield Pause(0.2)
+
+
+def generate(
+    message: m.Generate, ticket: Ticket, timeout_s: float | None, rng: Random, clock: Clock
+) -> Conversation[Result]:
+    """Submit, wait, fetch; retry by code. A job that ended cannot run again: its retry is a new job (``ticket``)."""
+    deadline_s = None if timeout_s is None else clock() + timeout_s
+    attempt, resubmitted = 0, False
+    while True:
+        status = yield from submit(message, rng)
+        left_s = None if deadline_s is None else max(0.0, deadline_s - clock())
+        try:
+            reply = yield from fetch(status.job, ResultFormat.ARRAYS, left_s, clock, met=True)
+        except KineographError as e:
+            if e.code is ErrorCode.REQUEST_NOT_FOUND and not resubmitted:
+                resubmitted = True  # a daemon that lost its store: the same id and body make the same job
+                continue
+            attempt += 1
+            delay_s = retry.retry_delay_s(e, attempt, rng) if e.details.get("job_state") == JobState.FAILED else None
+            if delay_s is None or (deadline_s is not None and clock() + delay_s > deadline_s):
+                raise
+            yield Pause(delay_s, e)
+            ticket.job = next_job_id(message.job)
+            message = replace(message, job=ticket.job)
+        else:
+            assert reply.result is not None
+            return Result.from_body(reply.job, reply.result)
+
+
+def raise_if_over(status: JobStatus) -> None:
+    """Raises what a job that ended without a result ended with; nothing while it may still succeed."""
+    known = {"job": status.job, "job_state": str(status.state)}
+    match status.state:
+        case JobState.FAILED:
+            error = from_envelope(status.error or {"error": {"code": "internal_error", "message": "the job failed"}})
+            error.details |= known
+            raise error
+        case JobState.CANCELLED:
+            at = {"step": status.progress.step, "steps": status.progress.steps}
+            raise JobError(ErrorCode.REQUEST_CANCELLED, status.note or "the job was cancelled", {**known, **at})
+        case JobState.EXPIRED:
+            raise JobError(ErrorCode.RESULT_EXPIRED, "the job's result is kept no longer", known)
+        case JobState.SUCCEEDED:
+            raise LinkError(ErrorCode.BAD_RESPONSE, "the job succeeded, yet its result did not come", known)
+        case _:
+            return
+
+
+def may_still_run(error: BaseException) -> bool:
+    """Whether the job of a conversation that raised ``error`` may still be at work, and so wants to be cancelled."""
+    return not isinstance(error, KineographError) or (
+        error.code is ErrorCode.TIMEOUT and "job_state" not in error.details
+    )
+
+
+def job_ids(jobs: Sequence[str | JobStatus]) -> list[str]:
+    """Ids of jobs given as ids or as statuses."""
+    return [job if isinstance(job, str) else job.job for job in jobs]
+
+
+class _Patience:
+    """Bears an outage for a while, so that a daemon may restart under a wait; not before it was ever ``met``."""
+
+    def __init__(self, clock: Clock, met: bool) -> None:
+        self._clock = clock
+        self._met = met
+        self._since_s: float | None = None
+
+    def bear(self, error: LinkError) -> None:
+        """Raises ``error`` when it is no outage, or when the outage has lasted too long."""
+        now_s = self._clock()
+        self._since_s = now_s if self._since_s is None else self._since_s
+        too_long = now_s - self._since_s > PATIENCE_S
+        if error.code not in _OUTAGE or not self._met or too_long or error.details.get("client_closed"):
+            raise error
+
+    def rest(self) -> None:
+        """The daemon answered."""
+        self._met, self._since_s = True, None
+
+
+def _check_time(deadline_s: float | None, clock: Clock, job: str) -> None:
+    if deadline_s is not None and clock() >= deadline_s:
+        raise UnavailableError(ErrorCode.TIMEOUT, "the job has not ended in the time given; it goes on", {"job": job})
