@@ -313,7 +313,8 @@ class FakeDaemon:
 
     def _publish(self, name: str, body: dict[str, Any], seq: int | None, epoch: str) -> None:
         self.seq = self.seq + 1 if seq is None else seq
-        self._pub.send_multipart(codec.encode(Header(Kind.EVENT, name, "", epoch, self.seq), body))
+        header = Header(Kind.EVENT, name, "", epoch, self.seq)
+        self._pub.send_multipart([name.encode(), *codec.encode(header, body)])
 
     # --- how it usually answers ---------------------------------------------------------------------------------------
     def _usual(self, method: Method) -> Handler:

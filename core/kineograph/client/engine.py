@@ -16,8 +16,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, assert_never
 
-from kineograph.client import events, link
-from kineograph.client.events import EventCount, JobPage, LinkChanged, Listener, Snapshot, Verdict
+from kineograph.client import link
+from kineograph.client.events import LinkChanged, Listener, Verdict
+from kineograph.client.feed import EventFeed
 from kineograph.client.finder import Finder
 from kineograph.client.link import Link, LinkState
 from kineograph.client.pending import Pending, PendingTable, settle, settle_error
@@ -31,7 +32,6 @@ log = logging.getLogger(__name__)
 
 DEFAULT_DEADLINE_S = 10.0
 _IDLE_S = 60.0
-_MAX_HELD = 10_000
 
 
 class Engine:
@@ -43,11 +43,8 @@ class Engine:
         self._introduction = codec.pack_body(messages.to_body(hello))
         self._link = Link(settings)
         self._pending = PendingTable()
-        self._count = EventCount()
+        self._feed = EventFeed(self._ask_for_jobs)
         self._subscribed = False
-        self._resyncing = False
-        self._held: list[codec.Message] = []
-        self._listeners: dict[int, tuple[Listener, bool]] = {}
         self._ids = itertools.count(1)
         self._hello_id = ""
         self._commands: deque[Callable[[], None]] = deque()
@@ -123,7 +120,7 @@ class Engine:
     # --- the engine's thread ------------------------------------------------------------------------------------------
     def _run(self) -> None:
         try:
-            self._feed(link.Begin())
+            self._happened(link.Begin())
             while not self._closing:
                 self._turn()
         except Exception:
@@ -134,7 +131,7 @@ class Engine:
     def _turn(self) -> None:
         while self._commands:
             self._commands.popleft()()
-        self._feed(link.Tick())
+        self._happened(link.Tick())
         self._expire()
         for arrival in self._transport.wait(self._patience_s()):
             self._arrived(arrival)
@@ -144,7 +141,7 @@ class Engine:
             self._closing = True
         while self._commands:
             self._commands.popleft()()
-        self._feed(link.Close())
+        self._happened(link.Close())
         self._pending.fail(link.closed_error(), sent_once_only=False)
         self._transport.close()
 
@@ -153,7 +150,7 @@ class Engine:
         times = (self._pending.next_deadline_s(), self._link.deadline_s, now_s + _IDLE_S)
         return 0.0 if self._commands else max(0.0, min(t for t in times if t is not None) - now_s)
 
-    def _feed(self, event: link.Input) -> None:
+    def _happened(self, event: link.Input) -> None:
         work = deque(self._link.handle(event, time.monotonic()))
         while work:
             follow = self._perform(work.popleft())
@@ -172,8 +169,7 @@ class Engine:
                 self._say_hello()
             case link.Disconnect():
                 self._transport.disconnect()
-                self._subscribed = self._resyncing = False
-                self._held.clear()
+                self._unsubscribe()
             case link.FailPending(error, sent_once_only):
                 self._pending.fail(error, sent_once_only)
             case link.SendPending():
@@ -181,7 +177,7 @@ class Engine:
                     self._send(request)
                 self._subscribe()
             case link.Announce(state, error, restarted):
-                self._tell(LinkChanged(state, _restarted(self._link.hello) if restarted else error, restarted))
+                self._feed.tell(LinkChanged(state, _restarted(self._link.hello) if restarted else error, restarted))
             case _:
                 assert_never(instruction)
         return None
@@ -204,7 +200,7 @@ class Engine:
         if self._link.state is LinkState.READY:
             self._send(request)
         else:
-            self._feed(link.Wanted())
+            self._happened(link.Wanted())
 
     def _send(self, request: Pending) -> None:
         header = Header(Kind.REQUEST, request.method, request.request_id)
@@ -215,7 +211,7 @@ class Engine:
         for request in late:
             settle_error(request.future, self._no_answer(request.method))
         if late:
-            self._feed(link.Silent())
+            self._happened(link.Silent())
 
     def _no_answer(self, method: Method) -> KineographError:
         if self._link.state is not LinkState.READY and self._link.error is not None:
@@ -231,11 +227,11 @@ class Engine:
             case Published(frames):
                 self._published(frames)
             case PeerReached():
-                self._feed(link.Reached())
+                self._happened(link.Reached())
             case PeerGone():
-                self._feed(link.Dropped(LinkError(ErrorCode.CONNECTION_FAILED, "the daemon closed the connection")))
+                self._happened(link.Dropped(LinkError(ErrorCode.CONNECTION_FAILED, "the daemon closed the connection")))
             case PeerRefused(error):
-                self._feed(link.Refused(error))
+                self._happened(link.Refused(error))
             case _:
                 assert_never(arrival)
 
@@ -248,7 +244,7 @@ class Engine:
             if self._link.state is LinkState.READY:
                 self._pending.fail(e, sent_once_only=False)
             else:
-                self._feed(link.Refused(e))
+                self._happened(link.Refused(e))
             return
         if header.request_id == self._hello_id:
             self._hello_replied(header, frames)
@@ -265,34 +261,15 @@ class Engine:
         try:
             reply: HelloReply = open_reply(Method.HELLO, header, frames)
         except KineographError as e:
-            self._feed(link.Refused(e))
+            self._happened(link.Refused(e))
         else:
-            self._feed(link.HelloAnswered(reply))
+            self._happened(link.HelloAnswered(reply))
 
     # --- events -------------------------------------------------------------------------------------------------------
-    def _add_listener(self, token: int, listener: Listener, snapshots: bool) -> None:
-        self._listeners[token] = (listener, snapshots)
-        was_subscribed = self._subscribed
-        self._subscribe()
-        if was_subscribed and snapshots:
-            self._resync()
-
-    def _remove_listener(self, token: int) -> None:
-        self._listeners.pop(token, None)
-        if not self._listeners and self._subscribed:
-            self._transport.unsubscribe()
-            self._subscribed = self._resyncing = False
-            self._held.clear()
-
     def _subscribe(self) -> None:
         hello, target = self._link.hello, self._link.target
-        if (
-            self._subscribed
-            or not self._listeners
-            or self._link.state is not LinkState.READY
-            or not hello
-            or not target
-        ):
+        wanted = self._feed.is_wanted and not self._subscribed and self._link.state is LinkState.READY
+        if not wanted or hello is None or target is None:
             return
         try:
             self._transport.subscribe(hello.events or target.events, target.server_key)
@@ -300,70 +277,41 @@ class Engine:
             log.warning("no events: %s", e)  # waits go on by long-poll
             return
         self._subscribed = True
-        self._count.start(hello.epoch, hello.seq)
-        self._resync()
+        self._feed.begin(hello.epoch, hello.seq)
+
+    def _unsubscribe(self) -> None:
+        self._subscribed = False
+        self._feed.end()
+
+    def _add_listener(self, token: int, listener: Listener, snapshots: bool) -> None:
+        was_subscribed = self._subscribed
+        self._feed.add(token, listener, snapshots)
+        self._subscribe()
+        if was_subscribed and snapshots:
+            self._feed.resync()
+
+    def _remove_listener(self, token: int) -> None:
+        self._feed.remove(token)
+        if self._subscribed and not self._feed.is_wanted:
+            self._transport.unsubscribe()
+            self._unsubscribe()
 
     def _published(self, frames: list[Buffer]) -> None:
         try:
-            message = codec.decode(frames)
+            message = codec.decode(frames[1:])  # the first frame is the topic, for subscriptions by prefix
         except LinkError as e:
             log.warning("an event could not be read: %s", e)  # its number is missing, so the gap will show
             return
-        match self._count.take(message.header.epoch, message.header.seq):
-            case Verdict.NEXT:
-                self._hear(message)
-            case Verdict.GAP:
-                self._resync()
-                self._hear(message)
-            case Verdict.OTHER_EPOCH:
-                self._feed(link.Dropped(_restarted(None)))
-            case Verdict.OLD:
-                pass
-
-    def _hear(self, message: codec.Message) -> None:
-        if self._resyncing and len(self._held) < _MAX_HELD:
-            self._held.append(message)  # an older snapshot must not overwrite it
-            return
-        event = events.typed(message)
-        if event is None:
-            return
-        if event.name is EventName.DAEMON_STOPPING:
+        if message.header.method == EventName.DAEMON_STOPPING:
             self.never_start()
-        self._tell(event)
+        if self._feed.take(message) is Verdict.OTHER_EPOCH:
+            self._happened(link.Dropped(_restarted(None)))
 
-    def _resync(self) -> None:
-        if self._resyncing or not any(snapshots for _, snapshots in self._listeners.values()):
-            return
-        self._resyncing = True
+    def _ask_for_jobs(self, answer: Callable[[Future[JobListReply]], None]) -> None:
         future: Future[Any] = Future()
-        body = pack(JobList())
-        request = Pending(f"{next(self._ids):x}", Method.JOB_LIST, body, future, time.monotonic() + DEFAULT_DEADLINE_S)
-        future.add_done_callback(self._resynced)
-        self._accept(request)
-
-    def _resynced(self, future: Future[JobListReply]) -> None:
-        if not self._resyncing:
-            return  # the subscription ended meanwhile
-        self._resyncing = False
-        held, self._held = self._held, []
-        seq = 0
-        if future.exception() is None:
-            page = JobPage(future.result())
-            seq = page.seq
-            self._count.known_up_to(seq)
-            self._tell(Snapshot(page, self._count.epoch))
-        for message in held:
-            if message.header.seq > seq:
-                self._hear(message)
-
-    def _tell(self, event: events.ClientEvent) -> None:
-        for listener, snapshots in list(self._listeners.values()):
-            if isinstance(event, Snapshot) and not snapshots:
-                continue
-            try:
-                listener(event)
-            except Exception:
-                log.exception("a listener failed on %s", type(event).__name__)
+        future.add_done_callback(answer)
+        deadline_s = time.monotonic() + DEFAULT_DEADLINE_S
+        self._accept(Pending(f"{next(self._ids):x}", Method.JOB_LIST, pack(JobList()), future, deadline_s))
 
 
 def pack(message: Any) -> list[Buffer]:

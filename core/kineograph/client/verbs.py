@@ -36,6 +36,7 @@ PATIENCE_S = 60.0
 """How long a wait outlasts a daemon that cannot be reached."""
 _OUTAGE = frozenset({ErrorCode.DAEMON_UNREACHABLE, ErrorCode.HANDSHAKE_TIMEOUT, ErrorCode.CONNECTION_FAILED})
 _POLL_S = (0.05, 2.0)
+_MAX_EMPTY = 30
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def cancelled(reply: m.JobCancelReply) -> Cancelled:
 def result(job: str, form: ResultFormat, wait_s: float) -> Conversation[dict[str, Any] | None]:
     """The result, or None while the job has not ended. Raises what it failed with."""
     reply: m.JobResultReply = yield Call(Method.JOB_RESULT, m.JobResult(job, form, wait_s), wait_s + DEFAULT_DEADLINE_S)
-    if reply.result is None:
+    if reply.job.state is not JobState.SUCCEEDED:
         raise_if_over(reply.job)
     return reply.result
 
@@ -191,6 +192,7 @@ def fetch(
     """
     deadline_s = None if timeout_s is None else clock() + timeout_s
     patience = _Patience(clock, met)
+    empty = refused = 0
     while True:
         wait_s = LONG_POLL_S if deadline_s is None else min(LONG_POLL_S, max(0.0, deadline_s - clock()))
         asked_s = clock()
@@ -200,15 +202,38 @@ def fetch(
             )
         except LinkError as e:
             patience.bear(e)
+        except KineographError as e:
+            refused += 1
+            if refused >= retry.MAX_TRIES:
+                raise
+            try:
+                yield from _explain(job, e)
+            except LinkError as outage:
+                patience.bear(outage)
         else:
             patience.rest()
             yield Tell(reply.job)
             if reply.result is not None and reply.job.state is JobState.SUCCEEDED:
                 return reply
-            raise_if_over(reply.job)
+            empty += reply.job.state is JobState.SUCCEEDED  # another form of the result is still being written
+            if reply.job.state is not JobState.SUCCEEDED or empty > _MAX_EMPTY:
+                raise_if_over(reply.job)
         _check_time(deadline_s, clock, job)
         if clock() - asked_s < min(wait_s, 1.0):  # an answer before its time must not become a busy loop
             yield Pause(0.2)
+
+
+def _explain(job: str, refusal: KineographError) -> Conversation[None]:
+    """Whether the job is over, or only the question was refused: that is for its status to say, never for an error."""
+    if refusal.code is ErrorCode.REQUEST_NOT_FOUND:
+        raise refusal
+    status: JobStatus = yield Call(Method.JOB_STATUS, m.JobRef(job))
+    yield Tell(status)
+    if status.state is not JobState.SUCCEEDED:
+        raise_if_over(status)
+    if not refusal.is_retryable:
+        raise refusal
+    yield Pause(refusal.retry_after_s or 1.0, refusal)
 
 
 def generate(
@@ -227,7 +252,7 @@ def generate(
                 resubmitted = True  # a daemon that lost its store: the same id and body make the same job
                 continue
             attempt += 1
-            delay_s = retry.retry_delay_s(e, attempt, rng) if e.details.get("job_state") == JobState.FAILED else None
+            delay_s = retry.retry_delay_s(e, attempt, rng) if _may_run_again(e, message) else None
             if delay_s is None or (deadline_s is not None and clock() + delay_s > deadline_s):
                 raise
             yield Pause(delay_s, e)
@@ -236,6 +261,12 @@ def generate(
         else:
             assert reply.result is not None
             return Result.from_body(reply.job, reply.result)
+
+
+def _may_run_again(error: KineographError, message: m.Generate) -> bool:
+    # A deadline that the caller set was a decision: the same again would end the same way.
+    ran_out = error.code is ErrorCode.TIMEOUT and message.deadline_s is not None
+    return error.details.get("job_state") == JobState.FAILED and not ran_out
 
 
 def raise_if_over(status: JobStatus) -> None:
@@ -248,7 +279,9 @@ def raise_if_over(status: JobStatus) -> None:
             raise error
         case JobState.CANCELLED:
             at = {"step": status.progress.step, "steps": status.progress.steps}
-            raise JobError(ErrorCode.REQUEST_CANCELLED, status.note or "the job was cancelled", {**known, **at})
+            said = from_envelope(status.error) if status.error else None
+            message = said.message if said is not None else status.note or "the job was cancelled"
+            raise JobError(ErrorCode.REQUEST_CANCELLED, message, {**(said.details if said else {}), **at, **known})
         case JobState.EXPIRED:
             raise JobError(ErrorCode.RESULT_EXPIRED, "the job's result is kept no longer", known)
         case JobState.SUCCEEDED:

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From numbered messages to what listeners hear: in order, without a hole that nobody notices. No I/O.
+
+A gap in the numbers asks for a snapshot. Events that come before the snapshot are held and then told if they are newer
+than it, so that what is known never goes backwards.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from kineograph.client import events
+from kineograph.client.events import ClientEvent, EventCount, JobPage, Listener, Snapshot, Verdict
+from kineograph.wire.codec import Message
+from kineograph.wire.messages import JobListReply
+
+log = logging.getLogger(__name__)
+
+_MAX_HELD = 10_000
+AskForJobs = Callable[[Callable[[Future[JobListReply]], None]], None]
+
+
+class EventFeed:
+    """``ask_for_jobs`` asks ``job.list`` and calls back with the finished future. One thread only."""
+
+    def __init__(self, ask_for_jobs: AskForJobs) -> None:
+        self._ask_for_jobs = ask_for_jobs
+        self._count = EventCount()
+        self._listeners: dict[int, tuple[Listener, bool]] = {}
+        self._held: list[Message] = []
+        self._resyncing = 0
+        self._asked = 0
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._listeners)
+
+    def add(self, token: int, listener: Listener, snapshots: bool) -> None:
+        """A listener; ``snapshots``: it also wants the whole picture whenever that is renewed."""
+        self._listeners[token] = (listener, snapshots)
+
+    def remove(self, token: int) -> None:
+        """A listener goes."""
+        self._listeners.pop(token, None)
+
+    def begin(self, epoch: str, seq: int) -> None:
+        """The subscription starts; everything up to ``seq`` is covered by the first snapshot."""
+        self._count.start(epoch, seq)
+        self.resync()
+
+    def end(self) -> None:
+        """The subscription is over; a snapshot under way belongs to it and is dropped."""
+        self._resyncing = 0
+        self._held.clear()
+
+    def take(self, message: Message) -> Verdict:
+        """One message of the event socket."""
+        verdict = self._count.take(message.header.epoch, message.header.seq)
+        if verdict is Verdict.GAP:
+            self.resync()
+        if verdict in (Verdict.GAP, Verdict.NEXT):
+            self._hear(message)
+        return verdict
+
+    def resync(self) -> None:
+        """Ask for a snapshot, if anybody wants one and none is under way."""
+        if self._resyncing or not any(snapshots for _, snapshots in self._listeners.values()):
+            return
+        self._asked += 1
+        number = self._resyncing = self._asked
+        self._ask_for_jobs(lambda future: self._resynced(number, future))
+
+    def tell(self, event: ClientEvent) -> None:
+        """Call every listener; one that fails does not keep the others from hearing."""
+        for listener, snapshots in list(self._listeners.values()):
+            if isinstance(event, Snapshot) and not snapshots:
+                continue
+            try:
+                listener(event)
+            except Exception:
+                log.exception("a listener failed on %s", type(event).__name__)
+
+    def _hear(self, message: Message) -> None:
+        if self._resyncing and len(self._held) < _MAX_HELD:
+            self._held.append(message)
+            return
+        event = events.typed(message)
+        if event is not None:
+            self.tell(event)
+
+    def _resynced(self, number: int, future: Future[JobListReply]) -> None:
+        if number != self._resyncing:
+            return
+        self._resyncing = 0
+        held, self._held = self._held, []
+        covered = 0
+        if future.exception() is None:
+            page = JobPage(future.result())
+            covered = page.seq
+            self._count.known_up_to(covered)
+            self.tell(Snapshot(page, self._count.epoch))
+        for message in held:
+            if message.header.seq > covered:
+                self._hear(message)
