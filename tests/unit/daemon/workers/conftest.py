@@ -16,10 +16,8 @@ import pytest
 import zmq
 
 from kineograph.wire import codec
-from kineograph.wire.messages import ResultFormat
 from kineograph_daemon.jobs import blobs
 from kineograph_daemon.workers import link
-from tests.fakes.backbones import request_map
 
 ROOT = Path(__file__).resolve().parents[4]
 TOKEN = "secret-of-this-test"
@@ -129,12 +127,19 @@ def start(tmp_path: Path) -> Iterator[StartFront]:
         front.close()
 
 
-@pytest.fixture
-def front(start: StartFront) -> Front:
-    """A front whose worker is ready with every fake."""
-    front = start(KINEOGRAPH_FAKE_STEPS="100", KINEOGRAPH_FAKE_STEP_S="0.05", KINEOGRAPH_FAKE_DEAF_S="0.6")
+@pytest.fixture(scope="module")
+def shared_front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """One worker with every fake, for all tests of a module that leave it alive."""
+    environment = {"KINEOGRAPH_FAKE_STEPS": "100", "KINEOGRAPH_FAKE_STEP_S": "0.05", "KINEOGRAPH_FAKE_DEAF_S": "0.6"}
+    front = Front(tmp_path_factory.mktemp("front"), "tests.fakes.backbones:everything", environment, ())
     front.wait(link.WorkerReady)
-    return front
+    yield front
+    front.close()
 
 
-__all__ = ["ROOT", "TOKEN", "Front", "ResultFormat", "StartFront", "request_map"]
+@pytest.fixture
+def front(shared_front: Front) -> Front:
+    """The shared worker, with nothing of earlier tests left to read."""
+    shared_front.drain()
+    assert shared_front.process.poll() is None
+    return shared_front

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One line of JSON a record, with its job."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kineograph_daemon import logs
+
+
+@pytest.fixture
+def lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    root = logging.getLogger()
+    before, level, raising = list(root.handlers), root.level, logging.raiseExceptions
+    for handler in before:
+        root.removeHandler(handler)
+    monkeypatch.setenv(logs.LEVEL_ENV, "debug")
+    yield logs.set_up("worker-x", tmp_path)
+    for handler in list(root.handlers):
+        root.removeHandler(handler)
+        handler.close()
+    for handler in before:
+        root.addHandler(handler)
+    root.setLevel(level)
+    logging.captureWarnings(False)
+    logging.raiseExceptions = raising
+
+
+def read(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text("ascii").splitlines()]
+
+
+def test_every_line_carries_its_job(lines: Path) -> None:
+    log = logging.getLogger("a.b")
+    log.debug("outside")
+    with logs.job("j1"):
+        log.info("inside %d", 5, extra={"data": {"x": 1}})
+        log.info("another", extra={"job": "j2"})
+    log.info("after")
+    got = read(lines)
+    assert [line["job"] for line in got] == ["", "j1", "j2", ""]
+    assert got[1]["msg"] == "inside 5"
+    assert got[1]["data"] == {"x": 1}
+    assert got[1]["level"] == "info"
+
+
+def test_threads_of_a_backbone_are_covered_when_the_process_runs_one_job(lines: Path) -> None:
+    log = logging.getLogger("thread")
+    for whole in (False, True):
+        with logs.job("j", whole_process=whole):
+            thread = threading.Thread(target=log.info, args=("from a thread",))
+            thread.start()
+            thread.join()
+    assert [line["job"] for line in read(lines)] == ["", "j"]
+
+
+def test_odd_text_and_tracebacks_stay_on_one_line(lines: Path) -> None:
+    try:
+        raise ValueError("two\nlines \ud800")
+    except ValueError:
+        logging.getLogger("odd").exception("prompt %s", "a\nb \udfff ü")
+    (line,) = read(lines)
+    assert line["msg"] == "prompt a\nb \udfff ü"
+    assert "Traceback" in str(line["exc"])
+
+
+def test_an_unknown_level_means_info(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(logs.LEVEL_ENV, "chatty")
+    assert logs.level_from_env() == logging.INFO
+    monkeypatch.setenv(logs.LEVEL_ENV, "warning")
+    assert logs.level_from_env() == logging.WARNING
