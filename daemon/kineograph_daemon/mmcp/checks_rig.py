@@ -10,13 +10,15 @@ from motionmcp.backbone import ModelSpec
 from motionmcp.schemas import Skeleton
 
 from kineograph.errors import ErrorCode, KineographError
-from kineograph_daemon.mmcp.faults import Path, fault, nearest
+from kineograph.rigs import suggest
+from kineograph_daemon.mmcp.faults import Path, fault
 
 Takers: TypeAlias = Callable[[Callable[[ModelSpec], bool]], list[str]]
 """Finds the hosted models that have a trait."""
 
 
 def no_takers(_has: Callable[[ModelSpec], bool]) -> list[str]:
+    """No other model to turn to."""
     return []
 
 
@@ -28,8 +30,9 @@ def skeleton(sent: Skeleton, spec: ModelSpec, path: Path, takers: Takers = no_ta
     got = [joint.name for joint in sent.joints]
     if got == want:
         return
-    missing = [name for name in want if name not in set(got)]
-    extra = [name for name in got if name not in set(want)]
+    known, sent_names = set(want), set(got)
+    missing = [name for name in want if name not in sent_names]
+    extra = [name for name in got if name not in known]
     raise fault(
         ErrorCode.RETARGETING_UNSUPPORTED,
         f"model {spec.id!r} moves only its own skeleton: {len(missing)} of its joints are missing, {len(extra)} are "
@@ -54,6 +57,6 @@ def unknown_joint(name: str, names: frozenset[str], path: Path, where: str = "th
         official={"skeleton_joints": sorted(names)},
         got=name,
         allowed=sorted(names),
-        suggestions=nearest(name, names),
+        suggestions=[found.name for found in suggest(name, sorted(names))],
         joint=name,
     )

@@ -77,18 +77,37 @@ def nearest(name: str, candidates: Iterable[str], count: int = 3) -> list[str]:
 
 
 def name_place(exc: KineographError, refs: Mapping[str, Any] | None) -> KineographError:
-    """Fill ``where.ref`` from the client's ``refs``: the entry of the longest path that leads to the place.
+    """Fill ``where.ref`` with the client's own reference to the place, or to the nearest thing around it.
 
-    Keys of ``refs`` are paths into the request such as ``constraints/3`` or ``skeleton/joints/4``; ``.`` and
-    ``[3]`` are read the same way.
+    ``refs`` mirrors the request (``{"constraints": [ref, ref], "skeleton": ref}``), or names paths
+    (``{"constraints/1": ref}``; ``.`` and ``[1]`` are read the same way). A reference is anything but a list.
     """
     where = exc.details.get("where")
-    if not refs or not isinstance(where, dict):
-        return exc
-    here = tuple(str(part) for part in where.get("path", ()))
-    longest = -1
+    if refs and isinstance(where, dict):
+        path = list(where.get("path", ()))
+        where["ref"] = _by_path(path, refs)
+        if where["ref"] is None:
+            where["ref"] = _by_mirror(path, refs)
+    return exc
+
+
+def _by_path(path: Path, refs: Mapping[str, Any]) -> Any:
+    here = tuple(map(str, path))
+    found, longest = None, 1  # a single part is the mirror's to read
     for key, ref in refs.items():
         parts = tuple(part for part in _SEPARATORS.split(str(key)) if part)
         if len(parts) > longest and here[: len(parts)] == parts:
-            longest, where["ref"] = len(parts), ref
-    return exc
+            found, longest = ref, len(parts)
+    return found
+
+
+def _by_mirror(path: Path, refs: Mapping[str, Any]) -> Any:
+    node: Any = refs
+    for part in path:
+        try:
+            node = node[part]
+        except (LookupError, TypeError):
+            break
+        if isinstance(node, str):
+            break
+    return None if node is refs or isinstance(node, (list, tuple)) else node
