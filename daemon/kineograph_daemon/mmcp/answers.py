@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from motionmcp import gltf as sdk_gltf
-from motionmcp import trajectory as sdk_trajectory
 from motionmcp.backbone import ModelSpec
 from motionmcp.schemas import GenerateRequest
 
 from kineograph.errors import ErrorCode, InternalError
+from kineograph_daemon.mmcp import trajectory
 
 if TYPE_CHECKING:
     from kineograph_daemon.pipeline.types import JobResultData
@@ -86,12 +86,12 @@ def with_trajectories(request: GenerateRequest, data: JobResultData) -> list[dic
     """
     if data.trajectories is None:
         try:
-            data.trajectories = sdk_trajectory.compute_trajectories(
-                skeleton=request.skeleton.model_dump(),
-                joint_names=data.joint_names,
-                rotations_quat=data.rotations_xyzw,
-                root_translations=data.root_m,
-                fps=data.fps_hz,
+            data.trajectories = trajectory.compute(
+                request.skeleton.joints,
+                data.joint_names,
+                data.rotations_xyzw,
+                data.root_m,
+                data.fps_hz,
                 loop=bool(request.options and request.options.loop),
                 canonical_to_request=data.canonical_to_request,
             )

@@ -31,8 +31,9 @@ def compute(
     """One trajectory a sample, as MMCP's ``samples[b].trajectory``; None where there is none to read.
 
     ``rotations_xyzw`` (B, T, J, 4) local, in the order of ``joint_names``; ``root_m`` (B, T, 3) metres;
-    ``skeleton_joints`` are MMCP joints, as objects or maps. A sample's ``position`` (T, 2) is x, z in metres and its
-    ``yaw`` (T,) radians about +Y, 0 at the first frame. One frame has no travel.
+    ``skeleton_joints`` are MMCP joints, as objects or maps. A sample's ``position`` (T, 2) is x, z in metres, rounded
+    to 0.1 mm, and its ``yaw`` (T,) radians about +Y, 0 at the first frame; both are arrays, which the wire carries as
+    they are and JSON wants as lists. One frame has no travel.
     """
     samples, frames = rotations_xyzw.shape[:2]
     rig = rig_of(skeleton_joints, joint_names, canonical_to_request)
@@ -59,8 +60,8 @@ def _trajectory(body: Body, root_xyzw: Array) -> dict[str, Any]:
         "params": numbers,
         "heading": how,
         "markers": body.touchdowns(),
-        "position": np.round(np.stack([points.imag, points.real], 1), 4).tolist(),
-        "yaw": np.round(yaw, 5).tolist(),
+        "position": np.round(np.stack([points.imag, points.real], 1), 4),
+        "yaw": np.round(yaw, 5),
     }
 
 

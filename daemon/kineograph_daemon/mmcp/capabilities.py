@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MMCP's capabilities document: what this daemon speaks and which models it hosts.
+
+Only MMCP's own words stand in it, so that every MMCP client reads it; what MMCP has no word for (whether text has an
+effect, device, state) travels beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from motionmcp.backbone import ModelSpec
+from motionmcp.protocol import COORDINATE_SYSTEM, PROTOCOL_VERSION, RESPONSE_FORMATS, ROTATION_FORMAT, UNITS
+
+from kineograph_daemon.mmcp.validate import ModelEntry
+
+_LIMITS_WHEN_SET = ("max_reference_frames", "max_video_bytes", "max_video_seconds")
+
+
+def document(
+    entries: Mapping[str, ModelEntry], extras: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
+    """The document over ``entries`` (model id to what it takes), in their order.
+
+    A model that cannot tell what it takes is left out; ``extras`` may say ``hidden`` of one that shall be.
+    """
+    told = extras or {}
+    shown = [entry.spec for id_, entry in entries.items() if not told.get(id_, {}).get("hidden")]
+    return {
+        "protocol_version": PROTOCOL_VERSION,
+        "rotation_format": ROTATION_FORMAT,
+        "coordinate_system": COORDINATE_SYSTEM,
+        "units": UNITS,
+        "response_formats": list(RESPONSE_FORMATS),
+        "models": [model(spec) for spec in shown if spec is not None],
+    }
+
+
+def model(spec: ModelSpec) -> dict[str, Any]:
+    """One model's entry. Batches and trajectories come with every model here, whatever its backbone says.
+
+    Limits that are not set and dials that do not exist leave no key: older clients refuse keys that they do not know.
+    """
+    out: dict[str, Any] = spec.model_dump(mode="json")
+    out["supports_batch"] = out["supports_trajectory"] = True
+    out["supports_motion_reference_mixed"] = "motion_reference" in spec.supported_segments
+    out["limits"] = {k: v for k, v in out["limits"].items() if v is not None or k not in _LIMITS_WHEN_SET}
+    if not out["model_options"]:
+        del out["model_options"]
+    return out
