@@ -18,22 +18,15 @@ from kineograph_daemon.mmcp.validate import ModelEntry
 _LIMITS_WHEN_SET = ("max_reference_frames", "max_video_bytes", "max_video_seconds")
 
 
-def document(
-    entries: Mapping[str, ModelEntry], extras: Mapping[str, Mapping[str, Any]] | None = None
-) -> dict[str, Any]:
-    """The document over ``entries`` (model id to what it takes), in their order.
-
-    A model that cannot tell what it takes is left out; ``extras`` may say ``hidden`` of one that shall be.
-    """
-    told = extras or {}
-    shown = [entry.spec for id_, entry in entries.items() if not told.get(id_, {}).get("hidden")]
+def document(entries: Mapping[str, ModelEntry]) -> dict[str, Any]:
+    """The document over ``entries`` (model id to what it takes), in their order; who cannot tell is left out."""
     return {
         "protocol_version": PROTOCOL_VERSION,
         "rotation_format": ROTATION_FORMAT,
         "coordinate_system": COORDINATE_SYSTEM,
         "units": UNITS,
         "response_formats": list(RESPONSE_FORMATS),
-        "models": [model(spec) for spec in shown if spec is not None],
+        "models": [model(entry.spec) for entry in entries.values() if entry.spec is not None],
     }
 
 
