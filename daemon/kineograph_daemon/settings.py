@@ -73,6 +73,7 @@ class Settings:
     backbone: tuple[str, ...] = _row(
         (), "", "Backbones to host beside the installed ones: `module:Class`, or an entry point's name."
     )
+    only_backbones: bool = _row(False, "", "Host only what `backbone` names, none of the installed ones.")
     device: tuple[str, ...] = _row(("cpu",), "", "One worker process a device: `cpu`, `cuda:0`, ...")
     tcp: str = _row("", "address", "Also listen on TCP, with keys: `127.0.0.1`, or `127.0.0.1:PORT`.")
     queue_limit: int = _row(20_000, "jobs", "Waiting jobs beyond this are refused with `queue_full`; 0: no limit.", 0)
@@ -102,7 +103,8 @@ class Settings:
 
 
 def _setting(f: Field[Any]) -> Setting:
-    return Setting(f.name, type(f.default), f.default, **f.metadata)
+    default: Any = f.default
+    return Setting(f.name, type(default), default, **f.metadata)
 
 
 TABLE: tuple[Setting, ...] = tuple(_setting(f) for f in fields(Settings))

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One daemon a user: the lock is held for life, the run file says where it listens."""
+
+from __future__ import annotations
+
+import time
+
+from kineograph import __version__
+from kineograph.client.discovery import RunFile, find_daemon
+from kineograph.client.lock import DaemonLock
+from kineograph.wire.version import WIRE_VERSION
+
+
+class Residence:
+    """The right to be this user's daemon."""
+
+    def __init__(self, lock: DaemonLock, epoch: str) -> None:
+        self._lock = lock
+        self.epoch = epoch
+        self._run: RunFile | None = None
+
+    def announce(self, endpoint: str, events: str, server_key: str | None, pid: int, started_s: float) -> RunFile:
+        """Write the run file: from now on clients find this daemon."""
+        self._run = RunFile(endpoint, events, pid, self.epoch, __version__, WIRE_VERSION, started_s, server_key)
+        self._run.write()
+        return self._run
+
+    def leave(self) -> None:
+        """Take the run file away, then free the lock."""
+        if self._run is not None:
+            self._run.remove()
+        self._lock.release()
+
+
+def move_in(epoch: str) -> Residence | None:
+    """The right to be the daemon, or None when another one lives. Raises nothing for a stale run file: it is ours."""
+    lock = DaemonLock()
+    return Residence(lock, epoch) if lock.acquire() else None
+
+
+def wait_for_other(wait_s: float) -> RunFile | None:
+    """The run file of the daemon that holds the lock, once it answers."""
+    until_s = time.monotonic() + wait_s
+    while True:
+        run = find_daemon()
+        if run is not None or time.monotonic() >= until_s:
+            return run
+        time.sleep(0.02)

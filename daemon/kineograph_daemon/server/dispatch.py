@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From frames to a handler: decode once, check the role, look the method up. Each step has its own error."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+
+from kineograph.errors import ErrorCode, KineographError, LinkError, RequestError
+from kineograph.wire import codec
+from kineograph.wire.messages import REQUEST_OF, Method, from_body
+from kineograph_daemon.server.auth import check_role
+from kineograph_daemon.server.call import Call, Outbox, Sender, guarded
+from kineograph_daemon.server.doors import Incoming
+
+_log = logging.getLogger(__name__)
+
+Handler = Callable[[Call], None]
+
+
+class Dispatcher:
+    """Takes messages in, sees to it that each is answered."""
+
+    def __init__(self, handlers: Mapping[Method, Handler], outbox: Outbox) -> None:
+        missing = set(Method) - set(handlers)
+        if missing:
+            raise ValueError(f"no handler for {sorted(missing)}")
+        self._handlers = dict(handlers)
+        self._outbox = outbox
+
+    def take(self, incoming: Incoming) -> None:
+        """Answer a message, or leave that to the handler that took it."""
+        nameless = Sender(incoming.door, incoming.peer)
+        try:
+            header, arrays = codec.decode_header(incoming.frames)
+        except KineographError as e:
+            _log.info("a message was refused: %s", e)
+            self._outbox.fail(nameless, e)
+            return
+        to = Sender(incoming.door, incoming.peer, header.method, header.request_id)
+        guarded(self._outbox, to, lambda: self._open(incoming, to, header, arrays))
+
+    def again(self, call: Call) -> None:
+        """Handle a call that had to wait."""
+        guarded(self._outbox, call.sender, lambda: self._handlers[call.method](call))
+
+    def _open(self, incoming: Incoming, to: Sender, header: codec.Header, arrays: int) -> None:
+        if header.kind is not codec.Kind.REQUEST:
+            raise LinkError(ErrorCode.BAD_RESPONSE, f"a daemon takes requests, not {header.kind}", {"got": header.kind})
+        if header.method not in Method.__members__.values():
+            allowed = [str(m) for m in Method]
+            details = {"where": {"path": ["m"]}, "got": header.method[:80], "allowed": allowed}
+            raise RequestError(ErrorCode.SCHEMA_VALIDATION, f"there is no method {header.method[:80]!r}", details)
+        method = Method(header.method)
+        check_role(incoming.role, method)
+        frames = incoming.frames[1 : 2 + arrays]
+        message = from_body(REQUEST_OF[method], codec.decode_body(frames[0], frames[1:]))
+        self._handlers[method](Call(to, method, incoming.role, frames, message))

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The doors that clients come in by: a ROUTER for requests and a PUB for events on each of ipc and TCP.
+
+Everything is bounded before it is looked at: the size of a frame, their number, the messages kept for a peer that does
+not read. A peer that breaks the protocol of ZeroMQ itself is dropped by it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import zmq
+
+from kineograph.wire import version as limits
+from kineograph.wire.codec import Buffer
+from kineograph.wire.messages import Role
+
+Context = Any
+Socket = Any
+"""pyzmq's generic socket types say less than they cost here."""
+
+_COPY_BYTES = 16 * 1024
+"""Below this a copy costs less than keeping libzmq's own buffer alive."""
+_MAX_FRAMES = limits.MAX_ARRAYS + 2
+_USER = "User-Id"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One message of a client, undecoded. ``frames`` is cut off beyond the allowed number."""
+
+    door: Door
+    peer: bytes
+    role: Role | None
+    frames: list[Buffer]
+
+
+@dataclass
+class Door:
+    """A bound pair of sockets. ``role_of`` tells the role of a TCP client's key; without it everybody is admin."""
+
+    name: str
+    requests: Socket
+    events: Socket
+    endpoint: str
+    events_endpoint: str
+    role_of: Callable[[str], Role | None] | None = None
+
+    def receive(self) -> Iterator[Incoming]:
+        """The messages that wait, without waiting for more."""
+        while True:
+            try:
+                peer = self.requests.recv(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            frames, user = _rest(self.requests, peer)
+            yield Incoming(self, peer.bytes, self._role(user), frames)
+
+    def send(self, peer: bytes, frames: Sequence[Buffer]) -> None:
+        """Answer a client; dropped when it is gone or does not read."""
+        with contextlib.suppress(zmq.Again, zmq.ZMQError):
+            self.requests.send_multipart([peer, *frames], zmq.NOBLOCK, copy=_is_small(frames))
+
+    def publish(self, frames: Sequence[Buffer]) -> None:
+        """Send an event to whoever listens."""
+        with contextlib.suppress(zmq.Again):
+            self.events.send_multipart(frames, zmq.NOBLOCK)
+
+    def close(self, linger_ms: int = 200) -> None:
+        """Unbind; what was sent has ``linger_ms`` to leave."""
+        self.requests.close(linger_ms)
+        self.events.close(linger_ms)
+
+    def _role(self, user: str | None) -> Role | None:
+        if self.role_of is None:
+            return Role.ADMIN
+        return self.role_of(user) if user else None
+
+
+def open_door(
+    context: Context,
+    name: str,
+    endpoints: tuple[str, str],
+    *,
+    frame_bytes: int,
+    peer_queue: int,
+    server_secret: bytes | None = None,
+    role_of: Callable[[str], Role | None] | None = None,
+) -> Door:
+    """A door at ``endpoints`` (requests, events). With ``server_secret`` peers need a key (CURVE, asked by ZAP)."""
+    requests, events = context.socket(zmq.ROUTER), context.socket(zmq.PUB)
+    for socket in (requests, events):
+        socket.set(zmq.LINGER, 0)
+        socket.set(zmq.SNDHWM, peer_queue)
+        socket.set(zmq.RCVHWM, peer_queue)
+        socket.set(zmq.MAXMSGSIZE, frame_bytes)
+        socket.set(zmq.HANDSHAKE_IVL, 5000)
+        if server_secret is not None:
+            socket.set(zmq.ZAP_DOMAIN, b"kineograph")
+            socket.curve_server = True
+            socket.curve_secretkey = server_secret
+            # A peer behind a network that went away is noticed, or its messages would be kept for ever.
+            socket.set(zmq.HEARTBEAT_IVL, 10_000)
+            socket.set(zmq.HEARTBEAT_TIMEOUT, 30_000)
+    requests.bind(endpoints[0])
+    events.bind(endpoints[1])
+    where = [s.get(zmq.LAST_ENDPOINT).rstrip(b"\0").decode() for s in (requests, events)]
+    return Door(name, requests, events, where[0], where[1], role_of)
+
+
+def _rest(socket: Socket, first: Any) -> tuple[list[Buffer], str | None]:
+    frames: list[Buffer] = []
+    user: str | None = None
+    frame = first
+    while frame.more:
+        frame = socket.recv(copy=False)
+        if user is None:
+            with contextlib.suppress(zmq.ZMQError):
+                user = frame.get(_USER)
+        # Past the limit frames are still taken off the socket, but not kept.
+        if len(frames) <= _MAX_FRAMES:
+            frames.append(frame.bytes if len(frame) <= _COPY_BYTES else frame.buffer)
+    return frames, user
+
+
+def _is_small(frames: Sequence[Buffer]) -> bool:
+    return all(len(f) <= _COPY_BYTES for f in frames)

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Handlers about jobs that exist: status, result, request, list, cancel, move, forget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+from kineograph.errors import KineographError
+from kineograph.wire import codec
+from kineograph.wire.codec import Buffer
+from kineograph.wire.messages import (
+    JobCancel,
+    JobList,
+    JobMove,
+    JobRef,
+    JobResult,
+    JobStatus,
+    to_body,
+)
+from kineograph_daemon.jobs import signals as s
+from kineograph_daemon.jobs.record import Job
+from kineograph_daemon.server.call import Call, Outbox, Peers, Sender
+from kineograph_daemon.server.clock import Clock
+from kineograph_daemon.server.desk import Desk
+from kineograph_daemon.server.events import Publisher
+from kineograph_daemon.server.results import Results, unknown
+
+COLUMNS = [f.name for f in fields(JobStatus)]
+_OPTIONS = ("priority", "deadline_s", "on_busy", "formats", "trajectories", "label", "character", "refs")
+
+
+class JobHandlers:
+    """Each method of this class answers one method of the protocol."""
+
+    def __init__(
+        self, desk: Desk, results: Results, events: Publisher, peers: Peers, outbox: Outbox, clock: Clock, wait_s: float
+    ) -> None:
+        self._desk = desk
+        self._results = results
+        self._events = events
+        self._peers = peers
+        self._outbox = outbox
+        self._clock = clock
+        self._wait_limit_s = wait_s
+
+    def status(self, call: Call) -> None:
+        """``job.status``."""
+        m: JobRef = call.message
+        self._outbox.reply(call.sender, to_body(self._known(m.job)))
+
+    def result(self, call: Call) -> None:
+        """``job.result``: may be answered later."""
+        m: JobResult = call.message
+        answer = _answer(self._outbox, call.sender)
+        self._results.ask(m.job, m.format, min(m.wait_s, self._wait_limit_s), answer)
+
+    def request(self, call: Call) -> None:
+        """``job.request``: what the job was submitted with."""
+        m: JobRef = call.message
+        status = self._known(m.job)
+        frames = self._desk.request_frames(m.job)
+        body = codec.decode_body(frames[0], frames[1:])
+        options = {key: body[key] for key in _OPTIONS if key in body}
+        self._outbox.reply(call.sender, {"job": to_body(status), "request": body["request"], "options": options})
+
+    def list(self, call: Call) -> None:
+        """``job.list``: columns and rows, oldest first."""
+        m: JobList = call.message
+        wanted = list(self._matching(m))
+        start = max(0, m.offset)
+        page = wanted[start : start + max(0, m.limit)]
+        places = {job: n for n, job in enumerate(self._desk.machine.waiting(), 1)}
+        status_of = self._desk.machine.status_of
+        rows = [_row(status_of(job, places.get(job.id))) for job in page]
+        self._outbox.reply(
+            call.sender, {"columns": COLUMNS, "rows": rows, "total": len(wanted), "seq": self._events.seq}
+        )
+
+    def cancel(self, call: Call) -> None:
+        """``job.cancel``: the jobs named, and no other."""
+        m: JobCancel = call.message
+        by, now_s = self._peers.name(call.sender), self._clock.now_s()
+        states: list[str | None] = []
+        for job in m.jobs:
+            if job not in self._desk.machine.jobs:
+                states.append(None)
+                continue
+            self._desk.feed(s.Cancel(job, by, now_s))
+            states.append(str(self._desk.machine.jobs[job].state))
+        self._outbox.reply(call.sender, {"jobs": states})
+
+    def move(self, call: Call) -> None:
+        """``job.move``."""
+        m: JobMove = call.message
+        self._desk.ask(s.Move(m.job, m.to, m.before, self._clock.now_s()))
+        self._outbox.reply(call.sender, to_body(self._known(m.job)))
+
+    def forget(self, call: Call) -> None:
+        """``job.forget``."""
+        m: JobRef = call.message
+        self._desk.ask(s.Forget(m.job, self._clock.now_s()))
+        self._outbox.reply(call.sender, {"ok": True})
+
+    def _known(self, job: str) -> JobStatus:
+        try:
+            return self._desk.machine.status(job)
+        except KeyError:
+            raise unknown(job) from None
+
+    def _matching(self, m: JobList) -> Iterator[Job]:
+        jobs = self._desk.machine.jobs
+        chosen = jobs.values() if not m.jobs else [jobs[j] for j in m.jobs if j in jobs]
+        states, text = frozenset(m.states), m.text.casefold()
+        for job in chosen:
+            if states and job.state not in states:
+                continue
+            if m.client and job.facts.client != m.client:
+                continue
+            if not text or text in _searched(job):
+                yield job
+
+
+def _searched(job: Job) -> str:
+    f = job.facts
+    return "\n".join((f.job, f.label, f.character, f.prompt, f.model, f.client)).casefold()
+
+
+def _row(status: JobStatus) -> list[Any]:
+    row = [getattr(status, name) for name in COLUMNS]
+    p = status.progress
+    row[_PROGRESS_AT] = {"fraction": p.fraction, "step": p.step, "steps": p.steps, "stage": p.stage}
+    return row
+
+
+_PROGRESS_AT = COLUMNS.index("progress")
+
+
+def _answer(outbox: Outbox, to: Sender) -> Any:
+    def answer(outcome: list[Buffer] | KineographError) -> None:
+        if isinstance(outcome, KineographError):
+            outbox.fail(to, outcome)
+        else:
+            outbox.reply_packed(to, outcome)
+
+    return answer
+
+
+__all__ = ["COLUMNS", "JobHandlers"]

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The front's end of the worker link: tasks out, and what workers say turned into events for the desk."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import zmq
+
+from kineograph.errors import KineographError
+from kineograph.wire.codec import Buffer
+from kineograph.wire.messages import EventName, ModelState, Progress, ResultFormat, to_body
+from kineograph_daemon.jobs import signals as s
+from kineograph_daemon.jobs.record import Job
+from kineograph_daemon.server.clock import Clock
+from kineograph_daemon.server.desk import Desk
+from kineograph_daemon.server.events import Publisher
+from kineograph_daemon.server.models import ModelTable
+from kineograph_daemon.workers import link
+from kineograph_daemon.workers.supervisor import Supervisor
+
+_log = logging.getLogger(__name__)
+
+_MODEL_EVENT = {
+    ModelState.UNLOADED: EventName.MODEL_UNLOADED,
+    ModelState.LOADING: EventName.MODEL_LOADING,
+    ModelState.READY: EventName.MODEL_READY,
+    ModelState.FAILED: EventName.MODEL_FAILED,
+}
+
+
+class WorkerLink:
+    """Implements ``desk.Workers``. ``on_models`` is called when the models that can be asked for have changed."""
+
+    def __init__(
+        self, socket: Any, desk: Desk, models: ModelTable, supervisor: Supervisor, events: Publisher, clock: Clock
+    ) -> None:
+        self.socket = socket
+        self.on_models: Callable[[], None] = lambda: None
+        self._desk = desk
+        self._models = models
+        self._supervisor = supervisor
+        self._events = events
+        self._clock = clock
+        self._pinged_s = 0.0
+
+    # ---- to workers ------------------------------------------------------------------------------------------------
+
+    def assign(self, worker: str, task: str, model: str, jobs: Sequence[tuple[Job, Sequence[Buffer]]]) -> None:
+        """Send a task; the requests travel along unopened."""
+        frames: list[Buffer] = []
+        told = []
+        for job, body in jobs:
+            told.append(self._task_job(job, [len(frames), len(body)]))
+            frames += body
+        self._send(worker, link.TaskRun(task, model, told, batch=len(told) > 1), frames)
+
+    def stop_job(self, worker: str, job: str) -> None:
+        """Ask a worker to stop one job; its other thread hears it while a model runs."""
+        self._send(worker + link.HEARTBEAT_SUFFIX, link.TaskCancel(job))
+
+    def encode(self, worker: str, job: Job, form: ResultFormat, frames: Sequence[Buffer]) -> None:
+        """Ask a worker for another form of a result."""
+        source, target = self._file(job), self._file(job, form)
+        self._send(worker, link.TaskEncode(job.id, form, [0, len(frames)], source, target), frames)
+
+    def kill(self, worker: str, reason: str) -> None:
+        """End a worker's process."""
+        self._supervisor.kill(worker, reason)
+
+    def load(self, model: str, on: bool) -> None:
+        """Have every worker that hosts a model load or unload it."""
+        for worker in self._models.workers_of(model):
+            self._send(worker, link.ModelLoad(model) if on else link.ModelUnload(model))
+
+    def ping(self, every_s: float) -> None:
+        """Tell the workers now and then that the front lives."""
+        now_s = self._clock.now_s()
+        if now_s - self._pinged_s < every_s:
+            return
+        self._pinged_s = now_s
+        for worker in self._supervisor.living():
+            self._send(worker + link.HEARTBEAT_SUFFIX, link.WorkerPing())
+
+    # ---- from workers ----------------------------------------------------------------------------------------------
+
+    def receive(self) -> None:
+        """Take what workers have said."""
+        while True:
+            try:
+                peer, *frames = self.socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            worker = peer.decode("ascii", "replace")
+            try:
+                self._said(worker, link.unpack(frames).message)
+            except KineographError as e:
+                _log.warning("a message of worker %s was dropped: %s", worker, e)
+
+    def lost(self, worker: str, reason: str, details: dict[str, Any]) -> None:
+        """A worker's process is gone."""
+        models = self._models.usable_on(worker)
+        self._models.lost(worker)
+        self._desk.feed(s.WorkerLost(worker, reason, self._clock.now_s(), details))
+        for model in sorted(models):
+            self._events.publish(EventName.MODEL_LOADING, to_body(self._models.state(model)))
+
+    def _said(self, worker: str, message: Any) -> None:
+        now_s = self._clock.now_s()
+        rss = message.rss_bytes if isinstance(message, link.WorkerHeartbeat) else None
+        if not self._supervisor.seen(worker, now_s, rss):
+            return  # the late words of a worker that is gone
+        match message:
+            case link.WorkerHeartbeat():
+                pass
+            case link.WorkerReady():
+                self._ready(worker, message)
+            case link.ModelStateChanged():
+                self._models.changed(worker, message.model, message.state, message.error)
+                with contextlib.suppress(KeyError):
+                    self._events.publish(_MODEL_EVENT[message.state], to_body(self._models.state(message.model)))
+            case link.TaskEncoded():
+                self._encoded(worker, message)
+            case _:
+                self._about_a_task(worker, message, now_s)
+
+    def _about_a_task(self, worker: str, message: Any, now_s: float) -> None:
+        match message:
+            case link.TaskProgress(job=job):
+                progress = Progress(message.fraction, message.step, message.steps, message.stage)
+                self._desk.feed(s.TaskProgress(worker, job, progress, now_s))
+            case link.TaskDone(job=job):
+                self._desk.feed(s.TaskDone(worker, job, now_s, message.bytes, message.elapsed_s))
+            case link.TaskFailed(job=job):
+                self._desk.feed(s.TaskFailed(worker, job, message.error, now_s))
+            case link.TaskCancelled(job=job):
+                self._desk.feed(s.TaskCancelled(worker, job, message.step, message.steps, now_s))
+            case link.TaskEnd(task=task):
+                self._desk.feed(s.TaskEnd(worker, task, now_s))
+            case other:
+                _log.warning("%s is not for the front", type(other).__name__)
+
+    def _ready(self, worker: str, message: link.WorkerReady) -> None:
+        now_s = self._clock.now_s()
+        if not self._supervisor.accept(worker, message.token, now_s):
+            _log.warning("somebody without its token claims to be worker %s", worker)
+            return
+        self._models.reported(worker, message.device, message.models)
+        _log.info("worker %s is ready", worker, extra={"data": {"models": sorted(message.models)}})
+        self._desk.feed(s.WorkerReady(worker, self._models.usable_on(worker), now_s))
+        if self._supervisor.is_settled:
+            self._desk.feed(s.ModelsSettled(self._models.hosted(), now_s))
+        for model in message.models:
+            reply = self._models.state(model)
+            self._events.publish(_MODEL_EVENT[reply.state], to_body(reply))
+        self.on_models()
+
+    def _encoded(self, worker: str, message: link.TaskEncoded) -> None:
+        job = self._desk.machine.jobs.get(message.job)
+        size = 0
+        if job is not None and message.error is None:
+            with contextlib.suppress(OSError):
+                size = self._desk.store.result_file(job.id, job.attempt, message.format).stat().st_size
+        now_s = self._clock.now_s()
+        self._desk.feed(s.Encoded(worker, message.job, message.format, message.error, now_s, size))
+
+    # ---- small things ----------------------------------------------------------------------------------------------
+
+    def _task_job(self, job: Job, frames: list[int]) -> link.TaskJob:
+        facts = job.facts
+        others = [f for f in facts.formats if f is not ResultFormat.ARRAYS]
+        left_s = None if job.due_s is None else max(0.0, job.due_s - self._clock.now_s())
+        return link.TaskJob(
+            job.id,
+            frames,
+            self._file(job),
+            formats=list(facts.formats),
+            trajectories=facts.trajectories,
+            format_paths={str(f): self._file(job, f) for f in others},
+            deadline_s=left_s,
+        )
+
+    def _file(self, job: Job, form: ResultFormat = ResultFormat.ARRAYS) -> str:
+        return str(self._desk.store.result_file(job.id, job.attempt, form))
+
+    def _send(self, peer: str, message: Any, frames: Sequence[Buffer] = ()) -> None:
+        try:
+            self.socket.send_multipart([peer.encode(), *link.pack(message, frames)], zmq.NOBLOCK)
+        except zmq.ZMQError as e:
+            # The supervisor notices a worker that is gone; its jobs are taken up again then.
+            _log.warning("nothing could be sent to %s: %s", peer, e)

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Results: sent as they lie on disk, waited for without blocking anybody.
+
+The reply's body is put together from packed parts, and the arrays are the mapped file's own pages: a result of a
+hundred megabytes costs the front no copy.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgpack
+
+from kineograph.errors import ErrorCode, JobError, KineographError, UnavailableError, error, from_envelope
+from kineograph.wire.codec import Buffer
+from kineograph.wire.messages import JobState, JobStatus, ResultFormat, to_body
+from kineograph_daemon.jobs import blobs
+from kineograph_daemon.jobs import signals as s
+from kineograph_daemon.server.clock import Clock
+from kineograph_daemon.server.desk import Desk
+from kineograph_daemon.server.models import ModelTable
+
+Answer = Callable[[list[Buffer] | KineographError], None]
+"""Takes the packed body of the reply, or the error; called exactly once."""
+
+_TWO_KEYS = b"\x82"
+_KEY_JOB, _KEY_RESULT = msgpack.packb("job"), msgpack.packb("result")
+_NIL = msgpack.packb(None)
+
+
+@dataclass
+class _Waiter:
+    job: str
+    form: ResultFormat
+    until_s: float
+    answer: Answer
+    done: bool = False
+
+
+class Results:
+    """Answers ``job.result``, now or when the job has ended."""
+
+    def __init__(self, desk: Desk, models: ModelTable, clock: Clock, limit: int) -> None:
+        self._desk = desk
+        self._models = models
+        self._clock = clock
+        self._limit = limit
+        self._waiters: dict[str, list[_Waiter]] = {}
+        self._deadlines: list[tuple[float, int, _Waiter]] = []
+        self._numbers = itertools.count()
+        self._waiting = 0
+        desk.on_final = self._job_ended
+        desk.on_encoded = self._encode_ended
+
+    def ask(self, job: str, form: ResultFormat, wait_s: float, answer: Answer) -> None:
+        """Answer with the result, with what explains that there is none, or after ``wait_s`` with the state so far.
+
+        Raises ``request_not_found``, ``result_expired``, ``request_cancelled`` or the job's own error.
+        """
+        body = self._now(job, form)
+        if body is not None:
+            answer(body)
+        elif wait_s <= 0.0:
+            answer(self._partial(job))
+        else:
+            self._wait(_Waiter(job, form, self._clock.now_s() + wait_s, answer))
+
+    def expire(self) -> None:
+        """Answer those whose time is over with the state so far."""
+        now_s = self._clock.now_s()
+        while self._deadlines and (self._deadlines[0][2].done or self._deadlines[0][0] <= now_s):
+            waiter = heapq.heappop(self._deadlines)[2]
+            if not waiter.done:
+                self._settle(waiter, self._partial_or_error(waiter.job))
+
+    def next_s(self) -> float | None:
+        """When ``expire`` has something to do."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    # ---- answers ---------------------------------------------------------------------------------------------------
+
+    def _now(self, job_id: str, form: ResultFormat) -> list[Buffer] | None:
+        job = self._desk.machine.jobs.get(job_id)
+        if job is None:
+            raise unknown(job_id)
+        match job.state:
+            case JobState.SUCCEEDED:
+                return self._stored(job_id, form)
+            case JobState.EXPIRED:
+                raise _expired(job_id)
+            case JobState.FAILED | JobState.CANCELLED:
+                raise from_envelope(job.error or {})
+            case _:
+                return None
+
+    def _stored(self, job_id: str, form: ResultFormat) -> list[Buffer] | None:
+        job = self._desk.machine.jobs[job_id]
+        file = self._desk.store.result_file(job_id, job.attempt, form)
+        if form is not ResultFormat.ARRAYS and not file.exists():
+            self._order(job_id, form)
+            return None
+        try:
+            stored = blobs.open(file)
+        except JobError:
+            # Somebody deleted the file: from now on the job says so itself.
+            self._desk.feed(s.Expire(job_id, self._clock.now_s()))
+            raise _expired(job_id) from None
+        head = b"".join(
+            (_TWO_KEYS, _KEY_JOB, msgpack.packb(to_body(self._desk.machine.status(job_id))), _KEY_RESULT, stored[0])
+        )
+        return [head, *stored[1:]]
+
+    def _order(self, job_id: str, form: ResultFormat) -> None:
+        job = self._desk.machine.jobs[job_id]
+        if not self._desk.store.result_file(job_id, job.attempt).exists():
+            self._desk.feed(s.Expire(job_id, self._clock.now_s()))
+            raise _expired(job_id)
+        if job.facts.model not in self._models.hosted():
+            details = {"model": job.facts.model, "format": str(form), "got": str(form), "allowed": ["arrays"]}
+            message = f"the model {job.facts.model!r} is needed to write {form}, and no worker hosts it now"
+            raise error(ErrorCode.MODEL_UNAVAILABLE, message, details)
+        self._desk.feed(s.Encode(job_id, form, self._clock.now_s()))
+
+    def _partial(self, job_id: str) -> list[Buffer]:
+        status: JobStatus = self._desk.machine.status(job_id)
+        return [b"".join((_TWO_KEYS, _KEY_JOB, msgpack.packb(to_body(status)), _KEY_RESULT, _NIL))]
+
+    def _partial_or_error(self, job_id: str) -> list[Buffer] | KineographError:
+        return self._partial(job_id) if job_id in self._desk.machine.jobs else unknown(job_id)
+
+    # ---- waiting ---------------------------------------------------------------------------------------------------
+
+    def _wait(self, waiter: _Waiter) -> None:
+        if self._waiting >= self._limit:
+            details = {"active_requests": self._waiting, "concurrency_limit": self._limit}
+            raise UnavailableError(ErrorCode.RATE_LIMITED, "too many requests wait for results", details)
+        self._waiting += 1
+        self._waiters.setdefault(waiter.job, []).append(waiter)
+        heapq.heappush(self._deadlines, (waiter.until_s, next(self._numbers), waiter))
+
+    def _job_ended(self, job: str) -> None:
+        for waiter in list(self._waiters.get(job, ())):
+            self._try(waiter)
+
+    def _encode_ended(self, job: str, form: ResultFormat, failure: dict[str, Any] | None) -> None:
+        for waiter in [w for w in self._waiters.get(job, ()) if w.form is form]:
+            if failure is None:
+                self._try(waiter)
+            else:
+                self._settle(waiter, from_envelope(failure))
+
+    def _try(self, waiter: _Waiter) -> None:
+        try:
+            body = self._now(waiter.job, waiter.form)
+        except KineographError as e:
+            self._settle(waiter, e)
+            return
+        if body is not None:
+            self._settle(waiter, body)
+
+    def _settle(self, waiter: _Waiter, outcome: list[Buffer] | KineographError) -> None:
+        if waiter.done:
+            return
+        waiter.done = True
+        self._waiting -= 1
+        others = self._waiters[waiter.job]
+        others.remove(waiter)
+        if not others:
+            del self._waiters[waiter.job]
+        waiter.answer(outcome)
+
+
+def unknown(job: str) -> JobError:
+    """The error for an id that no job has."""
+    return JobError(ErrorCode.REQUEST_NOT_FOUND, f"job {job} is not known here", {"job": job, "got": job})
+
+
+def _expired(job: str) -> JobError:
+    return JobError(ErrorCode.RESULT_EXPIRED, f"the result of job {job} is not kept any more", {"job": job, "got": job})

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``generate`` and ``generate.batch``: checked at the door, kept, queued.
+
+The job's id is made by the client and is the idempotency key: the same id with the same request is the same job, with
+another one a conflict, also after a restart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kineograph.errors import ErrorCode, JobError, KineographError, RequestError
+from kineograph.wire import codec
+from kineograph.wire.codec import Buffer
+from kineograph.wire.messages import Generate, GenerateBatch, JobStatus, OnBusy, ResultFormat, to_body
+from kineograph_daemon.jobs.record import JobFacts
+from kineograph_daemon.server.call import Call, Outbox, Peers
+from kineograph_daemon.server.desk import Desk
+from kineograph_daemon.server.models import ModelTable
+from kineograph_daemon.server.parking import Parking
+
+_ID = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}")
+_MAX_TEXT = 500
+_COMPARED = ("request", "trajectories", "formats")
+"""What decides whether two submits are the same: everything that changes the result."""
+
+
+class Submitting:
+    """The two handlers that make jobs."""
+
+    def __init__(self, desk: Desk, models: ModelTable, peers: Peers, outbox: Outbox, parking: Parking) -> None:
+        self._desk = desk
+        self._models = models
+        self._peers = peers
+        self._outbox = outbox
+        self._parking = parking
+
+    def generate(self, call: Call) -> None:
+        """One job."""
+        m: Generate = call.message
+        _check(m.job, m.deadline_s, ["job"])
+        known = self._known(m.job, call.frames)
+        if known is None:
+            if self._parking.must_wait(call, _named(m.request)):
+                return
+            known = self._queue(m, call)
+        self._outbox.reply(call.sender, to_body(known), promises=m.job)
+
+    def batch(self, call: Call) -> None:
+        """One job an item, each with its own answer."""
+        m: GenerateBatch = call.message
+        items = m.batch.get("requests") if isinstance(m.batch, dict) else None
+        count = len(items) if isinstance(items, list) else None
+        if count is not None and len(m.jobs) != count:
+            raise _wrong(["jobs"], len(m.jobs), count, f"{len(m.jobs)} job ids for {count} requests")
+        if len(set(m.jobs)) != len(m.jobs):
+            raise _wrong(["jobs"], "the same id twice", "an id for each request", "a job id stands twice")
+        for index, job in enumerate(m.jobs):
+            _check(job, m.deadline_s, ["jobs", index])
+        if self._parking.must_wait(call, *map(_named, items or ())):
+            return
+        self._outbox.reply(call.sender, {"results": self._batch(m, call, items or [])})
+
+    # ---- one job ---------------------------------------------------------------------------------------------------
+
+    def _queue(self, m: Generate, call: Call) -> JobStatus:
+        from kineograph_daemon.mmcp.validate import check_request
+
+        request = check_request(m.request, call.size_bytes, self._models.entries, m.refs)
+        facts = self._facts(m.job, m, request, self._peers.name(call.sender), call.frames)
+        return self._desk.submit(facts, call.frames, m.on_busy)
+
+    def _facts(
+        self,
+        job: str,
+        m: Generate | GenerateBatch,
+        request: Any,
+        client: str,
+        frames: Sequence[Buffer],
+        group: str = "",
+    ) -> JobFacts:
+        spec = self._models.entries[request.model].ready_spec()
+        options = request.options
+        return JobFacts(
+            job=job,
+            model=request.model,
+            client=client,
+            priority=m.priority,
+            label=m.label[:_MAX_TEXT],
+            character=m.character[:_MAX_TEXT],
+            prompt=_prompt(request)[:_MAX_TEXT],
+            frames=int(request.total_frames),
+            fps_hz=float(request.fps(spec.fps)),
+            samples=1 if options is None else int(options.num_samples),
+            deadline_s=m.deadline_s,
+            formats=tuple(dict.fromkeys([ResultFormat.ARRAYS, *m.formats])),
+            trajectories=m.trajectories,
+            group=group,
+            digest=digest(frames),
+        )
+
+    def _known(self, job: str, frames: Sequence[Buffer]) -> JobStatus | None:
+        """The status of a job that was submitted before with the same request. Raises ``idempotency_conflict``."""
+        known = self._desk.machine.jobs.get(job)
+        if known is None:
+            return None
+        if known.facts.digest != digest(frames) and not self._says_the_same(job, frames):
+            details = {"job": job, "state": str(known.state), "where": {"path": ["job"]}, "got": job}
+            message = f"job {job} exists already with another request"
+            raise JobError(ErrorCode.IDEMPOTENCY_CONFLICT, message, details)
+        return self._desk.machine.status(job)
+
+    def _says_the_same(self, job: str, frames: Sequence[Buffer]) -> bool:
+        # Another order of keys, another deadline or label: still the same job.
+        try:
+            before = self._desk.request_frames(job)
+        except KineographError:
+            return False
+        old, new = codec.decode_body(before[0], before[1:]), codec.decode_body(frames[0], frames[1:])
+        return all(same(old.get(key), new.get(key)) for key in _COMPARED)
+
+    # ---- a batch ---------------------------------------------------------------------------------------------------
+
+    def _batch(self, m: GenerateBatch, call: Call, items: Sequence[Any]) -> list[dict[str, Any]]:
+        from kineograph_daemon.mmcp.validate import check_batch
+
+        checked = check_batch(m.batch, call.size_bytes, self._models.entries)
+        client, group = self._peers.name(call.sender), f"batch-{m.jobs[0]}" if len(m.jobs) > 1 else ""
+        version = m.batch["protocol_version"]
+        results: list[dict[str, Any]] = []
+        for job, item, request in zip(m.jobs, items, checked, strict=True):
+            try:
+                if isinstance(request, KineographError):
+                    raise request
+                results.append(
+                    {"job": to_body(self._item(job, {"protocol_version": version, **item}, request, m, client, group))}
+                )
+            except KineographError as e:
+                results.append(e.to_envelope())
+        return results
+
+    def _item(self, job: str, item: Any, request: Any, m: GenerateBatch, client: str, group: str) -> JobStatus:
+        single = Generate(
+            job,
+            item,
+            priority=m.priority,
+            deadline_s=m.deadline_s,
+            formats=m.formats,
+            trajectories=m.trajectories,
+            label=m.label,
+            character=m.character,
+        )
+        frames = codec.pack_body(to_body(single))
+        known = self._known(job, frames)
+        if known is not None:
+            return known
+        return self._desk.submit(self._facts(job, m, request, client, frames, group), frames, OnBusy.WAIT)
+
+
+def digest(frames: Sequence[Buffer]) -> bytes:
+    """A body's fingerprint."""
+    h = hashlib.blake2b(digest_size=16)
+    for frame in frames:
+        h.update(len(frame).to_bytes(8, "little"))
+        h.update(frame)
+    return h.digest()
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two decoded values are equal; arrays by dtype, shape and content."""
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return (
+            isinstance(a, np.ndarray)
+            and isinstance(b, np.ndarray)
+            and a.dtype == b.dtype
+            and a.shape == b.shape
+            and a.tobytes() == b.tobytes()
+        )
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    return type(a) is type(b) and bool(a == b)
+
+
+def _check(job: str, deadline_s: float | None, path: list[Any]) -> None:
+    if not _ID.fullmatch(job):
+        raise _wrong(path, job[:80], "a UUID in lower case", f"a job's id is a UUID, not {job[:80]!r}")
+    if deadline_s is not None and not (deadline_s > 0.0 and math.isfinite(deadline_s)):
+        shown = deadline_s if math.isfinite(deadline_s) else str(deadline_s)
+        raise _wrong(["deadline_s"], shown, "more than 0 seconds", f"a deadline of {deadline_s} s cannot be met")
+
+
+def _wrong(path: list[Any], got: Any, allowed: Any, message: str) -> RequestError:
+    details = {"where": {"path": path}, "got": got, "allowed": allowed}
+    return RequestError(ErrorCode.SCHEMA_VALIDATION, message, details)
+
+
+def _named(request: Any) -> str | None:
+    """The model that a raw request names."""
+    model = request.get("model") if isinstance(request, dict) else None
+    return model if isinstance(model, str) else None
+
+
+def _prompt(request: Any) -> str:
+    prompts = [p for segment in request.segments if (p := getattr(segment, "prompt", None))]
+    return " / ".join(prompts)
+
+
+__all__ = ["Submitting", "digest", "same"]
