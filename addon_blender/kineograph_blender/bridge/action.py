@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The take's own action: what of the user's action it carries on, what it holds still, and bulk writing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import compat
+from . import datapath, stamps
+
+FloatArray = NDArray[np.floating[Any]]
+
+_LINEAR = 1
+_DEFAULTS = {"location": (0.0, 0.0, 0.0), "scale": (1.0, 1.0, 1.0)}
+
+
+@dataclass(frozen=True)
+class Channels:
+    """One property of one bone: ``values`` (T, width) at ``frames`` (T,), or one row held by a single key."""
+
+    bone: str
+    prop: str
+    frames: NDArray[np.float32]
+    values: FloatArray
+
+
+def start(armature: Any, take: str, name: str, written: set[str], held: set[str], at: float) -> Any:
+    """A new, unassigned action that carries on what the user's own action says about everything else.
+
+    Curves of ``written`` bones are left out; those of ``held`` bones (they move written ones from outside) keep
+    their value at frame ``at``. The user's action is only read.
+    """
+    source, source_slot = stamps.own_action(armature)
+    if _says_more(source, source_slot, written):
+        action = source.copy()
+        slot = compat.same_slot(action, source_slot)
+        compat.drop_other_slots(action, slot)
+        _sift(action, slot, written, held, at)
+    else:
+        action = bpy.data.actions.new(name)
+        slot = compat.new_slot(action, armature)
+        compat.ensure_curve_list(action, slot)
+    action.name = name
+    action.use_fake_user = False
+    stamps.stamp(action, take, source, source_slot)
+    return action
+
+
+def slot_in(action: Any) -> Any:
+    """The one slot of a take's action."""
+    return action.slots[0] if compat.HAS_SLOTS else None
+
+
+def write(action: Any, channels: Channels) -> int:
+    """Write one property in bulk, in linear, unselected keys. Returns how many keys were written."""
+    slot = slot_in(action)
+    target = compat.ensure_curve_list(action, slot)
+    path = datapath.path(channels.bone, channels.prop)
+    count = len(channels.frames)
+    co = np.empty((count, 2), np.float32)
+    co[:, 0] = channels.frames
+    off = np.zeros(count, bool)
+    linear = np.full(count, _LINEAR, np.uint8)
+    for index in range(channels.values.shape[1]):
+        curve = compat.new_curve(target, action, slot, path, index, channels.bone)
+        points = curve.keyframe_points
+        points.add(count)
+        co[:, 1] = channels.values[:, index]
+        points.foreach_set("co", co.ravel())
+        points.foreach_set("interpolation", linear)
+        for flag in ("select_control_point", "select_left_handle", "select_right_handle"):
+            points.foreach_set(flag, off)
+        curve.select = False
+        curve.update()
+    return int(channels.values.size)
+
+
+def leftovers(armature: Any, written: Iterable[str], moved: set[str], at: float) -> list[Channels]:
+    """Single keys that put un-keyed location and scale of written bones back to rest, where anything moved them.
+
+    ``moved`` bones have their location written frame by frame.
+    """
+    source, slot = stamps.own_action(armature)
+    animated = {datapath.parse(c.data_path) for c in compat.curves(source, slot)}
+    out = []
+    frames = np.array([at], np.float32)
+    for name in written:
+        bone = armature.pose.bones[name]
+        for prop, default in _DEFAULTS.items():
+            if prop == "location" and name in moved:
+                continue
+            off = np.abs(np.array(getattr(bone, prop)) - default).max() > 1e-7
+            if off or datapath.Channel(name, prop) in animated:
+                out.append(Channels(name, prop, frames, np.array([default])))
+    return out
+
+
+def _says_more(source: Any, slot: Any, written: set[str]) -> bool:
+    return any(not _is_written(c, written) for c in compat.curves(source, slot))
+
+
+def _is_written(curve: Any, written: set[str]) -> bool:
+    channel = datapath.parse(curve.data_path)
+    return channel is not None and channel.bone in written and channel.prop in datapath.TRANSFORM_PROPS
+
+
+def _sift(action: Any, slot: Any, written: set[str], held: set[str], at: float) -> None:
+    owner = compat.curve_list(action, slot)
+    for curve in list(owner):
+        channel = datapath.parse(curve.data_path)
+        if _is_written(curve, written):
+            owner.remove(curve)
+        elif channel is not None and channel.bone in held:
+            _hold(curve, at)
+
+
+def _hold(curve: Any, at: float) -> None:
+    value = curve.evaluate(at)
+    for modifier in list(curve.modifiers):
+        curve.modifiers.remove(modifier)
+    curve.keyframe_points.clear()
+    curve.keyframe_points.insert(at, value)
+    curve.update()

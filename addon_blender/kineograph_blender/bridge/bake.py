@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A motion onto an armature as a new action, in slices: Blender's main thread is never held for long.
+
+Nothing that the armature shows changes before the last slice. Between slices only names and uuids are held, so that
+undo, deletion or file load in the middle ends in an error and not in a crash; what was half written is removed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from kineograph.errors import ErrorCode, error
+from kineograph.motion import quat
+from kineograph.motion.clip import Clip
+from kineograph.motion.resample import resample
+
+from .. import compat
+from . import action as actions
+from . import blockers, channels, guard, outside, stamps
+from . import rig as rigs
+from .action import Channels
+from .datapath import rotation_prop
+from .request import scene_fps_hz
+from .rig import Rig
+
+FloatArray = NDArray[np.floating[Any]]
+
+DEFAULT_SLICE_S = 0.006
+_CHUNK_FRAMES = 24
+_PLACE_TOLERANCE_M = 2e-6
+_LOCK_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class BakeOptions:
+    """How a take is written. ``mute_constraints`` silences constraints on written bones; locks can be ignored."""
+
+    name: str = "Kineograph take"
+    mute_constraints: bool = False
+    ignore_locks: bool = False
+
+
+@dataclass
+class BakeReport:
+    """What a bake did: the new action's name, counts, and what will look different from the take, with reasons."""
+
+    take: str
+    action: str = ""
+    keys: int = 0
+    longest_slice_s: float = 0.0
+    constraints: list[blockers.BoneConstraint] = field(default_factory=list)
+    muted: list[blockers.BoneConstraint] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    missed_m: dict[str, float] = field(default_factory=dict)
+
+
+class Bake:
+    """One bake. ``step`` works for a while and says whether all is done; ``report`` is complete then."""
+
+    def __init__(
+        self,
+        rig: Rig,
+        clip: Clip,
+        start: float,
+        take: str,
+        options: BakeOptions,
+        *,
+        armature: str | None = None,
+        scene: str | None = None,
+    ) -> None:
+        self._rig, self._clip, self._start = rig, clip, start
+        self._options = options
+        self._armature, self._scene = armature, scene
+        self.report = BakeReport(take)
+        self._steps = self._run()
+        self._done = False
+
+    def step(self, budget_s: float = DEFAULT_SLICE_S) -> bool:
+        """Work for about ``budget_s``. Raises what the bake failed with, after removing what was begun."""
+        began = time.perf_counter()
+        try:
+            while not self._done and time.perf_counter() - began < budget_s:
+                self._done = next(self._steps, self) is self
+        except BaseException:
+            self.abandon()
+            raise
+        self.report.longest_slice_s = max(self.report.longest_slice_s, time.perf_counter() - began)
+        return self._done
+
+    def finish(self) -> BakeReport:
+        """All at once."""
+        while not self.step(1.0):
+            pass
+        return self.report
+
+    def abandon(self) -> None:
+        """Forget the bake; a half-written action is removed."""
+        if not self._done:
+            self._done = True
+            self._steps.close()
+            stamps.remove_unused(self.report.take)
+
+    def _run(self) -> Generator[None, None, None]:
+        armature = self._find()
+        self._check(armature)
+        clip = self._at_scene_rate()
+        table = outside.table_of(armature, self._rig)
+        held = outside.influencers(armature, table)
+        self.report.held = sorted(held)
+        made = actions.start(armature, self.report.take, self._options.name, set(table.names), held, self._start)
+        self.report.action = made.name
+        yield
+        surroundings = outside.sample(self._find(), self._scene_now(), self._begun(), table, self._frames(clip))
+        yield
+        parts = []
+        for first in range(0, len(clip), _CHUNK_FRAMES):
+            parts.append(self._locals(clip.slice(first, first + _CHUNK_FRAMES), table, surroundings, first))
+            yield
+        whole = _joined(parts)
+        self._note_misses(table, whole)
+        yield
+        todo = []
+        for batch in self._channels(table, whole, clip):
+            todo += batch
+            yield
+        self._check_locks(table, todo)
+        for item in todo:
+            self.report.keys += actions.write(self._begun(), item)
+            yield
+        self._assign()
+
+    def _check(self, armature: Any) -> None:
+        blockers.check_writable(armature)
+        changed = rigs.what_changed(self._rig, armature)
+        if changed:
+            raise error(
+                ErrorCode.RIG_CHANGED,
+                f"{armature.name!r} was edited: {'; '.join(changed[:3])}",
+                {"where": {"object": armature.name}, "got": changed, "take": self.report.take},
+            )
+        rigs.check_scale(armature.name, np.array(armature.matrix_world, float))
+        blockers.check_driven(armature, self._rig.names)
+        self.report.constraints = blockers.constraints_on(armature, self._rig.names)
+
+    def _at_scene_rate(self) -> Clip:
+        """One clock: the scene's. A take made at another rate keeps its seconds, and gets a key on every frame."""
+        fps_hz = scene_fps_hz(self._scene_now())
+        if abs(self._clip.fps_hz / fps_hz - 1.0) < 1e-6:
+            return self._clip
+        return resample(self._clip, fps_hz)
+
+    def _frames(self, clip: Clip) -> NDArray[np.float32]:
+        return (self._start + np.arange(len(clip))).astype(np.float32)
+
+    def _locals(
+        self, clip: Clip, table: channels.BoneTable, around: outside.Surroundings, first: int
+    ) -> channels.Locals:
+        """Channel values of some frames."""
+        rig, here = self._rig, around.frames(first, len(clip))
+        points, deltas = clip.world()
+        world = rig.frame.world_xyzw(deltas.astype(float), rig.rest_world_xyzw)
+        object_xyzw, object_bu, scale = here.object_xyzw[:, None], here.object_bu[:, None], here.scale[:, None, None]
+        back = quat.conj(object_xyzw)
+        places = quat.rotate(back, rig.frame.points_bu(points.astype(float)) - object_bu) / scale
+        tolerance_bu = _PLACE_TOLERANCE_M / (rig.frame.metres_per_bu * rig.scale)
+        return channels.to_locals(
+            table, quat.mul(back, world), places, here.outside_xyzw, here.outside_bu, tolerance_bu
+        )
+
+    def _note_misses(self, table: channels.BoneTable, whole: channels.Locals) -> None:
+        metres = self._rig.frame.metres_per_bu * self._rig.scale
+        missed = whole.missed_bu.max(axis=0) * metres
+        self.report.missed_m = {table.names[int(j)]: float(missed[j]) for j in np.flatnonzero(missed > 1e-4)}
+
+    def _channels(self, table: channels.BoneTable, whole: channels.Locals, clip: Clip) -> Iterator[list[Channels]]:
+        frames = self._frames(clip)
+        by_mode: dict[str, list[int]] = {}
+        for j, mode in enumerate(table.modes):
+            by_mode.setdefault(mode, []).append(j)
+        for mode, joints in by_mode.items():
+            prop, _ = rotation_prop(mode)
+            for some in (joints[i : i + 40] for i in range(0, len(joints), 40)):
+                values = channels.rotation_channels(mode, whole.rotations_xyzw[:, some])
+                yield [Channels(table.names[j], prop, frames, values[:, n]) for n, j in enumerate(some)]
+        moved = [j for j in range(len(table.names)) if j == 0 or whole.locations_bu[:, j].any()]
+        yield [Channels(table.names[j], "location", frames, whole.locations_bu[:, j]) for j in moved]
+        moved_names = {table.names[j] for j in moved}
+        yield actions.leftovers(self._find(), table.names, moved_names, float(frames[0]))
+
+    def _check_locks(self, table: channels.BoneTable, todo: list[Channels]) -> None:
+        if self._options.ignore_locks:
+            return
+        bones = self._find().pose.bones
+        locked = {c.bone for c in todo if _is_locked(bones[c.bone], c)}
+        blockers.check_locked(self._find(), [n for n in table.names if n in locked])
+
+    def _assign(self) -> None:
+        """The one moment at which the armature changes."""
+        armature, made = self._find(), self._begun()
+        blockers.check_writable(armature)
+        data = armature.animation_data_create()
+        source, _ = stamps.own_action(armature)
+        if source is not None:
+            stamps.keep(armature, source)
+        if self._options.mute_constraints:
+            self.report.muted = blockers.mute(armature, self.report.constraints)
+        compat.bind(data, made, actions.slot_in(made))
+        scene = self._scene_now()
+        guard.go_to(scene, scene.frame_current + scene.frame_subframe)
+        self.report.action = made.name
+
+    def _find(self) -> Any:
+        found = rigs.find(self._rig, self._armature)
+        if found is None:
+            name = self._armature or self._rig.armature
+            raise error(
+                ErrorCode.RIG_CHANGED,
+                f"{name!r} is gone; the result is kept as a take",
+                {"where": {"object": name}, "got": None, "take": self.report.take},
+            )
+        return found
+
+    def _begun(self) -> Any:
+        made = stamps.find_action(self.report.take)
+        if made is None:
+            raise error(
+                ErrorCode.RIG_CHANGED,
+                "the scene was undone or loaded while the take was being written; the result is kept",
+                {"where": {"object": self._rig.armature}, "got": None, "take": self.report.take},
+            )
+        return made
+
+    def _scene_now(self) -> Any:
+        return (bpy.data.scenes.get(self._scene) if self._scene else None) or bpy.context.scene
+
+
+def _joined(parts: list[channels.Locals]) -> channels.Locals:
+    return channels.Locals(
+        np.concatenate([p.rotations_xyzw for p in parts]),
+        np.concatenate([p.locations_bu for p in parts]),
+        np.concatenate([p.missed_bu for p in parts]),
+    )
+
+
+def _is_locked(bone: Any, channels_: Channels) -> bool:
+    """Whether any locked channel would change, from what the bone shows now or over time."""
+    match channels_.prop:
+        case "location":
+            locks = list(bone.lock_location)
+        case "scale":
+            locks = list(bone.lock_scale)
+        case "rotation_euler":
+            locks = list(bone.lock_rotation)
+        case _:
+            locks = [bone.lock_rotation_w and bone.lock_rotations_4d, *bone.lock_rotation]
+    columns = [i for i, lock in enumerate(locks) if lock]
+    if not columns:
+        return False
+    now = np.array(getattr(bone, channels_.prop), float)[columns]
+    return bool((np.abs(channels_.values[:, columns] - now) > _LOCK_TOLERANCE).any())

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From world poses to the values of bone channels, in numpy alone: what ``convert_local_to_pose`` inverts, in float64.
+
+Per bone, with P its pose in armature space, U its parent's and R, R_u their rests: local = (U R_u^-1 R)^-1 P.
+Bones that do not inherit rotation leave U's rotation out; bones without local location are moved along the parent's
+axes. Scales are 1 throughout: a take resets them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kineograph.motion import euler, quat
+
+FloatArray = NDArray[np.floating[Any]]
+
+_AXES = {"X": 0, "Y": 1, "Z": 2}
+
+
+@dataclass(frozen=True, eq=False)
+class BoneTable:
+    """What Blender says about the bones that a take writes, parents first. J bones, E parents outside the take.
+
+    ``parents`` (J,) index of the Blender parent within the take, or -1; ``outside`` (J,) index of a Blender parent
+    outside the take, or -1; rests in armature space: ``rest_xyzw`` (J, 4), ``rest_bu`` (J, 3), and the same of each
+    bone's Blender parent, whichever it is: ``up_rest_xyzw``, ``up_rest_bu`` (identity above a root).
+    """
+
+    names: tuple[str, ...]
+    modes: tuple[str, ...]
+    parents: NDArray[np.int32]
+    outside: NDArray[np.int32]
+    outside_names: tuple[str, ...]
+    rest_xyzw: FloatArray
+    rest_bu: FloatArray
+    up_rest_xyzw: FloatArray
+    up_rest_bu: FloatArray
+    inherits_rotation: NDArray[np.bool_]
+    local_location: NDArray[np.bool_]
+    connected: NDArray[np.bool_]
+
+    @cached_property
+    def levels(self) -> tuple[NDArray[np.intp], ...]:
+        """Bones by depth within the take."""
+        depth = np.zeros(len(self.names), int)
+        for i, p in enumerate(self.parents):
+            depth[i] = depth[p] + 1 if p >= 0 else 0
+        return tuple(np.flatnonzero(depth == d) for d in range(int(depth.max()) + 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Locals:
+    """Channel values: ``rotations_xyzw`` (T, J, 4), ``locations_bu`` (T, J, 3), both in each bone's own space.
+
+    ``missed_bu`` (T, J): how far a bone will stand from where it should, because it is connected.
+    """
+
+    rotations_xyzw: FloatArray
+    locations_bu: FloatArray
+    missed_bu: FloatArray
+
+
+def to_locals(
+    table: BoneTable,
+    poses_xyzw: FloatArray,
+    poses_bu: FloatArray,
+    outside_xyzw: FloatArray,
+    outside_bu: FloatArray,
+    tolerance_bu: float,
+) -> Locals:
+    """Channel values that show the poses (T, J, 4), (T, J, 3) in armature space.
+
+    ``outside_*`` (T or 1, E, 4 and 3) are the poses of parents outside the take. A place that rotations alone give
+    within ``tolerance_bu`` gets location 0; a connected bone gets it always, and what hangs on it follows.
+    """
+    rotations = np.empty(poses_xyzw.shape)
+    locations = np.zeros(poses_bu.shape)
+    shown_bu = np.array(poses_bu, float)
+    back = quat.conj(table.up_rest_xyzw)
+    offsets_xyzw = quat.mul(back, table.rest_xyzw)
+    offsets_bu = quat.rotate(back, table.rest_bu - table.up_rest_bu)
+    for joints in table.levels:
+        up_xyzw, up_bu = _parents(table, joints, poses_xyzw, shown_bu, outside_xyzw, outside_bu)
+        base_bu = up_bu + quat.rotate(up_xyzw, offsets_bu[joints])
+        turned = quat.mul(up_xyzw, offsets_xyzw[joints])
+        basis = np.where(table.inherits_rotation[joints, None], turned, table.rest_xyzw[joints])
+        rotations[:, joints] = quat.mul(quat.conj(basis), poses_xyzw[:, joints])
+        axes = np.where(table.local_location[joints, None], turned, up_xyzw)
+        moved = quat.rotate(quat.conj(axes), poses_bu[:, joints] - base_bu)
+        stays = table.connected[joints] | ((joints > 0) & (np.abs(moved).max(axis=(0, 2)) <= tolerance_bu))
+        shown_bu[:, joints] = np.where(stays[:, None], base_bu, poses_bu[:, joints])
+        locations[:, joints] = np.where(stays[:, None], 0.0, moved)
+    return Locals(quat.normalize(rotations), locations, np.linalg.norm(shown_bu - poses_bu, axis=-1))
+
+
+def _parents(
+    table: BoneTable,
+    joints: NDArray[np.intp],
+    in_xyzw: FloatArray,
+    in_bu: FloatArray,
+    out_xyzw: FloatArray,
+    out_bu: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    """Poses (T, B, 4) and (T, B, 3) of the bones' Blender parents; the armature itself above a root."""
+    up_xyzw = np.zeros((len(in_xyzw), len(joints), 4))
+    up_xyzw[..., 3] = 1.0
+    up_bu = np.zeros((len(in_xyzw), len(joints), 3))
+    inside, beside = table.parents[joints] >= 0, table.outside[joints] >= 0
+    up_xyzw[:, inside] = in_xyzw[:, table.parents[joints][inside]]
+    up_bu[:, inside] = in_bu[:, table.parents[joints][inside]]
+    up_xyzw[:, beside] = out_xyzw[:, table.outside[joints][beside]]
+    up_bu[:, beside] = out_bu[:, table.outside[joints][beside]]
+    return up_xyzw, up_bu
+
+
+def rotation_channels(mode: str, xyzw: FloatArray) -> FloatArray:
+    """Values (T, B, 4 or 3) of B bones of one rotation mode, without jumps between neighbouring frames."""
+    smooth = quat.continuous(np.where(xyzw[:1, :, 3:] < 0, -xyzw, xyzw))
+    if mode == "QUATERNION":
+        return smooth[..., [3, 0, 1, 2]]
+    if mode == "AXIS_ANGLE":
+        return _axis_angles(smooth)
+    return _eulers(mode, smooth)
+
+
+def _axis_angles(smooth_xyzw: FloatArray) -> FloatArray:
+    """(angle, x, y, z); while a bone does not turn, it keeps the axis of the frame before."""
+    length = np.linalg.norm(smooth_xyzw[..., :3], axis=-1, keepdims=True)
+    turns = length > 1e-7
+    axis = np.where(turns, smooth_xyzw[..., :3] / np.where(turns, length, 1.0), 0.0)
+    angle = 2.0 * np.arctan2(length, smooth_xyzw[..., 3:])
+    last = np.broadcast_to(np.array([0.0, 1.0, 0.0]), axis.shape[1:]).copy()
+    for t in range(len(axis)):
+        axis[t] = np.where(turns[t], axis[t], last)
+        flip = np.einsum("bi,bi->b", axis[t], last)[:, None] < 0
+        # (axis, angle) and (-axis, -angle) are one rotation: the one that continues the frame before is written.
+        flip &= turns[t] & (t > 0)
+        axis[t] = np.where(flip, -axis[t], axis[t])
+        angle[t] = np.where(flip, -angle[t], angle[t])
+        last = axis[t]
+    return np.concatenate([np.unwrap(angle, axis=0), axis], axis=-1)
+
+
+def _eulers(order: str, xyzw: FloatArray) -> FloatArray:
+    """Angles (T, B, 3) as x, y, z, nearest to the frame before. Blender's 'YXZ' turns about Y first: R = Rz Rx Ry."""
+    angles = euler.continuous(euler.from_quat(xyzw, order[::-1]))[..., ::-1]
+    out = np.empty_like(angles)
+    out[..., [_AXES[axis] for axis in order]] = angles
+    return out

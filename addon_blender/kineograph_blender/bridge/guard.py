@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looking at other frames without leaving a trace: frame, subframe, the bound action and unkeyed posing come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import bpy
+import numpy as np
+
+from .. import compat
+
+_POSE_VALUES = (
+    ("location", 3),
+    ("rotation_quaternion", 4),
+    ("rotation_euler", 3),
+    ("rotation_axis_angle", 4),
+    ("scale", 3),
+)
+
+
+def go_to(scene: Any, frame: int | float) -> None:
+    """Evaluate the scene at a frame, whole or not."""
+    whole = int(np.floor(frame))
+    scene.frame_set(whole, subframe=float(frame) - whole)
+    bpy.context.view_layer.update()
+
+
+@contextmanager
+def untouched(scene: Any, armature: Any) -> Iterator[None]:
+    """Frame and subframe are restored, and what the user posed but did not key is still there afterwards."""
+    frame, subframe = scene.frame_current, scene.frame_subframe
+    posed = read_pose(armature)
+    try:
+        yield
+    finally:
+        scene.frame_set(frame, subframe=subframe)
+        write_pose(armature, posed)
+        bpy.context.view_layer.update()
+
+
+@contextmanager
+def playing(armature: Any, action: Any, slot: Any) -> Iterator[None]:
+    """The armature plays ``action`` for a moment, then what it played before."""
+    data = armature.animation_data
+    if data is None:
+        yield
+        return
+    before, slot_before = data.action, compat.slot_of(data)
+    if before == action and slot_before == slot:
+        yield
+        return
+    compat.bind(data, action, slot)
+    try:
+        yield
+    finally:
+        compat.bind(data, before, slot_before)
+
+
+def read_pose(armature: Any) -> dict[str, Any]:
+    """The pose's own values, keyed or not."""
+    bones = armature.pose.bones
+    out = {}
+    for name, width in _POSE_VALUES:
+        values = np.empty(len(bones) * width, np.float32)
+        bones.foreach_get(name, values)
+        out[name] = values
+    return out
+
+
+def write_pose(armature: Any, values: dict[str, Any]) -> None:
+    """Put back what ``read_pose`` read."""
+    bones = armature.pose.bones
+    for name, width in _POSE_VALUES:
+        if len(values[name]) == len(bones) * width:
+            bones.foreach_set(name, values[name])
+    armature.update_tag(refresh={"OBJECT", "DATA"})

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Evaluated poses as arrays: what Blender shows, constraints, IK and drivers included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from kineograph.motion import kinematics
+
+from .frame import rotation_of, scale_of
+from .rig import Rig
+
+FloatArray = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """One evaluated pose in the request's frame: ``local_xyzw`` (J, 4), ``positions_m`` (J, 3).
+
+    ``stretch`` (J,) is the largest change of a bone's length or thickness, 0 for none; ``offsets_m`` (J, 3) is how
+    far each joint stands from where rotations alone put it, in its parent's frame.
+    """
+
+    local_xyzw: FloatArray
+    positions_m: FloatArray
+    stretch: FloatArray
+    offsets_m: FloatArray
+
+    @property
+    def root_m(self) -> FloatArray:
+        """The root joint's place."""
+        root: FloatArray = self.positions_m[0]
+        return root
+
+
+def evaluated_matrices(armature: Any, names: tuple[str, ...]) -> tuple[FloatArray, FloatArray]:
+    """World matrix (4, 4) of the object and armature-space matrices (J, 4, 4) of bones, at the current frame."""
+    shown = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    bones = shown.pose.bones
+    return np.array(shown.matrix_world, float), np.array([bones[n].matrix for n in names], float)
+
+
+def read(armature: Any, rig: Rig) -> Pose:
+    """The pose at the current frame."""
+    world, bones = evaluated_matrices(armature, rig.names)
+    return of_matrices(rig, world @ bones)
+
+
+def of_matrices(rig: Rig, world_bones: FloatArray) -> Pose:
+    """A pose from the bones' world matrices (J, 4, 4)."""
+    deltas = rig.frame.deltas_xyzw(rotation_of(world_bones), rig.rest_world_xyzw)
+    local = kinematics.local_from_world(rig.skeleton, deltas)
+    points = rig.frame.points_m(world_bones[:, :3, 3])
+    straight, _ = kinematics.forward(rig.skeleton, local, points[0])
+    stretch = np.abs(scale_of(world_bones) / rig.scale - 1.0).max(axis=-1)
+    return Pose(local, points, stretch, points - straight)

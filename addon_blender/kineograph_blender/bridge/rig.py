@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An armature as plain arrays: world-aligned rest, the tree that travels, and what is needed to find it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from kineograph.errors import ErrorCode, error
+from kineograph.motion.skeleton import Skeleton
+
+from . import bones as bone_choice
+from .bones import Which
+from .frame import Frame, rotation_of, scale_of
+
+FloatArray = NDArray[np.floating[Any]]
+
+_SCALE_TOLERANCE = 1e-4
+_REST_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class Rig:
+    """What left Blender. Holds names and numbers, never RNA.
+
+    ``rest_world_xyzw`` (J, 4): the bones' rest rotations in Blender's world axes when the rig was read;
+    ``rest_local`` (J, 4, 4): ``bone.matrix_local``; ``scale`` the object's uniform scale.
+    """
+
+    armature: str
+    session_uid: int
+    skeleton: Skeleton
+    frame: Frame
+    rest_world_xyzw: FloatArray
+    rest_local: FloatArray
+    scale: float
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Bone names, parents first."""
+        return self.skeleton.names
+
+
+def read(
+    armature: Any, scene: Any, which: Which = Which.DEFORM, root: str | None = None, ground_bu: float = 0.0
+) -> Rig:
+    """The rig as it stands now. Raises ``invalid_skeleton`` (roots, scale) and ``unknown_joint``."""
+    world = np.array(armature.matrix_world, float)
+    scale = check_scale(armature.name, world)
+    bones = armature.data.bones
+    tree = bone_choice.choose(
+        armature.name,
+        {b.name: b.parent.name if b.parent else None for b in bones},
+        {b.name for b in bones if b.use_deform},
+        which,
+        root,
+    )
+    rest_local = np.array([bones[name].matrix_local for name in tree], float)
+    rest_world = world @ rest_local
+    frame = Frame.of_object(world, float(scene.unit_settings.scale_length) or 1.0, ground_bu)
+    index = {name: i for i, name in enumerate(tree)}
+    parents = np.array([-1 if p is None else index[p] for p in tree.values()], np.int32)
+    points = frame.points_m(rest_world[:, :3, 3])
+    offsets = np.where(parents[:, None] < 0, points, points - points[parents])
+    return Rig(
+        armature=armature.name,
+        session_uid=int(armature.session_uid),
+        skeleton=Skeleton.build(tuple(tree), parents, offsets),
+        frame=frame,
+        rest_world_xyzw=rotation_of(rest_world),
+        rest_local=rest_local,
+        scale=scale,
+    )
+
+
+def check_scale(name: str, world: FloatArray) -> float:
+    """The object's uniform scale. Raises ``invalid_skeleton`` for one that is not uniform, negative or zero."""
+    lengths = scale_of(world)
+    flipped = bool(np.linalg.det(world[:3, :3]) <= 0.0)
+    mean = float(lengths.mean())
+    square = mean * mean
+    sheared = not np.allclose(world[:3, :3].T @ world[:3, :3], square * np.eye(3), atol=_SCALE_TOLERANCE * square)
+    if not (flipped or sheared or mean <= 0.0 or not np.isfinite(mean)):
+        return mean
+    what = "negative or zero" if flipped else "not the same along x, y and z"
+    raise error(
+        ErrorCode.INVALID_SKELETON,
+        f"the scale of {name!r} is {what}: {', '.join(f'{x:.4g}' for x in lengths)}",
+        {
+            "where": {"object": name, "field": "scale"},
+            "reason": "scale",
+            "got": [round(float(x), 6) for x in lengths],
+            "allowed": "one positive scale for x, y and z",
+            "roots": [],
+            "fixes": [{"id": "apply_scale", "label": "Apply the scale", "patch": {"object": name}}],
+        },
+    )
+
+
+def find(rig: Rig, name: str | None = None) -> Any:
+    """The armature object again: ``name`` if given, else by its id in this session (a rename keeps it), else by name.
+
+    None when it is gone.
+    """
+    if name is None:
+        same = (o for o in bpy.data.objects if o.session_uid == rig.session_uid and o.type == "ARMATURE")
+        found = next(same, None) or bpy.data.objects.get(rig.armature)
+    else:
+        found = bpy.data.objects.get(name)
+    return found if found is not None and found.type == "ARMATURE" else None
+
+
+def what_changed(rig: Rig, armature: Any) -> list[str]:
+    """In words, how the armature differs from when ``rig`` was read; empty when a result still fits."""
+    bones = armature.data.bones
+    missing = [n for n in rig.names if n not in bones]
+    if missing:
+        return [f"bone {n!r} is gone" for n in missing]
+    out = []
+    rest = np.array([bones[n].matrix_local for n in rig.names], float)
+    size = max(float(np.ptp(rig.rest_local[:, :3, 3], axis=0).max()), 1e-6)
+    moved = np.abs(rest - rig.rest_local)
+    moved[:, :3, 3] /= size
+    for i in np.flatnonzero(moved.max(axis=(1, 2)) > _REST_TOLERANCE):
+        out.append(f"the rest of bone {rig.names[int(i)]!r} was edited")
+    scale = float(scale_of(np.array(armature.matrix_world, float)).mean())
+    if abs(scale / rig.scale - 1.0) > _SCALE_TOLERANCE:
+        out.append(f"the object's scale went from {rig.scale:.4g} to {scale:.4g}")
+    return out

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Kineograph made is known by a uuid in a custom property, never by its name or its key types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from .. import compat
+
+_TAKE = "kineograph_take"
+_SOURCE = "kineograph_source"
+_SOURCE_SLOT = "kineograph_source_slot"
+_KEPT = "kineograph_kept_actions"
+
+
+def stamp(action: Any, take: str, source: Any, source_slot: Any) -> None:
+    """Mark an action as ours. The pointer to the user's own action also keeps that one from being purged."""
+    action[_TAKE] = take
+    if source is not None:
+        action[_SOURCE] = source
+    if source_slot is not None:
+        action[_SOURCE_SLOT] = source_slot.identifier
+
+
+def take_of(action: Any) -> str | None:
+    """The take that an action was baked from; None for the user's own actions."""
+    found = None if action is None else action.get(_TAKE)
+    return None if found is None else str(found)
+
+
+def own_action(owner: Any) -> tuple[Any, Any]:
+    """The user's own action on an owner, and its slot: what it plays, or what stands behind the take it plays."""
+    data = owner.animation_data
+    action = None if data is None else data.action
+    if action is None:
+        return None, None
+    if take_of(action) is None:
+        return action, compat.slot_of(data)
+    source = action.get(_SOURCE)
+    if source is None or not compat.HAS_SLOTS:
+        return source, None
+    wanted = action.get(_SOURCE_SLOT)
+    return source, next((s for s in source.slots if s.identifier == wanted), None)
+
+
+def find_action(take: str) -> Any:
+    """The action of a take that is being baked or was applied last; None when it is gone."""
+    return next((a for a in reversed(bpy.data.actions[:]) if take_of(a) == take), None)
+
+
+def remove_unused(take: str) -> int:
+    """Delete actions of this take that nothing uses. Returns how many."""
+    unused = [a for a in bpy.data.actions if take_of(a) == take and a.users == 0]
+    for action in unused:
+        bpy.data.actions.remove(action)
+    return len(unused)
+
+
+def keep(owner: Any, action: Any) -> None:
+    """Hold the user's own action by a pointer on its owner: an action that nothing uses is not saved."""
+    if _KEPT not in owner:
+        owner[_KEPT] = {}
+    kept = owner[_KEPT]
+    if not any(held == action for held in kept.values()):
+        kept[str(len(kept))] = action

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Takes: results that came home, kept as arrays until somebody applies or forgets them."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from kineograph.client.result import Result
+from kineograph.motion.clip import Clip
+
+from .bridge.bake import Bake, BakeOptions, BakeReport
+from .bridge.request import Outgoing, Remark
+from .bridge.rig import Rig
+
+
+@dataclass(eq=False)
+class Take:
+    """One result for one character. Holds no RNA: the armature is found again by its id or name when needed.
+
+    ``remarks``: what of the scene was not sent, or changed on the way; the daemon's own account is
+    ``result.report``. ``applied``: the account of each bake, newest last.
+    """
+
+    id: str
+    label: str
+    rig: Rig
+    start: int
+    result: Result
+    remarks: tuple[Remark, ...] = ()
+    applied: list[BakeReport] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, outgoing: Outgoing, result: Result, label: str) -> Take:
+        """From what was sent and what came back. Raises ``unknown_joint`` when the joints are not the rig's."""
+        take = cls(uuid.uuid4().hex, label, outgoing.rig, outgoing.start, result, outgoing.remarks)
+        take.clip(0)
+        return take
+
+    @property
+    def samples(self) -> int:
+        """How many variants there are."""
+        return self.result.samples
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The daemon's account: what was applied, changed, ignored, and each constraint's miss."""
+        return self.result.report
+
+    def clip(self, sample: int = 0) -> Clip:
+        """One variant on the rig as it was sent."""
+        return self.result.clip(sample, self.rig.skeleton)
+
+    def bake(
+        self,
+        armature: str | None = None,
+        scene: str | None = None,
+        *,
+        sample: int = 0,
+        start: float | None = None,
+        mute_constraints: bool = False,
+        ignore_locks: bool = False,
+    ) -> Bake:
+        """A bake to be stepped; ``apply`` is the one that finishes at once.
+
+        ``armature`` names another one with the same bones; ``start`` is the scene frame of the take's first frame.
+        """
+        name = f"{self.rig.armature} {self.label}".strip() + (f" {sample + 1}" if self.samples > 1 else "")
+        options = BakeOptions(name, mute_constraints, ignore_locks)
+        at = float(self.start if start is None else start)
+        return Bake(self.rig, self.clip(sample), at, uuid.uuid4().hex, options, armature=armature, scene=scene)
+
+    def apply(
+        self,
+        armature: str | None = None,
+        scene: str | None = None,
+        *,
+        sample: int = 0,
+        start: float | None = None,
+        mute_constraints: bool = False,
+        ignore_locks: bool = False,
+    ) -> BakeReport:
+        """Show this take on the armature, as a new action.
+
+        Raises ``rig_changed`` and ``apply_blocked``, with the scene as it was; the take stays.
+        """
+        bake = self.bake(
+            armature, scene, sample=sample, start=start, mute_constraints=mute_constraints, ignore_locks=ignore_locks
+        )
+        report = bake.finish()
+        self.applied.append(report)
+        return report

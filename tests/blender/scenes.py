@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rigs, keys, paths and pins for tests: made from scratch, the same in every Blender version."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from typing import Any
+
+import addon_utils
+import bpy
+import numpy as np
+from mathutils import Euler, Matrix, Quaternion, Vector
+
+from kineograph_blender import compat
+from kineograph_blender.bridge import datapath
+
+KEY_FRAMES = (1, 38, 75, 112, 150)
+
+# name, parent, head, tail: y forward is -Y as Blender's characters face, metres
+_BODY = (
+    ("Hips", None, (0, 0, 1.0), (0, 0, 1.1)),
+    ("Spine", "Hips", (0, 0, 1.1), (0, 0.01, 1.25)),
+    ("Spine1", "Spine", (0, 0.01, 1.25), (0, 0.02, 1.4)),
+    ("Neck", "Spine1", (0, 0.02, 1.5), (0, 0.0, 1.6)),
+    ("Head", "Neck", (0, 0.0, 1.6), (0, 0.0, 1.8)),
+    ("LeftShoulder", "Spine1", (0.04, 0.02, 1.45), (0.15, 0.02, 1.45)),
+    ("LeftArm", "LeftShoulder", (0.18, 0.02, 1.45), (0.45, 0.03, 1.45)),
+    ("LeftForeArm", "LeftArm", (0.45, 0.03, 1.45), (0.7, 0.02, 1.45)),
+    ("LeftHand", "LeftForeArm", (0.7, 0.02, 1.45), (0.8, 0.02, 1.45)),
+    ("RightShoulder", "Spine1", (-0.04, 0.02, 1.45), (-0.15, 0.02, 1.45)),
+    ("RightArm", "RightShoulder", (-0.18, 0.02, 1.45), (-0.45, 0.03, 1.45)),
+    ("RightForeArm", "RightArm", (-0.45, 0.03, 1.45), (-0.7, 0.02, 1.45)),
+    ("RightHand", "RightForeArm", (-0.7, 0.02, 1.45), (-0.8, 0.02, 1.45)),
+    ("LeftUpLeg", "Hips", (0.1, 0, 0.95), (0.1, -0.01, 0.5)),
+    ("LeftLeg", "LeftUpLeg", (0.1, -0.01, 0.5), (0.1, 0.02, 0.08)),
+    ("LeftFoot", "LeftLeg", (0.1, 0.02, 0.08), (0.1, -0.1, 0.02)),
+    ("LeftToeBase", "LeftFoot", (0.1, -0.1, 0.02), (0.1, -0.17, 0.02)),
+    ("RightUpLeg", "Hips", (-0.1, 0, 0.95), (-0.1, -0.01, 0.5)),
+    ("RightLeg", "RightUpLeg", (-0.1, -0.01, 0.5), (-0.1, 0.02, 0.08)),
+    ("RightFoot", "RightLeg", (-0.1, 0.02, 0.08), (-0.1, -0.1, 0.02)),
+    ("RightToeBase", "RightFoot", (-0.1, -0.1, 0.02), (-0.1, -0.17, 0.02)),
+)
+
+
+def fresh() -> Any:
+    """Empty the file; returns the scene, 24 fps, frames 1 to 150."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end = 1, 150
+    scene.render.fps, scene.render.fps_base = 24, 1.0
+    return scene
+
+
+def add(thing: Any, name: str = "") -> Any:
+    """A new object in the scene."""
+    new = bpy.data.objects.new(name or (thing.name if thing else "Empty"), thing)
+    bpy.context.scene.collection.objects.link(new)
+    return new
+
+
+def armature(name: str, bones: Any, *, prefix: str = "", axes: Matrix | None = None, size: float = 1.0) -> Any:
+    """An armature from (name, parent, head, tail) rows; ``axes`` and ``size`` are baked into the rest pose."""
+    data = bpy.data.armatures.new(name)
+    rig = add(data, name)
+    activate(rig)
+    bpy.ops.object.mode_set(mode="EDIT")
+    turn = axes or Matrix.Identity(3)
+    for bone_name, parent, head, tail in bones:
+        bone = data.edit_bones.new(prefix + bone_name)
+        bone.head, bone.tail = turn @ Vector(head) * size, turn @ Vector(tail) * size
+        if parent is not None:
+            up = data.edit_bones[prefix + parent]
+            bone.parent = up
+            bone.use_connect = (up.tail - bone.head).length < 1e-5 * size
+    bpy.ops.object.mode_set(mode="OBJECT")
+    return rig
+
+
+def simple(name: str = "Hero") -> Any:
+    """A 21-bone figure."""
+    return armature(name, _BODY)
+
+
+def mixamo(name: str = "Mixamo") -> Any:
+    """As an FBX import leaves it: centimetres, y up, the object scaled 0.01 and turned 90 degrees about X."""
+    turn = Matrix.Rotation(math.radians(-90), 3, "X")
+    rig = armature(name, _BODY, prefix="mixamorig:", axes=turn, size=100.0)
+    rig.scale = (0.01, 0.01, 0.01)
+    rig.rotation_euler = (math.radians(90), 0, 0)
+    bpy.context.view_layer.update()
+    return rig
+
+
+def metarig(kind: str, name: str = "Meta") -> Any:
+    """One of Rigify's metarigs: 'human', 'Basic.basic_human', 'Basic.basic_quadruped'."""
+    addon_utils.enable("rigify", default_set=True)
+    rig = add(bpy.data.armatures.new(name), name)
+    activate(rig)
+    bpy.ops.object.mode_set(mode="EDIT")
+    importlib.import_module(f"rigify.metarigs.{kind}").create(rig)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    return rig
+
+
+RIGS = {
+    "human": lambda: metarig("human"),
+    "quadruped": lambda: metarig("Basic.basic_quadruped"),
+    "mixamo": mixamo,
+}
+
+
+def activate(thing: Any) -> None:
+    """The active and only selected object."""
+    for other in bpy.context.view_layer.objects:
+        other.select_set(other == thing)
+    bpy.context.view_layer.objects.active = thing
+
+
+def key(rig: Any, bone: str, prop: str, frame: float, value: Any) -> None:
+    """Key one property of one bone by hand."""
+    action, slot = own(rig)
+    group = compat.ensure_curve_list(action, slot)
+    path = datapath.path(bone, prop)
+    for index, x in enumerate(value):
+        curve = group.find(path, index=index) or compat.new_curve(group, action, slot, path, index, bone)
+        curve.keyframe_points.insert(frame, float(x))
+        curve.update()
+
+
+def own(rig: Any) -> tuple[Any, Any]:
+    """The rig's action and slot, made when missing."""
+    data = rig.animation_data_create()
+    if data.action is None:
+        action = bpy.data.actions.new(f"{rig.name} by hand")
+        compat.bind(data, action, compat.new_slot(action, rig))
+    return data.action, compat.slot_of(data)
+
+
+def turn_value(rig: Any, bone: str, turn: Quaternion) -> tuple[str, list[float]]:
+    """A rotation in the bone's own mode."""
+    mode = rig.pose.bones[bone].rotation_mode
+    if mode == "QUATERNION":
+        return "rotation_quaternion", list(turn)
+    if mode == "AXIS_ANGLE":
+        axis, angle = turn.to_axis_angle()
+        return "rotation_axis_angle", [angle, *axis]
+    return "rotation_euler", list(turn.to_euler(mode))
+
+
+def key_poses(
+    rig: Any, bones: list[str], root: str, frames: Any = KEY_FRAMES, seed: int = 3, travel: float = 0.5
+) -> None:
+    """Random but plausible keys: each bone turned up to 35 degrees, the root moved forward."""
+    rng = np.random.default_rng(seed)
+    for n, frame in enumerate(frames):
+        for bone in bones:
+            turn = Euler(rng.uniform(-0.6, 0.6, 3) * (0.3 if bone == root else 1.0)).to_quaternion()
+            prop, value = turn_value(rig, bone, turn)
+            key(rig, bone, prop, frame, value)
+        scale = rig.matrix_world.to_scale()[0]
+        rest = (rig.matrix_world @ rig.data.bones[root].matrix_local).to_3x3().normalized()
+        world = Vector((0.05 * n, -travel * n, -0.02 * (n % 2)))
+        key(rig, root, "location", frame, rest.transposed() @ world / scale)
+    bpy.context.scene.frame_set(int(frames[0]))
+    bpy.context.view_layer.update()
+
+
+def curve_path(points: Any, name: str = "WalkPath") -> Any:
+    """A Bezier curve through points."""
+    data = bpy.data.curves.new(name, "CURVE")
+    data.dimensions = "3D"
+    spline = data.splines.new("BEZIER")
+    spline.bezier_points.add(len(points) - 1)
+    for point, co in zip(spline.bezier_points, points, strict=True):
+        point.co = co
+        point.handle_left_type = point.handle_right_type = "AUTO"
+    return add(data, name)
+
+
+def empty(place: Any, name: str = "Grab") -> Any:
+    """An empty at a place."""
+    new = add(None, name)
+    new.location = place
+    bpy.context.view_layer.update()
+    return new
+
+
+def dump(action: Any) -> list[Any]:
+    """Everything an action says, for comparing before and after, bit by bit."""
+    bags = [("flat", action.fcurves)] if not compat.HAS_SLOTS else []
+    if compat.HAS_SLOTS:
+        for layer in action.layers:
+            for strip in layer.strips:
+                bags += [(bag.slot.identifier, bag.fcurves) for bag in strip.channelbags]
+    out: list[Any] = [action.name, action.use_fake_user, sorted(action.keys()), tuple(action.frame_range)]
+    for owner, curves in bags:
+        for curve in curves:
+            out.append((owner, curve.data_path, curve.array_index, curve.mute, curve.select, curve.extrapolation))
+            points = curve.keyframe_points
+            for attribute, width in (("co", 2), ("handle_left", 2), ("handle_right", 2)):
+                values = np.empty(len(points) * width, np.float32)
+                points.foreach_get(attribute, values)
+                out.append(values.tobytes())
+            out.append([(p.interpolation, p.type, p.select_control_point, p.handle_left_type) for p in points])
+            out.append([m.type for m in curve.modifiers])
+    return out
