@@ -66,20 +66,21 @@ def _option(source: Source, facts: Facts) -> None:
 
 
 def clamp(got: float, allowed: Any) -> float | None:
-    """The number nearest to ``got`` that ``allowed`` takes; None when it names no numbers."""
-    if isinstance(allowed, (int, float)) and not isinstance(allowed, bool):
-        return min(got, allowed)
-    if isinstance(allowed, (list, tuple)) and len(allowed) == 2 and all(_is_number(a) for a in allowed):
-        return min(max(got, allowed[0]), allowed[1])
-    if not isinstance(allowed, Mapping):
-        return None
-    low = next((allowed[k] for k in ("minimum", "ge") if _is_number(allowed.get(k))), None)
-    high = next((allowed[k] for k in ("maximum", "le") if _is_number(allowed.get(k))), None)
+    """The number nearest to ``got`` that ``allowed`` takes, whole where it can be; None when it names no numbers."""
+    low: Any = None
+    high: Any = None
+    if _is_number(allowed):
+        high = allowed
+    elif isinstance(allowed, (list, tuple)) and len(allowed) == 2 and all(_is_number(a) for a in allowed):
+        low, high = allowed
+    elif isinstance(allowed, Mapping):
+        low = next((allowed[k] for k in ("minimum", "ge") if _is_number(allowed.get(k))), None)
+        high = next((allowed[k] for k in ("maximum", "le") if _is_number(allowed.get(k))), None)
     if low is None and high is None:
         return None
-    value = got if low is None else max(got, low)
-    value = value if high is None else min(value, high)
-    return int(value) if allowed.get("type") == "integer" or float(value).is_integer() else value
+    value = float(got if low is None else max(got, low))
+    value = value if high is None else min(value, float(high))
+    return int(value) if value.is_integer() else value
 
 
 def _is_number(value: Any) -> bool:

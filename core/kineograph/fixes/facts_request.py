@@ -105,9 +105,7 @@ def unsupported_constraint(source: Source, facts: Facts) -> None:
     affected = _affected(source, "constraints", kind)
     if kind and affected:
         one, many = wording.CONSTRAINT_WORDS.get(kind, (kind, kind))
-        facts.put(
-            "affected", affected, f"{wording.count(len(affected), one, many)} {'is' if len(affected) == 1 else 'are'}"
-        )
+        facts.put("affected", affected, wording.count(len(affected), f"{one} is", f"{many} are"))
     if kind == "root_path" and "pose_keyframe" in taken and affected:
         facts.put("path_constraint", affected[0])
 

@@ -98,9 +98,8 @@ def failed(source: Source, facts: Facts) -> None:
     options = source.item("options")
     seed = options.get("seed") if isinstance(options, Mapping) else None
     if source.request:
-        facts.put(
-            "next_seed", seed + 1 if isinstance(seed, int) else random.Random(str(source.error)).randrange(1, 10_000)
-        )
+        other = random.Random(str(source.error)).randrange(1, 10_000)
+        facts.put("next_seed", seed + 1 if isinstance(seed, int) else other)
 
 
 def job(source: Source, facts: Facts) -> None:
@@ -220,9 +219,7 @@ def scene(source: Source, facts: Facts) -> None:
     if blocker in ("linked", "locked", "tweak", "rest_position", "driven", "scale"):
         facts.put(blocker, bones or True)
     if bones:
-        facts.put(
-            "blocked_count", len(bones), f"{wording.count(len(bones), 'bone')} {'is' if len(bones) == 1 else 'are'}"
-        )
+        facts.put("blocked_count", len(bones), wording.count(len(bones), "bone is", "bones are"))
         facts.put("blocked_names", bones, wording.names(bones))
         facts.put("edited_count", len(bones), wording.count(len(bones), "bone"))
     edited = source.number("edited")

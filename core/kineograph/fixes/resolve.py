@@ -41,9 +41,7 @@ class Problem:
     retry_after_s: float | None = None
 
 
-def resolve(
-    error: KineographError | BaseException | Mapping[str, Any] | Any, context: Mapping[str, Any] | None = None
-) -> Problem:
+def resolve(error: Any, context: Mapping[str, Any] | None = None) -> Problem:
     """What to say and offer for any error: ours, a foreign envelope, a sentence, an HTTP status, an exception.
 
     ``context`` may hold ``request`` (the MMCP request), ``refs`` (the client's references), ``character``, ``models``

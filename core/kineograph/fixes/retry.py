@@ -13,7 +13,7 @@ MAX_DELAY_S = 120.0
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """``auto``: whether a client may repeat the request by itself. ``tries`` counts all sendings, the first included."""
+    """``auto``: whether a client may repeat the request by itself. ``tries`` counts all sendings, the first too."""
 
     auto: bool = False
     base_s: float = 0.0

@@ -48,9 +48,9 @@ def fps_hz(request: Any, default: float) -> float:
     """The request's frame rate, else ``default``."""
     timing = request.get("timing") if isinstance(request, Mapping) else None
     value = timing.get("fps") if isinstance(timing, Mapping) else None
-    return (
-        float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e9 else default
-    )
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e9:
+        return float(value)
+    return default
 
 
 def frames_of(constraint: Map) -> list[int]:

@@ -67,7 +67,8 @@ def _headings(path: dict[str, Any], points: np.ndarray[Any, Any]) -> np.ndarray[
     if given is not None and len(given) == len(points):
         return np.asarray(given, float)
     step = np.gradient(points, axis=0) if len(points) > 1 else np.array([[0.0, 1.0]])
-    return np.arctan2(step[:, 0], step[:, 1])
+    along: np.ndarray[Any, Any] = np.arctan2(step[:, 0], step[:, 1])
+    return along
 
 
 def _turned(heading_rad: float, rest_xyzw: np.ndarray[Any, Any]) -> list[float]:
@@ -149,12 +150,12 @@ def segment_to_text(request: Request, index: int) -> str:
     if not isinstance(prompt, str) or not prompt:
         raise NotApplicable("this prompt has no text")
     start = sum(timeline.segment_frames(s) for _, s in timeline.items(request, "segments")[:index])
-    length = max(1, round(timeline.fps_hz(request, 30.0))) if segment.get("type") == "pose" else 0
-    text = {"type": "text", "prompt": prompt, "duration_frames": length or timeline.segment_frames(segment)}
-    group(request, "segments")[index] = text
-    if length > 1:
-        shift_keys(request, start, length - 1)
-    return f"Prompt {index + 1} is now text over {wording.count(text['duration_frames'], 'frame')}."
+    before = timeline.segment_frames(segment)
+    length = max(1, round(timeline.fps_hz(request, 30.0))) if segment.get("type") == "pose" else before
+    group(request, "segments")[index] = {"type": "text", "prompt": prompt, "duration_frames": length}
+    if length != before:
+        shift_keys(request, start, length - before)
+    return f"Prompt {index + 1} is now text over {wording.count(length, 'frame')}."
 
 
 def merge_segments(request: Request, count: int | None = None) -> str:

@@ -31,7 +31,7 @@ def rename_joint_everywhere(request: Request, joint: str, to: str) -> str:
 
 def rename_joints(request: Request, pairs: Sequence[Sequence[str]]) -> str:
     """Other names in the skeleton and everywhere else; ``pairs`` of [name now, new name]."""
-    names = {old: new for old, new in pairs}
+    names = {str(old): str(new) for old, new in pairs}
     for joint in joints(request):
         joint["name"] = names.get(joint.get("name", ""), joint.get("name"))
         if joint.get("parent") is not None:
