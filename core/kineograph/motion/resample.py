@@ -92,20 +92,13 @@ def resample(clip: Clip, fps_hz: float) -> Clip:
 
 
 def _blend(values: FloatArray, at: FloatArray, axis: int, turns: bool) -> FloatArray:
+    source = np.moveaxis(values, axis, 0)
     low = np.floor(at).astype(np.int64)
     t = at - low
-    out = np.take(values, low, axis=axis)
+    out = source[low]
     part = np.flatnonzero(t > 0)
-    if not part.size:
-        return out
-    front = (slice(None),) * axis
-    a = out[(*front, part)]
-    b = np.take(values, low[part] + 1, axis=axis)
-    weight = t[part].astype(values.dtype)
-    if turns:
-        shape = (1,) * axis + (-1,) + (1,) * (values.ndim - axis - 2)
-        out[(*front, part)] = quat.slerp(a, b, weight.reshape(shape))
-    else:
-        shape = (1,) * axis + (-1,) + (1,) * (values.ndim - axis - 1)
-        out[(*front, part)] = a + (b - a) * weight.reshape(shape)
-    return out
+    if part.size:
+        a, b = out[part], source[low[part] + 1]
+        weight = t[part].astype(values.dtype).reshape(-1, *(1,) * (values.ndim - 1))
+        out[part] = quat.slerp(a, b, weight[..., 0]) if turns else a + (b - a) * weight
+    return np.ascontiguousarray(np.moveaxis(out, 0, axis))

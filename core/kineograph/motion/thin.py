@@ -4,8 +4,8 @@
 A small turn of the hip moves a hand far, so keys are judged where they are seen, at all of ``body.BodyPoints``. The
 keys left are read as glTF LINEAR does: slerp between rotations, straight lines between translations.
 
-The search begins with the keys that must stay and bisects: where a point is too far off, the channels that carry most
-of the blame get a key. Then every other key is taken away again wherever the body still holds, and the bound is
+The search begins with the keys that must stay and bisects: where a point is too far off, the channel that carries most
+of the blame gets a key. Then every other key is taken away again wherever the body still holds, and the bound is
 verified on the whole body at the end.
 """
 
@@ -26,7 +26,6 @@ IntArray = NDArray[np.integer[Any]]
 BoolArray = NDArray[np.bool_]
 Keyframes = dict[int, dict[str, list[int]]]
 
-_BLAME = 0.5  # of the guiltiest channel's share at a point: who gets a key too
 _ROUNDS = 4  # of taking keys away
 _GAINED = 0.02  # of the keys: a round that takes fewer was the last
 _MOVED_M = 1e-6
@@ -155,16 +154,16 @@ class _Search:
                 return
             score = self._blame(bad, self.strays(q, p))
             before = int(self.keys.sum())
-            for channel in np.flatnonzero(score.max(0) > 0):
+            for channel in np.flatnonzero(score.max(0) > 0).tolist():
                 self._key_worst(channel, score[:, channel])
             if int(self.keys.sum()) == before:  # only rounding is left to blame: key those frames whole
                 self.keys[bad.any(axis=(1, 2))] = True
 
     def _blame(self, bad: BoolArray, strays: FloatArray) -> FloatArray:
-        """(T, C): the largest part a channel has in a miss, where it is among the guiltiest of that point."""
+        """(T, C): the largest part a channel has in a miss, at points where no other channel has a larger one."""
         part = (strays[:, :, self.of_channel] * self.lever).astype(np.float32)
         worst = np.maximum.reduceat(part[:, :, self.by_point], self.point_starts, axis=-1)
-        guilty = bad[:, :, self.of_point] & (part >= _BLAME * worst[:, :, self.of_point])
+        guilty = bad[:, :, self.of_point] & (part >= worst[:, :, self.of_point])
         score = np.maximum.reduceat(np.where(guilty, part, 0.0), self.channel_starts, axis=-1)
         return np.asarray(score.max(axis=1))
 

@@ -82,7 +82,8 @@ def _smooth_yaw(facing: FloatArray, sigma: float) -> FloatArray:
         return np.zeros(len(facing))
     angle = np.unwrap(np.arctan2(mean[known, 0], mean[known, 1]))
     frames = np.arange(len(facing))
-    return np.interp(frames, frames[known], angle)
+    yaw: FloatArray = np.interp(frames, frames[known], angle)
+    return yaw
 
 
 def _smooth(values: FloatArray, sigma: float, odd: bool = True) -> FloatArray:
