@@ -52,7 +52,7 @@ def result_body(data: JobResultData, provenance: Mapping[str, Any]) -> dict[str,
         "keyframes": _keyframes_out(data.keyframes),
         "chunk_boundaries": wire_safe(data.chunk_boundaries),
         "canonical_to_request": wire_safe(data.canonical_to_request),
-        "trajectories": wire_safe(data.trajectories),
+        "trajectories": data.trajectories,  # checked or made by us; walking their thousands of numbers again costs more
         "notes": wire_safe(data.notes),
         "report": wire_safe(data.report),
         "provenance": wire_safe(provenance),
@@ -137,14 +137,43 @@ def glb_body(file: bytes) -> dict[str, Any]:
     return {"glb": np.frombuffer(file, np.uint8)}
 
 
-def check_finite(data: JobResultData) -> None:
-    """The last look before a motion leaves: every number in it is finite, or it is ``internal_error``."""
-    arrays = {"rotations": data.rotations_xyzw, "root": data.root_m, "translations": data.translations_m}
-    for name, array in arrays.items():
-        if array is not None and not np.isfinite(array).all():
-            raise InternalError(ErrorCode.INTERNAL_ERROR, f"the {name} hold numbers that are not finite", {"got": name})
+def check(data: JobResultData) -> None:
+    """The last look before a motion leaves: finite numbers, shapes that fit, joints that exist; or ``internal_error``.
+
+    The pipeline has checked what the backbone gave; this holds for whatever was done to it since.
+    """
     if not (math.isfinite(data.fps_hz) and data.fps_hz > 0):
-        raise InternalError(ErrorCode.INTERNAL_ERROR, f"the frame rate is {data.fps_hz!r}", {"got": "fps_hz"})
+        raise _unfit("fps_hz", f"the frame rate is {data.fps_hz!r}")
+    shape = (*np.shape(data.rotations_xyzw)[:2], len(data.joint_names))
+    arrays = {
+        "rotations_xyzw": (data.rotations_xyzw, (*shape, 4)),
+        "root_m": (data.root_m, (*shape[:2], 3)),
+        "translations_m": (data.translations_m, (*shape, 3)),
+    }
+    for name, (array, expected) in arrays.items():
+        if array is not None and np.shape(array) != expected:
+            raise _unfit(name, f"{name} has shape {np.shape(array)}, expected {expected}")
+        if array is not None and not np.isfinite(array).all():
+            raise _unfit(name, f"{name} holds numbers that are not finite")
+    for joint, mask in data.contacts.items():
+        if joint not in data.joint_names or np.shape(mask) != shape[:2]:
+            raise _unfit("contacts", f"the contacts of {joint!r} have shape {np.shape(mask)}, expected {shape[:2]}")
+    if data.trajectories is not None and not (len(data.trajectories) == shape[0] and _is_finite(data.trajectories)):
+        raise _unfit("trajectories", f"the trajectories are not {shape[0]} maps of finite numbers")
+
+
+def _unfit(name: str, message: str) -> InternalError:
+    return InternalError(ErrorCode.INTERNAL_ERROR, message, {"got": name, "reason": message})
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_finite, value))
+    if isinstance(value, (np.ndarray, np.number)):
+        return bool(np.isfinite(value).all())
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def wire_safe(value: Any) -> Any:

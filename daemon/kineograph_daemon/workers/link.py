@@ -227,16 +227,14 @@ def pack(message: Any, frames: Sequence[codec.Buffer] = ()) -> list[codec.Buffer
     if isinstance(message, TaskRun):
         body["jobs"] = [to_body(job) for job in message.jobs]
     kind = codec.Kind.REQUEST if cls in _TO_WORKER else codec.Kind.EVENT
-    head, packed = codec.encode(codec.Header(kind, METHOD_OF[cls]), body)[:2]
-    if not frames:
-        return [head, packed]
-    return codec.attach_header(codec.Header(kind, METHOD_OF[cls]), [packed, *frames])
+    # The header counts none of ``frames``: a client's full set of arrays, of many jobs at once, is no fault here.
+    return [*codec.encode(codec.Header(kind, METHOD_OF[cls]), body), *frames]
 
 
 def unpack(frames: Sequence[codec.Buffer]) -> Packet:
     """A message from its frames. Raises ``bad_response``, ``protocol_mismatch`` or ``schema_validation``."""
-    header, count = codec.decode_header(frames)
+    header, _ = codec.decode_header(frames[:2])
     cls = _CLASS_OF.get(header.method)
     if cls is None:
         raise LinkError(ErrorCode.BAD_RESPONSE, f"unknown message {header.method!r}", {"got": header.method[:80]})
-    return Packet(from_body(cls, codec.decode_body(frames[1], ())), frames[2 : 2 + count])
+    return Packet(from_body(cls, codec.decode_body(frames[1], ())), frames[2:])

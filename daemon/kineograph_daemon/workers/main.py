@@ -69,6 +69,9 @@ class Worker:
             self._live(heart)
         except _Terminated:
             _log.info("terminated")
+        except Exception:
+            _log.exception("the worker failed")
+            raise
         finally:
             self._dealer.close(_LINGER_MS)
             heart.stop()
@@ -88,6 +91,7 @@ class Worker:
     def _live(self, heart: Heartbeat) -> None:
         # Imported here, not above: they pull in numpy, pydantic and the pipeline, and the heart beats already.
         from kineograph_daemon.backbones import registry
+        from kineograph_daemon.workers import provenance
         from kineograph_daemon.workers.hooks import Cancels
         from kineograph_daemon.workers.models import Models
         from kineograph_daemon.workers.tasks import Tasks
@@ -101,6 +105,7 @@ class Worker:
         models = Models(registry.load_all(loaders), self._args.device, self._send)
         fsync = os.environ.get(link.FSYNC_ENV, "").strip().lower() in ("1", "true", "yes", "on")
         tasks = Tasks(models, cancels, self._stopping, self._send, device=self._args.device, fsync=fsync)
+        provenance.versions()  # asks the system; not on the first job's time
         gc.freeze()  # what is imported stays; the collector need not walk it at every job
         heart.ready = True
         self._send(link.WorkerReady(self._token, os.getpid(), self._args.device, models.report()))

@@ -163,7 +163,7 @@ class Tasks:
             return [e] * len(requests)
 
     def _prepare(self, packet: link.Packet, run: Run) -> GenerateRequest:
-        _log.info("job started")
+        _log.debug("job started")
         if run.hooks.should_stop():
             raise Stopped
         run.payload, request = _parse(packet.payload(run.job.frames))
@@ -175,7 +175,7 @@ class Tasks:
             return
         if run.hooks.should_stop():  # asked to stop, but went on to its end: the answer is the one asked for
             raise Stopped(run.hooks.step, run.hooks.steps)
-        answers.check_finite(data)
+        answers.check(data)
         if run.job.trajectories:
             answers.with_trajectories(request, data)
         size_bytes = self._write_forms(run, request, spec, data)
@@ -268,7 +268,7 @@ def _timeout(deadline_s: float, step: int, steps: int) -> KineographError:
     reached = f" at step {step} of {steps}" if steps else ""
     return UnavailableError(
         ErrorCode.TIMEOUT,
-        f"Stopped after {deadline_s:g} s{reached}.",
+        f"Stopped after {round(deadline_s, 1):g} s{reached}.",
         {"deadline_s": deadline_s, "step": step, "steps": steps},
         retry_after_s=DEFAULT_RETRY_AFTER_S,
     )

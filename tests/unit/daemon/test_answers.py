@@ -107,10 +107,32 @@ def test_trajectories_are_computed_once_and_the_models_own_are_kept() -> None:
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_nothing_infinite_leaves(field: str, bad: float) -> None:
     _, data = finished(translations_m=np.zeros((2, 20, 5, 3), np.float32))
-    answers.check_finite(data)
+    answers.check(data)
     getattr(data, field)[1, 7] = bad
     with pytest.raises(KineographError, match="internal_error"):
-        answers.check_finite(data)
+        answers.check(data)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("fps_hz", math.nan),
+        ("fps_hz", 0.0),
+        ("joint_names", ["Hips"]),
+        ("root_m", np.zeros((2, 19, 3), np.float32)),
+        ("translations_m", np.zeros((2, 20, 3), np.float32)),
+        ("contacts", {"Tail": np.zeros((2, 20), bool)}),
+        ("contacts", {"Hips": np.zeros((20,), bool)}),
+        ("trajectories", [None]),
+        ("trajectories", [{"position": [[0.0, math.nan]]}, None]),
+        ("trajectories", [{"yaw": np.array([math.inf])}, None]),
+    ],
+)
+def test_nothing_that_does_not_fit_leaves(field: str, value: Any) -> None:
+    _, data = finished()
+    setattr(data, field, value)
+    with pytest.raises(KineographError, match="internal_error"):
+        answers.check(data)
 
 
 def test_foreign_values_become_plain_ones() -> None:

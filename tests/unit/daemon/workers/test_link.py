@@ -11,6 +11,7 @@ import pytest
 
 from kineograph.errors import KineographError
 from kineograph.wire import codec
+from kineograph.wire import version as limits
 from kineograph.wire.messages import ModelState, ResultFormat
 from kineograph_daemon.workers import link
 
@@ -50,6 +51,11 @@ def test_bodies_travel_unopened() -> None:
     packet = link.unpack(frames)
     np.testing.assert_array_equal(packet.payload([1, len(body)])["request"]["clip"], np.arange(6))
     assert frames[3] is body[0]
+
+
+def test_a_batch_may_bring_more_arrays_than_one_client_message() -> None:
+    frames = [b"x"] * (2 * limits.MAX_ARRAYS)
+    assert len(link.unpack(link.pack(EXAMPLES[0], frames)).frames) == len(frames)
 
 
 @pytest.mark.parametrize("span", [[0, 0], [-1, 1], [0, 9], [5, 1], [0], [0, 1, 2]])

@@ -329,7 +329,7 @@ def test_every_log_line_is_json_with_the_job_in_it(front: Any) -> None:
     assert all({"t", "level", "logger", "job", "msg", "pid"} <= set(line) for line in lines)
     mine = [line for line in lines if line["job"] == "logged"]
     assert any("Traceback" in line.get("exc", "") for line in mine)
-    assert any(line["msg"] == "job started" for line in mine)
+    assert any(str(line["msg"]).startswith("job failed") for line in mine)
 
 
 def test_unknown_model_names_what_there_is(front: Any) -> None:
