@@ -44,7 +44,7 @@ def demo(
         )
     )
     if as_json:
-        print_json({"job": result.job, "files": [str(f) for f in files], "report": result.report})
+        print_json({"job": result.job.job, "files": [str(f) for f in files], "report": result.report})
         return
     for path in files:
         say(f"[green]wrote[/] {escape(str(path))}")

@@ -132,7 +132,9 @@ def write_files(
         files += results.save(result, built.request, out, rig=built.rig)
     if report is not None:
         files.append(
-            results.write_json(report, {"job": result.job, "report": result.report, "provenance": result.provenance})
+            results.write_json(
+                report, {"job": result.job.job, "report": result.report, "provenance": result.provenance}
+            )
         )
     if sheet is not None:
         sheet.parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +162,7 @@ def _tell(result: Result, files: list[Path], as_json: bool) -> None:
     if as_json:
         print_json(
             {
-                "job": result.job,
+                "job": result.job.job,
                 "files": [str(f) for f in files],
                 "report": result.report,
                 "provenance": result.provenance,
@@ -172,7 +174,7 @@ def _tell(result: Result, files: list[Path], as_json: bool) -> None:
     for line in summary(result.report):
         say(line)
     if not files:
-        say(f"{result.job[:8]}: done. Fetch it with: kineograph jobs wait {result.job[:8]} --out FILE.glb")
+        say(f"{result.job.job[:8]}: done. Fetch it with: kineograph jobs wait {result.job.job[:8]} --out FILE.glb")
 
 
 def summary(report: dict[str, Any]) -> list[str]:

@@ -41,7 +41,8 @@ def list_jobs(
 ) -> None:
     """The jobs of this daemon, newest last."""
     with connect(address) as client:
-        jobs = client.list(states=list(state or []), text=text)[-limit:]
+        page = client.list(states=list(state or []), text=text)
+    jobs = page[max(len(page) - limit, 0) :]
     if as_json:
         print_json([to_body(j) for j in jobs])
         return
@@ -157,11 +158,11 @@ def _again(
             result = client.generate(request, on_progress=update, label=sent.job.label, character=sent.job.character)
         if out is not None:
             results.save(result, request, out)
-        status = client.status(result.job)
+        status = result.job
     if as_json:
         print_json({"job": to_body(status), "report": result.report})
     else:
-        say(f"{result.job[:8]}: done" + (f", written to {out}" if out else ""))
+        say(f"{result.job.job[:8]}: done" + (f", written to {out}" if out else ""))
 
 
 def _end(status: JobStatus, as_json: bool) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from kineograph import formats
 from kineograph.cli.output import _plain, console
 from kineograph.client import Client, Result
-from kineograph.errors import ErrorCode, SceneError
+from kineograph.errors import ErrorCode, SceneError, error
 from kineograph.formats import mannequin
 from kineograph.motion.clip import Clip
 from kineograph.motion.rest import unalign_clip
@@ -61,28 +62,38 @@ def save(result: Result, request: Mapping[str, Any], out: Path, *, rig: Skeleton
     in its rest rotations. The file appears whole or not at all.
     """
     if out.suffix.lower() == ".json":
-        return [write_json(out, {"job": result.job, "report": result.report, "provenance": result.provenance})]
+        return [write_json(out, {"job": result.job.job, "report": result.report, "provenance": result.provenance})]
     sent = Skeleton.from_mmcp(request["skeleton"])
     clips = [_own_rest(result.clip(b, sent), rig) for b in range(len(result.rotations_xyzw))]
     skeleton = clips[0].skeleton
     if out.suffix.lower() == ".bvh":
         names = [out] + [out.with_stem(f"{out.stem}_{b + 1}") for b in range(1, len(clips))]
-        return [
-            _whole(path, lambda p, c=clip: formats.save(p, skeleton, [c]))
-            for path, clip in zip(names, clips, strict=True)
-        ]
+        return [_whole(path, partial(_write_one, skeleton, clip)) for path, clip in zip(names, clips, strict=True)]
     mesh = mannequin.build(skeleton)
     return [_whole(out, lambda p: formats.save(p, skeleton, clips, mesh=mesh))]
 
 
+def fetch(client: Client, job: str) -> Result:
+    """A finished job's result. Raises the job's own error, ``result_expired``, or ``rate_limited`` while it runs."""
+    body = client.result(job)
+    status = client.status(job)
+    if body is None:
+        raise error(ErrorCode.RATE_LIMITED, f"the job is {status.state}, its motion is not there yet", {"job": job})
+    return Result.from_body(status, body)
+
+
+def _write_one(skeleton: Skeleton, clip: Clip, path: Path) -> None:
+    formats.save(path, skeleton, [clip])
+
+
 def save_job(client: Client, job: str, out: Path) -> list[Path]:
     """Fetch a finished job's motion and write it."""
-    return save(client.fetch(job), client.request_of(job).request, out)
+    return save(fetch(client, job), client.request_of(job).request, out)
 
 
 def seed_used(client: Client, job: str) -> int | None:
     """The seed a finished job ran with; None when it is not known any more."""
-    seed = client.fetch(job).provenance.get("seed")
+    seed = fetch(client, job).provenance.get("seed")
     return int(seed) if isinstance(seed, int) else None
 
 

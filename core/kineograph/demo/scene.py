@@ -103,7 +103,7 @@ def _on_path(u: float) -> tuple[float, float, float]:
 def _shelf() -> FloatArray:
     """A point before the right shoulder at the end of the way."""
     x, z, heading = _on_path(1.0)
-    return np.array([x, 0.0, z]) + quat.rotate(quat.about_y(heading), np.array([-0.22, 1.28, 0.46]))
+    return np.array([x, 0.0, z]) + quat.rotate(quat.about_y(heading), np.array([-0.20, 1.30, 0.40]))
 
 
 def _pose(skeleton: Skeleton, block: _Block) -> dict[str, Any]:

@@ -23,7 +23,9 @@ FloatArray = NDArray[np.floating[Any]]
 
 def align(skeleton: Skeleton) -> Skeleton:
     """The same rest positions with identity rest rotations."""
-    return Skeleton.build(skeleton.names, skeleton.parents, quat.rotate(_parent_rest(skeleton), skeleton.rest_translations_m))
+    return Skeleton.build(
+        skeleton.names, skeleton.parents, quat.rotate(_parent_rest(skeleton), skeleton.rest_translations_m)
+    )
 
 
 def to_aligned(skeleton: Skeleton, rotations_xyzw: FloatArray) -> FloatArray:

@@ -46,8 +46,12 @@ class Skeleton:
     ) -> Skeleton:
         """From plain sequences; rest rotations default to identity. Raises ``invalid_skeleton``."""
         j = len(names)
-        rot = quat.identity(j) if rest_rotations_xyzw is None else quat.normalize(np.asarray(rest_rotations_xyzw, float))
-        return cls(tuple(names), np.asarray(parents, np.int32), np.asarray(rest_translations_m, float).reshape(j, 3), rot)
+        rot = (
+            quat.identity(j) if rest_rotations_xyzw is None else quat.normalize(np.asarray(rest_rotations_xyzw, float))
+        )
+        return cls(
+            tuple(names), np.asarray(parents, np.int32), np.asarray(rest_translations_m, float).reshape(j, 3), rot
+        )
 
     @classmethod
     def from_mmcp(cls, skeleton: Mapping[str, Any]) -> Skeleton:
