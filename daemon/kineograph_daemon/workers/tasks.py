@@ -243,7 +243,8 @@ class Tasks:
                 self._send(link.TaskCancelled(run.job.job, step, steps))
                 _log.info("job cancelled at step %d of %d", step, steps, extra={"job": run.job.job})
             case Why.DEADLINE:
-                self._fail(run, _timeout(run.job.deadline_s or 0.0, step, steps))
+                counts = bool(steps) or run.payload is None  # 0 of 0 means that it never began
+                self._fail(run, _timeout(run.job.deadline_s or 0.0, *((step, steps) if counts else (None, None))))
             case Why.STOPPING:
                 # Not answered on purpose: the worker ends, and the front gives the job to another one.
                 run.answered = True
@@ -264,7 +265,7 @@ def _parse(body: dict[str, Any]) -> tuple[Any, GenerateRequest]:
     return payload, parse(payload)
 
 
-def _timeout(deadline_s: float, step: int, steps: int) -> KineographError:
+def _timeout(deadline_s: float, step: int | None, steps: int | None) -> KineographError:
     reached = f" at step {step} of {steps}" if steps else ""
     return UnavailableError(
         ErrorCode.TIMEOUT,

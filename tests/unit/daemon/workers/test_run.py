@@ -126,6 +126,20 @@ def test_progress_is_told_and_its_last_word_is_never_lost(front: Any) -> None:
     assert failed.error["retry_after_s"] > 0
 
 
+@pytest.mark.parametrize(
+    ("model", "deadline_s", "reached"), [("async", 0.2, None), ("fake", 0.0, 0), ("deaf", 0.2, None)]
+)
+def test_a_deadline_without_steps_says_whether_it_began(
+    front: Any, model: str, deadline_s: float, reached: int | None
+) -> None:
+    front.run(f"d-{model}", request_map(model, prompt="wait"), deadline_s=deadline_s)
+    failed = front.wait(link.TaskFailed)
+    assert code_of(failed) == "timeout"
+    details = failed.error["error"]["details"]
+    assert (details["step"], details["steps"], details["deadline_s"]) == (reached, reached, deadline_s)
+    front.wait(link.TaskEnd)
+
+
 @pytest.mark.parametrize("model", ["slow", "tells-only", "async"])
 def test_a_cancel_stops_within_one_step_and_stops_that_job_only(front: Any, model: str) -> None:
     name = f"c-{model}"
