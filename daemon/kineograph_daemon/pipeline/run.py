@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 from motionmcp.backbone import Backbone, ModelSpec, MotionResult
 from motionmcp.schemas import GenerateRequest
 
 from kineograph.errors import KineographError
 from kineograph_daemon.backbones.base import has_batch
-from kineograph_daemon.pipeline import call, rates
+from kineograph_daemon.pipeline import call, meet, rates
 from kineograph_daemon.pipeline.types import JobHooks, JobResultData, Stopped
+
+MODEL_SHARE = 0.9
+"""How much of a job's progress is the model's; the rest is the solve's."""
 
 
 def run_one(request: GenerateRequest, backbone: Backbone, spec: ModelSpec, hooks: JobHooks) -> JobResultData:
@@ -20,7 +22,7 @@ def run_one(request: GenerateRequest, backbone: Backbone, spec: ModelSpec, hooks
     stop_if_asked(hooks)
     line = rates.line_of(request, backbone, spec)
     asked = request if line is None else rates.to_model(request, line)
-    result = call.generate(backbone, asked, hooks)
+    result = call.generate(backbone, asked, _ModelHooks(hooks))
     return finish(request, backbone, spec, result, line, hooks)
 
 
@@ -80,20 +82,25 @@ def finish(
     """A model's checked answer as the finished motion on the request's own frames and skeleton."""
     stop_if_asked(hooks)
     moved = rates.from_model(result, line)
-    return JobResultData(
-        fps_hz=request.fps(spec.fps),
-        joint_names=[j.name for j in request.skeleton.joints],
-        rotations_xyzw=moved.rotations_xyzw.astype(np.float32),
-        root_m=moved.root_m.astype(np.float32),
-        translations_m=None if moved.translations_m is None else moved.translations_m.astype(np.float32),
-        contacts=moved.contacts,
-        chunk_boundaries=moved.chunk_boundaries,
-        canonical_to_request=result.canonical_to_request,
-        keyframes=result.keyframes,
-        notes=[dict(n) for n in result.notes],
-        trajectories=None if result.trajectories is None else list(result.trajectories),
-        report={},
-    )
+    work = meet.Work.of(request, backbone, spec, line, moved)
+    count = len(moved.root_m)
+    solved = []
+    for b in range(count):
+        stop_if_asked(hooks)
+        solved.append(meet.sample(work, b))
+        hooks.progress(MODEL_SHARE + (1 - MODEL_SHARE) * (b + 1) / count, b + 1, count, "meeting constraints")
+    return meet.assemble(work, solved, result)
+
+
+class _ModelHooks:
+    """The job's hooks as the model sees them: its whole run is the first part of the job."""
+
+    def __init__(self, hooks: JobHooks) -> None:
+        self._hooks = hooks
+        self.should_stop = hooks.should_stop
+
+    def progress(self, fraction: float, step: int = 0, steps: int = 0, stage: str = "") -> None:
+        self._hooks.progress(MODEL_SHARE * fraction, step, steps, stage)
 
 
 def stop_if_asked(hooks: JobHooks) -> None:

@@ -105,7 +105,7 @@ class Goals:
         return _sorted_track(at, 2)
 
     def headings(self) -> tuple[IntArray, FloatArray]:
-        """Frames (N,) and headings (N,) radians that paths ask for, unwrapped, less the frames whose key turns the root."""
+        """Frames (N,) and headings (N,) that paths ask for, unwrapped, less the frames whose key turns the root."""
         keyed = set(self.rotation_keys().get(self.skeleton.root, (np.empty(0, int),))[0].tolist())
         at: dict[int, float] = {}
         for path in self.paths:

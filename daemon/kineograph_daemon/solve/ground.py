@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kineograph_daemon.solve.body import rest_floor
 from kineograph_daemon.solve.goals import Goals
 
 FloatArray = NDArray[np.floating[Any]]
@@ -61,9 +62,6 @@ class Ground:
 
 def read_ground(goals: Goals) -> Ground:
     """The ground of a request; without surface points a floor where the skeleton's rest pose stands."""
-    rest = goals.skeleton.rest_positions_m
-    lowest = float(rest[:, 1].min())
-    # Authors draw characters standing on the origin; a skeleton hung up elsewhere stands on its own lowest joint.
-    rest_floor = 0.0 if abs(lowest) < 0.12 * goals.skeleton.height_m else lowest
+    floor = rest_floor(goals.skeleton)
     reach = max(0.35 * goals.skeleton.height_m, 0.05)
-    return Ground(rest_floor, rest_floor, goals.ground_m, reach)
+    return Ground(floor, floor, goals.ground_m, reach)

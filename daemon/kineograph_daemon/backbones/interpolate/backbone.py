@@ -11,7 +11,7 @@ from motionmcp.schemas import GenerateRequest, Joint, Skeleton
 from numpy.typing import NDArray
 
 from kineograph_daemon.backbones.base import Hooks, KineographBackbone
-from kineograph_daemon.backbones.interpolate import keyed
+from kineograph_daemon.backbones.interpolate import ignored, keyed
 from kineograph_daemon.pipeline.types import Stopped
 from kineograph_daemon.solve.curves import Ease
 from kineograph_daemon.solve.goals import read_goals
@@ -32,6 +32,13 @@ class InterpolateBackbone(KineographBackbone):
     any_fps = True
     version = "1"
     about = "Eases between your keys and along your paths, with planted feet. Ignores text."
+
+    stands_on_ground = True
+    """The motion already follows ``ground_height``."""
+
+    def ignored_fields(self, request: GenerateRequest) -> dict[str, str]:
+        """Fields of this request that change nothing, with the reason."""
+        return ignored.fields(request)
 
     def capabilities(self) -> ModelSpec:
         return ModelSpec(

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a model's motion to the finished one: constraints met, keys thinned, the report written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from motionmcp.backbone import Backbone, ModelSpec, MotionResult
+from motionmcp.schemas import GenerateRequest
+from numpy.typing import NDArray
+
+from kineograph.errors import NoteCode
+from kineograph.motion.thin import thin
+from kineograph_daemon.pipeline.rates import Line, Moved
+from kineograph_daemon.pipeline.types import JobResultData
+from kineograph_daemon.solve import measure
+from kineograph_daemon.solve import report as reports
+from kineograph_daemon.solve.body import Body, read_body
+from kineograph_daemon.solve.feet import contacts_of
+from kineograph_daemon.solve.goals import Goals, read_goals
+from kineograph_daemon.solve.ground import Ground, read_ground
+from kineograph_daemon.solve.meet import Solved, solve
+from kineograph_daemon.solve.pose import Pose
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """One job between the model's answer and the result."""
+
+    request: GenerateRequest
+    backbone: Backbone
+    spec: ModelSpec
+    line: Line | None
+    moved: Moved
+    goals: Goals
+    body: Body
+    ground: Ground
+
+    @classmethod
+    def of(cls, request: GenerateRequest, backbone: Backbone, spec: ModelSpec, line: Line | None, moved: Moved) -> Work:
+        """With the request's constraints read once for all samples."""
+        goals = read_goals(request, request.fps(spec.fps))
+        return cls(request, backbone, spec, line, moved, goals, read_body(goals.skeleton), read_ground(goals))
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether the motion is to meet its constraints, or to stay as the model made it."""
+        return self.request.options is None or self.request.options.post_processing
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One finished sample with what the report needs to know of it."""
+
+    solved: Solved
+    quality: measure.Quality
+    misses: dict[int, measure.Miss]
+
+
+def sample(work: Work, b: int) -> Sample:
+    """Sample ``b`` of the model's answer, solved unless the request wants it raw."""
+    moved, goals = work.moved, work.goals
+    translations = None if moved.translations_m is None else moved.translations_m[b]
+    raw = Pose(goals.skeleton, moved.rotations_xyzw[b], moved.root_m[b], translations)
+    given = {name: mask[b] for name, mask in moved.contacts.items()}
+    if work.is_solved:
+        solved = solve(
+            goals,
+            raw.rotations_xyzw,
+            raw.root_m,
+            given,
+            translations_m=translations,
+            stands_on_ground=bool(getattr(work.backbone, "stands_on_ground", False)),
+        )
+    else:
+        solved = Solved(raw, work.body, work.ground, contacts_of(raw, work.body, given, work.ground, goals.fps_hz))
+    _as_sent(solved.pose)
+    quality = measure.quality(solved.pose, solved.body, solved.ground, solved.contacts, raw, goals.fps_hz)
+    return Sample(solved, quality, measure.misses(solved.pose, goals))
+
+
+def _as_sent(pose: Pose) -> None:
+    """Round to the single precision in which the result travels, so that what is measured is what arrives."""
+    pose.rotations_xyzw = pose.rotations_xyzw.astype(np.float32).astype(np.float64)
+    pose.root_m = pose.root_m.astype(np.float32).astype(np.float64)
+    pose.touch()
+
+
+def assemble(work: Work, samples: list[Sample], result: MotionResult) -> JobResultData:
+    """All samples as one result."""
+    rotations = np.stack([s.solved.pose.rotations_xyzw for s in samples]).astype(np.float32)
+    root = np.stack([s.solved.pose.root_m for s in samples]).astype(np.float32)
+    moved = work.moved.translations_m
+    keyframes = _thinned(work, samples, result)
+    notes = [dict(n) for n in result.notes]
+    report = reports.build(_facts(work, samples, keyframes))
+    return JobResultData(
+        fps_hz=work.goals.fps_hz,
+        joint_names=list(work.goals.skeleton.names),
+        rotations_xyzw=rotations,
+        root_m=root,
+        translations_m=None if moved is None else moved.astype(np.float32),
+        contacts=_contacts(work, samples),
+        chunk_boundaries=work.moved.chunk_boundaries,
+        canonical_to_request=result.canonical_to_request,
+        keyframes=keyframes,
+        notes=notes + _notes(report),
+        trajectories=None if result.trajectories is None else list(result.trajectories),
+        report=report,
+    )
+
+
+def _contacts(work: Work, samples: list[Sample]) -> dict[str, NDArray[np.bool_]]:
+    """The model's own contacts, else where each foot stands."""
+    if work.moved.contacts:
+        return work.moved.contacts
+    names = work.goals.skeleton.names
+    return {
+        names[foot.contact]: np.stack([s.solved.contacts[i] for s in samples]) for i, foot in enumerate(work.body.feet)
+    }
+
+
+def _thinned(work: Work, samples: list[Sample], result: MotionResult) -> dict[int, dict[str, list[int]]] | None:
+    """Frames worth keying, where the request allows a tolerance; the user's own keys stay in every channel."""
+    budget = work.request.options.keyframe_budget if work.request.options else None
+    if budget is None:
+        return result.keyframes if work.line is None else None
+    asked = {f for e in work.goals.effectors for f in e.frames.tolist()}
+    keep = sorted({*work.goals.key_frames, *asked})
+    moved = work.moved.translations_m
+    rotations = np.stack([s.solved.pose.rotations_xyzw for s in samples])
+    root = np.stack([s.solved.pose.root_m for s in samples])
+    if rotations.shape[0] == 1:
+        return thin(work.goals.skeleton, rotations[0], root[0], budget, keep, None if moved is None else moved[0])
+    return thin(work.goals.skeleton, rotations, root, budget, keep, moved)
+
+
+def _facts(work: Work, samples: list[Sample], keyframes: dict[int, dict[str, list[int]]] | None) -> reports.Facts:
+    misses = dict(samples[0].misses)
+    for other in samples[1:]:
+        misses = {i: miss.worse(other.misses[i]) for i, miss in misses.items()}
+    goals = work.goals
+    kept = None
+    if keyframes is not None and work.request.options and work.request.options.keyframe_budget is not None:
+        kept = (sum(len(f) for c in keyframes.values() for f in c.values()), goals.frames * (len(goals.skeleton) + 1))
+    return reports.Facts(
+        request=work.request,
+        goals=goals,
+        body=work.body,
+        model_id=work.spec.id,
+        fps_hz=goals.fps_hz,
+        model_fps_hz=None if work.line is None else work.line.model_fps_hz,
+        solved=work.is_solved,
+        ignored=_ignored(work),
+        misses=misses,
+        quality=[s.quality for s in samples],
+        poses=[s.solved.pose for s in samples],
+        mapping=_mapping(work),
+        keys_kept=kept,
+        ground_used=_is_over_ground(work, samples),
+    )
+
+
+def _ignored(work: Work) -> Mapping[str, str]:
+    """What the model says it does not use, by field path."""
+    tell: Callable[[GenerateRequest], Mapping[str, str]] | None = getattr(work.backbone, "ignored_fields", None)
+    return {} if tell is None else tell(work.request)
+
+
+def _is_over_ground(work: Work, samples: list[Sample]) -> bool:
+    if work.ground.points_m is None:
+        return False
+    return any(np.isfinite(work.ground.under(s.solved.pose.root_m[:, [0, 2]])).any() for s in samples)
+
+
+def _mapping(work: Work) -> dict[str, Any]:
+    """On which joints the solve worked: limbs by name, feet, and how the rig was read."""
+    names = work.goals.skeleton.names
+    body = work.body
+    return {
+        "kind": "the request's own skeleton",
+        "convention": body.roles.convention_label if body.roles.convention else "",
+        "limbs": [[names[limb.top], names[limb.hinge], names[limb.end]] for limb in body.limbs.values()],
+        "feet": [names[foot.limb.end] for foot in body.feet],
+    }
+
+
+def _notes(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Notes for what an artist should know first."""
+    out = []
+    for entry in report["constraints"]:
+        if entry["type"] == "effector_target" and "out of reach" in entry["reason"]:
+            text = f"{entry['joint']}: {entry['reason']}"
+            out.append(_note(NoteCode.TARGET_OUT_OF_REACH, text, entry["index"]))
+        if entry["type"] == "ground_height" and entry["outcome"] == reports.Outcome.IGNORED:
+            out.append(_note(NoteCode.GROUND_UNREACHABLE, entry["reason"], entry["index"]))
+    ignored = [s for s in report["segments"] if s["type"] == "text" and s["outcome"] == reports.Outcome.IGNORED]
+    if ignored:
+        out.append(_note(NoteCode.TEXT_NOT_UNDERSTOOD, ignored[0]["reason"], None))
+    return out
+
+
+def _note(code: NoteCode, message: str, constraint: int | None) -> dict[str, Any]:
+    note: dict[str, Any] = {"code": str(code), "severity": "note", "message": message}
+    return note if constraint is None else note | {"constraint": constraint}

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Feet: where they stand, that they stay there, and that nothing sinks into the ground.
+
+A foot's clearance is how much higher its lowest part is than when it stands flat: 0 on the heel, on the sole and on the
+toes. A standing foot is held by whichever of its joints moves least, so that it may roll over heel or ball.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kineograph_daemon.solve import blend, correct, two_bone
+from kineograph_daemon.solve.body import Body, Foot
+from kineograph_daemon.solve.goals import Goals, runs
+from kineograph_daemon.solve.ground import Ground
+from kineograph_daemon.solve.pose import Pose
+
+FloatArray = NDArray[np.floating[Any]]
+IntArray = NDArray[np.integer[Any]]
+BoolArray = NDArray[np.bool_]
+
+LOW = 0.07
+"""A standing foot's clearance is below this share of a leg's length."""
+SLOW = 0.36
+"""A standing foot moves slower than this, leg lengths a second."""
+LEAVE = 1.5
+"""A foot that stands goes on standing until it is this much higher or faster: no flicker at the border."""
+SHORTEST_S = 0.1
+FADE_S = 0.15
+REACH = 0.999
+"""The hips come down before a leg is straighter than this share of its reach."""
+
+
+def clearance(pose: Pose, foot: Foot, ground: Ground) -> FloatArray:
+    """Height (T,) of the foot's lowest part above standing flat, metres; +inf where there is no ground under it."""
+    at = pose.positions_m[:, foot.joints]
+    above = at[..., 1] - ground.under(at[..., [0, 2]]) - foot.rest_height_m
+    lowest = np.where(np.isfinite(above), above, np.inf).min(axis=1)
+    return np.asarray(lowest)
+
+
+def detect(pose: Pose, body: Body, foot: Foot, ground: Ground, fps_hz: float) -> BoolArray:
+    """Where a foot stands (T,): low and slow, with hysteresis."""
+    at = pose.positions_m[:, foot.joints]
+    speed = np.zeros(len(pose))
+    if len(pose) > 1:
+        velocity = np.gradient(at, axis=0) * fps_hz
+        speed = np.linalg.norm(velocity, axis=-1).min(axis=1)
+    low = clearance(pose, foot, ground) / (LOW * body.size_m)
+    slow = speed / (SLOW * body.size_m)
+    sure, maybe = (low < 1) & (slow < 1), (low < LEAVE) & (slow < LEAVE)
+    out = np.zeros(len(pose), bool)
+    for start, stop in runs(maybe):
+        if sure[start:stop].any() and stop - start >= SHORTEST_S * fps_hz:
+            out[start:stop] = True
+    return out
+
+
+def contacts_of(
+    pose: Pose, body: Body, given: Mapping[str, BoolArray], ground: Ground, fps_hz: float
+) -> dict[int, BoolArray]:
+    """Where each foot stands, by its place in ``body.feet``: as the model says, else as the motion shows."""
+    out: dict[int, BoolArray] = {}
+    for i, foot in enumerate(body.feet):
+        said = [given[n] for n in (body.skeleton.names[j] for j in foot.joints) if n in given]
+        out[i] = np.logical_or.reduce(said) if said else detect(pose, body, foot, ground, fps_hz)
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class Lock:
+    """What one foot's standing asks: ``offset_m`` (T, 3) for its ankle."""
+
+    foot: Foot
+    offset_m: FloatArray
+
+
+def locks(
+    pose: Pose,
+    body: Body,
+    goals: Goals,
+    contacts: Mapping[int, BoolArray],
+    ground: Ground,
+    busy: Mapping[int, BoolArray],
+) -> list[Lock]:
+    """Offsets that hold every standing foot where it stands, on the ground. ``busy`` (T,) frames belong to targets."""
+    out = []
+    for i, foot in enumerate(body.feet):
+        still = correct.keyed_frames(goals, [foot.limb.top, foot.limb.hinge, foot.limb.end])
+        frames: list[IntArray] = []
+        values: list[FloatArray] = []
+        for start, stop in runs(contacts[i]):
+            span = np.arange(start, stop)
+            anchors = [f for f in still if start <= f < stop]
+            offset = _standing(pose, foot, ground, span, anchors)
+            free = ~(np.isin(span, still) | busy[i][start:stop])
+            frames.append(span[free])
+            values.append(offset[free])
+        if not frames or not sum(len(f) for f in frames):
+            continue
+        at = np.concatenate(frames)
+        track = blend.bumps(at, np.concatenate(values), len(pose), FADE_S * goals.fps_hz, still)
+        track[busy[i]] = 0.0
+        out.append(Lock(foot, track))
+    return out
+
+
+def _standing(pose: Pose, foot: Foot, ground: Ground, span: IntArray, anchors: list[int]) -> FloatArray:
+    """Offsets (N, 3) over one stretch of standing: sideways to its place, up or down to the ground."""
+    at = pose.positions_m[np.ix_(span, foot.joints)]
+    moved = np.ptp(at[..., [0, 2]], axis=0).sum(axis=-1)
+    holder = at[:, int(moved.argmin())]
+    keyed = np.searchsorted(span, anchors)
+    if len(anchors):
+        wanted = np.stack([np.interp(span, anchors, holder[keyed, k]) for k in (0, 2)], axis=1)
+    else:
+        wanted = np.broadcast_to(holder[:, [0, 2]].mean(axis=0), (len(span), 2))
+    offset = np.zeros((len(span), 3))
+    offset[:, [0, 2]] = wanted - holder[:, [0, 2]]
+    moved_to = at[..., [0, 2]] + offset[:, None, [0, 2]]
+    above = at[..., 1] - ground.under(moved_to) - foot.rest_height_m
+    lowest = np.where(np.isfinite(above), above, np.inf).min(axis=1)
+    rise = np.where(np.isfinite(lowest), -lowest, 0.0)
+    if len(anchors):
+        # A keyed foot may stand a little above or in the ground; in between, the foot follows what the keys say.
+        rise = rise - np.interp(span, anchors, rise[keyed])
+    offset[:, 1] = rise
+    return offset
+
+
+def apply(pose: Pose, lock: Lock) -> None:
+    """Bring a foot to its place with its leg, its direction in space kept."""
+    frames = np.flatnonzero(np.abs(lock.offset_m).max(axis=1) > 1e-7)
+    limb = lock.foot.limb
+    target = pose.positions_m[frames, limb.end] + lock.offset_m[frames]
+    two_bone.solve(pose, limb, frames, target, pose.world_xyzw[frames, limb.end].copy())
+
+
+def drop(pose: Pose, goals: Goals, wanted: list[Lock], size_m: float) -> None:
+    """Lower the root where a leg could not reach its place, smoothly, and never on a frame that fixes its height."""
+    need = np.zeros(len(pose))
+    for lock in wanted:
+        limb = lock.foot.limb
+        at = pose.positions_m
+        reach = REACH * (
+            np.linalg.norm(at[:, limb.hinge] - at[:, limb.top], axis=-1)
+            + np.linalg.norm(at[:, limb.end] - at[:, limb.hinge], axis=-1)
+        )
+        away = at[:, limb.top] - (at[:, limb.end] + lock.offset_m)
+        level2 = away[:, 0] ** 2 + away[:, 2] ** 2
+        high = away[:, 1] - np.sqrt(np.maximum(reach * reach - level2, 0.0))
+        asked = np.abs(lock.offset_m).max(axis=1) > 1e-7
+        need = np.maximum(need, np.where(asked, np.clip(high, 0.0, 0.25 * size_m), 0.0))
+    if need.max(initial=0.0) < 1e-6:
+        return
+    half = max(1, round(0.12 * goals.fps_hz))
+    lower = blend.spread(need, half) * blend.away_from(goals.root_keys(), len(pose), 0.25 * goals.fps_hz)
+    pose.shift(np.stack([np.zeros_like(lower), -lower, np.zeros_like(lower)], axis=1))
+
+
+def lift_sunk(pose: Pose, body: Body, goals: Goals, ground: Ground, busy: Mapping[int, BoolArray]) -> None:
+    """Raise feet and hands that went into the ground, smoothly; keyed frames stay as they are."""
+    for limb in body.limbs.values():
+        foot = body.foot_of(limb)
+        if foot is None:
+            at = pose.positions_m[:, limb.end]
+            sunk = ground.under(at[:, [0, 2]]) - at[:, 1]
+        else:
+            sunk = -clearance(pose, foot, ground)
+        sunk = np.where(np.isfinite(sunk), np.maximum(sunk, 0.0), 0.0)
+        sunk[busy.get(limb.end, np.zeros(len(pose), bool))] = 0.0
+        if sunk.max(initial=0.0) < 1e-4:
+            continue
+        still = correct.keyed_frames(goals, [limb.top, limb.hinge, limb.end])
+        half = max(1, round(0.05 * goals.fps_hz))
+        rise = blend.spread(sunk, half) * blend.away_from(still, len(pose), 0.1 * goals.fps_hz)
+        frames = np.flatnonzero(rise > 1e-6)
+        target = pose.positions_m[frames, limb.end].copy()
+        target[:, 1] += rise[frames]
+        two_bone.solve(pose, limb, frames, target, pose.world_xyzw[frames, limb.end].copy())

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The solve: one motion on the user's own skeleton made to meet everything the request asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kineograph_daemon.solve import correct, feet, targets
+from kineograph_daemon.solve.body import Body, read_body
+from kineograph_daemon.solve.goals import Goals
+from kineograph_daemon.solve.ground import Ground, read_ground
+from kineograph_daemon.solve.pose import Pose
+
+FloatArray = NDArray[np.floating[Any]]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """The motion that meets the goals; ``contacts`` say where each of ``body.feet`` stands, (T,) each."""
+
+    pose: Pose
+    body: Body
+    ground: Ground
+    contacts: dict[int, BoolArray]
+
+
+def solve(
+    goals: Goals,
+    rotations_xyzw: FloatArray,
+    root_m: FloatArray,
+    contacts: Mapping[str, BoolArray],
+    *,
+    translations_m: FloatArray | None = None,
+    stands_on_ground: bool = False,
+) -> Solved:
+    """Meet the goals with one sample's motion: ``rotations_xyzw`` (T, J, 4), ``root_m`` (T, 3).
+
+    Keys and root points come first, then the ground, the targets, the feet; what a later step had to touch near a
+    key is exact again at the end. ``stands_on_ground``: the model has already followed ``ground_height``.
+    """
+    body = read_body(goals.skeleton)
+    ground = read_ground(goals)
+    pose = Pose(goals.skeleton, rotations_xyzw, root_m, translations_m)
+    flat = Ground(ground.floor_m, ground.rest_floor_m)
+    correct.place(pose, goals)
+    correct.keys(pose, goals)
+    before = ground if stands_on_ground else flat
+    stands = feet.contacts_of(pose, body, contacts, before, goals.fps_hz)
+    if ground.points_m is not None and not stands_on_ground:
+        _lift(pose, goals, ground)
+    targets.meet(pose, body, goals)
+    _settle_feet(pose, body, goals, stands, ground)
+    correct.pin(pose, goals)
+    return Solved(pose, body, ground, stands)
+
+
+def _lift(pose: Pose, goals: Goals, ground: Ground) -> None:
+    """Raise a motion made for a flat floor onto uneven ground, except where keys say how high the root is."""
+    rise = ground.smooth_under(pose.root_m[:, [0, 2]], goals.fps_hz) - ground.rest_floor_m
+    keyed = sorted(goals.root_keys())
+    if keyed:
+        rise = rise - np.interp(np.arange(len(pose)), keyed, rise[keyed])
+    pose.shift(np.stack([np.zeros_like(rise), rise, np.zeros_like(rise)], axis=1))
+
+
+def _settle_feet(pose: Pose, body: Body, goals: Goals, stands: dict[int, BoolArray], ground: Ground) -> None:
+    pulled = _pulled(body, goals, len(pose))
+    by_foot = {i: pulled.get(f.limb.end, np.zeros(len(pose), bool)) for i, f in enumerate(body.feet)}
+    wanted = feet.locks(pose, body, goals, stands, ground, by_foot)
+    if wanted:
+        at = pose.root_m.copy()
+        feet.drop(pose, goals, wanted, body.size_m)
+        if not np.array_equal(at, pose.root_m):
+            targets.meet(pose, body, goals)
+            wanted = feet.locks(pose, body, goals, stands, ground, by_foot)
+        for lock in wanted:
+            feet.apply(pose, lock)
+    feet.lift_sunk(pose, body, goals, ground, pulled)
+
+
+def _pulled(body: Body, goals: Goals, total: int) -> dict[int, BoolArray]:
+    """Frames (T,) on which a target pulls a limb, by the limb's end joint: there the target has its way."""
+    out: dict[int, BoolArray] = {}
+    for track in goals.effectors:
+        limb = body.limb_above(track.joint)
+        if limb is not None:
+            out.setdefault(limb.end, np.zeros(total, bool))[track.frames] = True
+    return out

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report that goes with every result: what became of each thing that was asked, and how the motion is.
+
+``segments``, ``constraints``, ``options`` and ``request`` are lists of entries; every entry has ``outcome``
+(``applied``, ``changed`` or ``ignored``) and ``reason``. A constraint also has its miss on every frame, the worst of
+all samples. Fields without an effect are named in their entry's ``fields``: nothing is dropped silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from motionmcp.schemas import GenerateRequest
+
+from kineograph_daemon.solve import correct, two_bone
+from kineograph_daemon.solve.body import Body
+from kineograph_daemon.solve.goals import EffectorTrack, Goals
+from kineograph_daemon.solve.measure import Miss, Quality
+from kineograph_daemon.solve.pose import Pose
+
+KEY_DEG, KEY_CM, PATH_CM, TARGET_CM, TARGET_DEG = 0.1, 0.1, 0.1, 0.5, 0.5
+"""Misses up to here count as met."""
+
+OFF = "post-processing is off: this is the model's own result"
+
+
+class Outcome(StrEnum):
+    """What became of something that was asked."""
+
+    APPLIED = "applied"
+    CHANGED = "changed"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """Everything a report is written from. ``ignored`` maps field paths such as ``segments.prompt`` to reasons."""
+
+    request: GenerateRequest
+    goals: Goals
+    body: Body
+    model_id: str
+    fps_hz: float
+    model_fps_hz: float | None
+    solved: bool
+    ignored: Mapping[str, str]
+    misses: Mapping[int, Miss]
+    quality: list[Quality]
+    poses: list[Pose]
+    mapping: Mapping[str, Any]
+    thinned_m: float | None = None
+    keys_kept: tuple[int, int] | None = None
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    ground_used: bool = True
+
+
+def build(facts: Facts) -> dict[str, Any]:
+    """The report as plain data."""
+    return {
+        "model": facts.model_id,
+        "samples": len(facts.poses),
+        "frames": facts.goals.frames,
+        "fps_hz": facts.fps_hz,
+        "segments": _segments(facts),
+        "constraints": [_constraint(facts, i) for i in range(len(facts.request.constraints))],
+        "options": _options(facts),
+        "request": _top(facts),
+        "quality": [asdict(q) for q in facts.quality],
+        "jerk_reference": "the model's own motion before the solve",
+        "mapping": dict(facts.mapping),
+    }
+
+
+def _segments(facts: Facts) -> list[dict[str, Any]]:
+    out, start = [], 0
+    for index, segment in enumerate(facts.request.segments):
+        stop = start + segment.duration_frames
+        fields = _without_effect(facts, "segments", segment)
+        fields += _without_effect(facts, f"segments[{index}]", segment)
+        whole = next((f for f in fields if f["name"] in ("prompt", "rotations", "video")), None)
+        out.append(
+            {
+                "index": index,
+                "type": segment.type,
+                "start": start,
+                "stop": stop,
+                "outcome": str(Outcome.IGNORED if whole else Outcome.APPLIED),
+                "reason": whole["reason"] if whole else "",
+                "fields": fields,
+            }
+        )
+        start = stop
+    return out
+
+
+def _without_effect(facts: Facts, prefix: str, part: Any) -> list[dict[str, str]]:
+    """Fields that the request set and that changed nothing."""
+    return [
+        {"name": name, "outcome": str(Outcome.IGNORED), "reason": reason}
+        for name in sorted(part.model_fields_set)
+        if (reason := facts.ignored.get(f"{prefix}.{name}")) is not None and getattr(part, name) is not None
+    ]
+
+
+def _constraint(facts: Facts, index: int) -> dict[str, Any]:
+    c = facts.request.constraints[index]
+    entry: dict[str, Any] = {"index": index, "type": c.type}
+    if c.type == "ground_height":
+        return entry | _ground(facts)
+    if c.type == "effector_target":
+        entry["joint"] = c.joint
+    miss = facts.misses[index]
+    worst_cm, worst_deg = _worst(miss.cm), _worst(miss.deg)
+    entry |= {
+        "frames": miss.frames.tolist(),
+        "miss_cm": _rounded(miss.cm),
+        "miss_deg": _rounded(miss.deg),
+        "worst_cm": worst_cm,
+        "worst_deg": worst_deg,
+    }
+    limit_cm, limit_deg = _limits(c.type)
+    if (worst_cm or 0.0) <= limit_cm and (worst_deg or 0.0) <= limit_deg:
+        return entry | {"outcome": str(Outcome.APPLIED), "reason": ""}
+    return entry | _why_missed(facts, index, miss, limit_cm, limit_deg)
+
+
+def _limits(kind: str) -> tuple[float, float]:
+    if kind == "effector_target":
+        return TARGET_CM, TARGET_DEG
+    return (PATH_CM if kind == "root_path" else KEY_CM), KEY_DEG
+
+
+def _worst(values: Any) -> float | None:
+    return None if values is None or not len(values) else round(float(np.max(values)), 4)
+
+
+def _rounded(values: Any) -> list[float] | None:
+    return None if values is None else [round(float(v), 4) for v in values]
+
+
+def _ground(facts: Facts) -> dict[str, Any]:
+    worst = max((max(q.hover_cm, q.penetration_cm) for q in facts.quality), default=0.0)
+    if not facts.solved:
+        return {"outcome": str(Outcome.IGNORED), "reason": OFF, "worst_cm": worst}
+    if not facts.ground_used:
+        reason = "no surface point lies under the character's way"
+        return {"outcome": str(Outcome.IGNORED), "reason": reason, "worst_cm": worst}
+    return {"outcome": str(Outcome.APPLIED), "reason": "", "worst_cm": worst}
+
+
+def _why_missed(facts: Facts, index: int, miss: Miss, limit_cm: float, limit_deg: float) -> dict[str, Any]:
+    if not facts.solved:
+        return {"outcome": str(Outcome.IGNORED), "reason": f"{OFF}; missed by {_amount(miss)}"}
+    off = np.zeros(len(miss.frames), bool)
+    for values, limit in ((miss.cm, limit_cm), (miss.deg, limit_deg)):
+        off |= np.zeros(len(off), bool) if values is None else values > limit
+    missed = miss.frames[off]
+    track = next((e for e in facts.goals.effectors if e.where == index), None)
+    keyed, joints = _keys_in_the_way(facts, track)
+    beaten = sorted(set(missed.tolist()) & keyed)
+    outcome = Outcome.IGNORED if len(beaten) == len(miss.frames) else Outcome.CHANGED
+    if beaten:
+        reason = f"a pose key fixes {joints} on {_frames(beaten)}; missed by {_amount(miss)}"
+    elif track is not None and (far := _too_far_cm(facts, track, missed)) > 0.05:
+        reason = f"out of reach by {far:.1f} cm on {_frames(missed.tolist())}; stretched towards it"
+    else:
+        reason = f"another constraint asks for something else on {_frames(missed.tolist())}; missed by {_amount(miss)}"
+    return {"outcome": str(outcome), "reason": reason}
+
+
+def _keys_in_the_way(facts: Facts, track: EffectorTrack | None) -> tuple[set[int], str]:
+    goals = facts.goals
+    if track is None:
+        turned = correct.keyed_frames(goals, [goals.skeleton.root])
+        return {*goals.root_keys(), *turned}, "the root"
+    limb = facts.body.limb_above(track.joint)
+    joints = goals.skeleton.chain(track.joint) if limb is None else [limb.top, limb.hinge, limb.end, track.joint]
+    if track.joint == goals.skeleton.root:
+        return {*goals.root_keys(), *goals.root_points()[0].tolist()}, "the root"
+    return set(correct.keyed_frames(goals, joints)), "the same limb"
+
+
+def _too_far_cm(facts: Facts, track: EffectorTrack, frames: Any) -> float:
+    """How far beyond the limb's reach the targets lie, cm."""
+    limb = facts.body.limb_above(track.joint)
+    if limb is None:
+        return float(facts.misses[track.where].cm.max())  # type: ignore[union-attr]  # a target has a distance
+    pick = np.isin(track.frames, frames)
+    worst = 0.0
+    for pose in facts.poses:
+        carried = pose.positions_m[track.frames[pick], limb.end] - pose.positions_m[track.frames[pick], track.joint]
+        target = track.positions_m[pick] + carried
+        worst = max(worst, float(two_bone.excess_m(pose, limb, track.frames[pick], target, two_bone.STRAIGHT).max()))
+    return 100 * worst
+
+
+def _amount(miss: Miss) -> str:
+    parts = [f"{_worst(miss.cm):.2f} cm"] if miss.cm is not None else []
+    parts += [f"{_worst(miss.deg):.2f} degrees"] if miss.deg is not None else []
+    return ", ".join(parts)
+
+
+def _frames(frames: list[int]) -> str:
+    if len(frames) == 1:
+        return f"frame {frames[0]}"
+    named = ", ".join(map(str, frames[:6]))
+    return f"frames {named}" + (f" and {len(frames) - 6} more" if len(frames) > 6 else "")
+
+
+def _options(facts: Facts) -> list[dict[str, Any]]:
+    options = facts.request.options
+    if options is None:
+        return []
+    out = []
+    for name in type(options).model_fields:
+        if name not in options.model_fields_set:
+            continue
+        value = getattr(options, name)
+        if name == "model_options":
+            out += [_option(facts, f"model_options.{k}", v) for k, v in (value or {}).items()]
+        elif value is not None:
+            out.append(_option(facts, name, value))
+    return out
+
+
+def _option(facts: Facts, name: str, value: Any) -> dict[str, Any]:
+    reason = facts.ignored.get(f"options.{name}")
+    outcome = Outcome.APPLIED if reason is None else Outcome.IGNORED
+    if name in facts.chosen:
+        outcome, reason = Outcome.CHANGED, facts.chosen[name]
+    if name == "keyframe_budget" and facts.keys_kept is not None:
+        reason = f"{facts.keys_kept[0]} of {facts.keys_kept[1]} keys carry the motion to within {value:g} m"
+    shown = value.model_dump() if hasattr(value, "model_dump") else value
+    return {"name": name, "value": shown, "outcome": str(outcome), "reason": reason or ""}
+
+
+def _top(facts: Facts) -> list[dict[str, Any]]:
+    """Fields of the request itself and of its skeleton."""
+    applied = str(Outcome.APPLIED)
+    out: list[dict[str, Any]] = [
+        {"name": "protocol_version", "outcome": applied, "reason": f"{facts.request.protocol_version} is understood"},
+        {"name": "model", "outcome": applied, "reason": facts.model_id},
+        {"name": "skeleton", "outcome": applied, "reason": f"{len(facts.goals.skeleton)} joints, in and out"},
+    ]
+    if facts.request.timing is not None:
+        if facts.model_fps_hz is None:
+            out.append({"name": "timing.fps", "outcome": applied, "reason": ""})
+        else:
+            reason = f"made at {facts.model_fps_hz:g} frames a second and resampled to {facts.fps_hz:g}"
+            out.append({"name": "timing.fps", "outcome": str(Outcome.CHANGED), "reason": reason})
+    if any(j.display_name for j in facts.request.skeleton.joints):
+        reason = "names for people; the motion is told by joint names"
+        out.append({"name": "skeleton.joints.display_name", "outcome": str(Outcome.IGNORED), "reason": reason})
+    return out

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Effector targets met: limbs in closed form, everything else as a chain, the root by moving it.
+
+A target is a correction of where the joint is now: exact on its frames, eased in before and out after. On a frame
+whose key fixes the same limb the key wins, and the neighbouring targets give way smoothly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kineograph.motion import quat
+from kineograph_daemon.solve import blend, chain, correct, curves, two_bone
+from kineograph_daemon.solve.body import Body, Limb
+from kineograph_daemon.solve.goals import EffectorTrack, Goals
+from kineograph_daemon.solve.pose import Pose
+
+FloatArray = NDArray[np.floating[Any]]
+IntArray = NDArray[np.integer[Any]]
+
+SPEED = 1.3
+"""How fast a correction may move a limb while it comes and goes, leg lengths a second."""
+HOLD_S = 1.0
+"""Two targets at one place and not further apart than this hold the joint there in between, seconds."""
+AGREES = 0.006
+"""A key agrees with a target when it puts the joint this near to it, in leg lengths."""
+CHAIN_JOINTS = 6
+WRIST_RAD = np.radians(25.0)
+"""How far a hand keeps its direction in space while its arm is moved; beyond that it follows the arm."""
+
+
+def meet(pose: Pose, body: Body, goals: Goals) -> None:
+    """Meet all effector targets: the trunk's first, since they carry the limbs, then the limbs'."""
+    tracks = sorted(goals.effectors, key=lambda e: (_limb_of(body, e.joint) is not None, _depth(body, e.joint)))
+    for track in tracks:
+        limb = _limb_of(body, track.joint)
+        if _only_root_above(body, track.joint):
+            _meet_by_moving(pose, body, goals, track)
+        elif limb is None:
+            _meet_by_chain(pose, body, goals, track)
+        else:
+            _meet_by_limb(pose, body, goals, track, limb)
+
+
+def _limb_of(body: Body, joint: int) -> Limb | None:
+    return body.limb_above(joint)
+
+
+def _depth(body: Body, joint: int) -> int:
+    return len(body.skeleton.chain(joint))
+
+
+def _only_root_above(body: Body, joint: int) -> bool:
+    """Whether no rotation can carry the joint anywhere sensible: the root itself, or hips right under it."""
+    root = body.skeleton.root
+    parent = int(body.skeleton.parents[joint])
+    if joint == root:
+        return True
+    offset = float(np.linalg.norm(body.skeleton.rest_translations_m[joint]))
+    hips_under_root = len(body.skeleton.children[root]) == 1 and any(f.limb.top != joint for f in body.feet)
+    return parent == root and (offset < 1e-6 or hips_under_root)
+
+
+@dataclass(frozen=True, eq=False)
+class Corrections:
+    """``offset_m`` (T, 3) and, where rotations were asked, ``turn_rad`` (T, 3) world rotation vectors."""
+
+    offset_m: FloatArray
+    turn_rad: FloatArray | None
+
+    @property
+    def frames(self) -> IntArray:
+        """Frames on which anything is to be done."""
+        busy = np.abs(self.offset_m).max(axis=1) > 1e-9
+        if self.turn_rad is not None:
+            busy |= np.abs(self.turn_rad).max(axis=1) > 1e-9
+        return np.flatnonzero(busy)
+
+
+def corrections(pose: Pose, body: Body, goals: Goals, track: EffectorTrack, still: list[int]) -> Corrections:
+    """What is missing to the targets, over all frames; nothing on the ``still`` frames, which belong to keys."""
+    track = _held_between(track, goals, body.size_m)
+    now = pose.positions_m[:, track.joint]
+    offset = track.positions_m - now[track.frames]
+    turn = None
+    if track.rotations_xyzw is not None:
+        turn = quat.to_rotvec(quat.mul(track.rotations_xyzw, quat.conj(pose.world_xyzw[track.frames, track.joint])))
+    lost = np.isin(track.frames, still)
+    give = _giving_way(track.frames, np.linalg.norm(offset, axis=1), lost, body.size_m, goals.fps_hz)
+    offset = offset * give[:, None]
+    fade = blend.fade_for(np.linalg.norm(offset, axis=1), SPEED * body.size_m, goals.fps_hz)
+    keep = ~lost
+    moved = blend.bumps(track.frames[keep], offset[keep], len(pose), fade[keep], still)
+    if turn is not None:
+        turn = turn * give[:, None]
+        fade = np.maximum(fade, blend.fade_for(np.linalg.norm(turn, axis=1), 4.0, goals.fps_hz))
+        turn = blend.bumps(track.frames[keep], turn[keep], len(pose), fade[keep], still)
+    return Corrections(moved, turn)
+
+
+def _held_between(track: EffectorTrack, goals: Goals, size_m: float) -> EffectorTrack:
+    """Targets at one place, filled in between: a hand that was put twice on one spot stays there."""
+    gap = np.diff(track.frames)
+    same = np.linalg.norm(np.diff(track.positions_m, axis=0), axis=1) < 0.01 * size_m
+    fill = np.flatnonzero((gap > 1) & same & (gap <= HOLD_S * goals.fps_hz))
+    if not len(fill):
+        return track
+    frames, positions, rotations = [track.frames], [track.positions_m], []
+    if track.rotations_xyzw is not None:
+        rotations.append(track.rotations_xyzw)
+    for i in fill:
+        between = np.arange(track.frames[i] + 1, track.frames[i + 1])
+        u = (between - track.frames[i]) / gap[i]
+        frames.append(between)
+        positions.append(track.positions_m[i] + u[:, None] * (track.positions_m[i + 1] - track.positions_m[i]))
+        if track.rotations_xyzw is not None:
+            rotations.append(quat.slerp(track.rotations_xyzw[i][None], track.rotations_xyzw[i + 1][None], u))
+    order = np.argsort(np.concatenate(frames))
+    return EffectorTrack(
+        track.where,
+        track.joint,
+        np.concatenate(frames)[order],
+        np.concatenate(positions)[order],
+        np.concatenate(rotations)[order] if rotations else None,
+    )
+
+
+def _giving_way(
+    frames: IntArray, miss_m: FloatArray, lost: NDArray[np.bool_], size_m: float, fps_hz: float
+) -> FloatArray:
+    """Weights (N,): targets near one that lost against a disagreeing key fade, where they are dense enough to pop."""
+    weight = np.ones(len(frames))
+    for i in np.flatnonzero(lost & (miss_m > AGREES * size_m)):
+        reach = float(np.clip(miss_m[i] / (2.5 * size_m), 0.05, 0.3)) * fps_hz
+        run = np.cumsum(np.r_[0, np.diff(frames) > max(2.0, 0.07 * fps_hz)])
+        near = np.abs(frames - frames[i]) / reach
+        weight = np.where(run == run[i], np.minimum(weight, curves.smootherstep(near)), weight)
+    return weight
+
+
+def _meet_by_moving(pose: Pose, body: Body, goals: Goals, track: EffectorTrack) -> None:
+    points, _ = goals.root_points()
+    root = body.skeleton.root
+    # Sideways the path has been met already, and upwards the keys: a target may move the root only where it is free.
+    fixed = sorted({*points.tolist(), *goals.root_keys()})
+    todo = corrections(pose, body, goals, track, fixed)
+    if todo.turn_rad is not None:
+        still = correct.keyed_frames(goals, [track.joint])
+        frames = np.setdiff1d(np.arange(len(pose)), still)
+        world = quat.mul(quat.from_rotvec(todo.turn_rad[frames]), pose.world_xyzw[frames, track.joint])
+        pose.set_world(track.joint, frames, world, pose.parent_xyzw(track.joint, frames))
+        pose.touch()
+    if track.joint == root or todo.turn_rad is None:
+        pose.shift(todo.offset_m)
+
+
+def _meet_by_chain(pose: Pose, body: Body, goals: Goals, track: EffectorTrack) -> None:
+    joints = chain_above(body, track.joint)
+    todo = corrections(pose, body, goals, track, correct.keyed_frames(goals, [*joints, track.joint]))
+    frames = todo.frames
+    target = pose.positions_m[frames, track.joint] + todo.offset_m[frames]
+    kept = pose.world_xyzw[frames, track.joint].copy()
+    chain.solve(pose, joints, track.joint, frames, target)
+    if todo.turn_rad is not None and len(frames):
+        world = quat.mul(quat.from_rotvec(todo.turn_rad[frames]), kept)
+        pose.set_world(track.joint, frames, world, pose.parent_xyzw(track.joint, frames))
+        pose.touch()
+
+
+def chain_above(body: Body, joint: int) -> list[int]:
+    """The joints that may turn to bring ``joint`` somewhere, the outermost ancestor first; the root where it must.
+
+    A body with legs stands on its root: a head that reaches out must not turn the hips away under it.
+    """
+    chain_ = body.skeleton.chain(joint)[:-1]
+    root = body.skeleton.root
+    if body.feet and len(chain_) > 1 and chain_[0] == root:
+        hips = body.skeleton.chain(body.feet[0].limb.top)[:-1]
+        free = [j for j in chain_ if j not in hips]
+        chain_ = free or chain_[-1:]
+        return chain_[-CHAIN_JOINTS:]
+    return chain_
+
+
+def _meet_by_limb(pose: Pose, body: Body, goals: Goals, track: EffectorTrack, limb: Limb) -> None:
+    still = correct.keyed_frames(goals, [limb.top, limb.hinge, limb.end])
+    todo = corrections(pose, body, goals, track, still)
+    frames = todo.frames
+    if not len(frames):
+        return
+    target = pose.positions_m[frames, limb.end] + todo.offset_m[frames]
+    kept = pose.world_xyzw[frames, limb.end].copy()
+    asked = todo.turn_rad if track.joint == limb.end else None
+    if asked is not None:
+        end = quat.mul(quat.from_rotvec(asked[frames]), kept)
+    elif limb.is_leg:
+        end = kept
+    else:
+        end = _softened(pose, limb, frames, target, kept)
+    two_bone.solve(pose, limb, frames, target, end)
+    if todo.turn_rad is not None and track.joint != limb.end:
+        world = quat.mul(quat.from_rotvec(todo.turn_rad[frames]), pose.world_xyzw[frames, track.joint])
+        pose.set_world(track.joint, frames, world, pose.parent_xyzw(track.joint, frames))
+        pose.touch()
+
+
+def _softened(pose: Pose, limb: Limb, frames: IntArray, target: FloatArray, kept: FloatArray) -> FloatArray:
+    """World rotations (N, 4) for a hand: kept in space for small moves, carried along by the forearm for large ones."""
+    trial = Pose(pose.skeleton, pose.rotations_xyzw[frames], pose.root_m[frames])
+    two_bone.solve(trial, limb, np.arange(len(frames)), target, kept)
+    carried = quat.mul(trial.parent_xyzw(limb.end), pose.rotations_xyzw[frames, limb.end])
+    apart = quat.to_rotvec(quat.mul(kept, quat.conj(carried)))
+    angle = np.linalg.norm(apart, axis=-1, keepdims=True)
+    allowed = WRIST_RAD * np.tanh(angle / WRIST_RAD)
+    return quat.mul(quat.from_rotvec(apart * allowed / np.maximum(angle, 1e-9)), carried)
