@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A simple figure around any skeleton, so that a motion can be seen: a capsule per bone, rigidly skinned.
 
-Thickness follows the bone's length, within what suits the body's height; a last bone ends in a rounded tip.
+A bone is as thick as what it carries, within what suits the body's height; a last bone ends in a rounded tip, and a
+head is a head.
 """
 
 from __future__ import annotations
@@ -14,16 +15,19 @@ from numpy.typing import NDArray
 
 from kineograph.formats.asset import Mesh
 from kineograph.motion.skeleton import Skeleton
+from kineograph.rigs import Role, roles_of
 
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
 
-_SIDES = 10
+_SIDES = 12
 _RINGS = 3  # per rounded end
-_THICK = 0.2  # radius of a bone by its length
-_RADII = (0.009, 0.055)  # least and most radius by the body's height
-_TAPER = 0.75  # radius at the far end by the near one
-_SHORT = 1e-4  # of the height: a bone too short to be drawn
+_GIRTH = 0.047  # radius, by the body's height, of a bone that carries a whole body's height of bones
+_RADII = (0.006, 0.07)  # least and most radius by the body's height
+_STOUT = 0.75  # most radius by the bone's length
+_TAPER = 0.8  # radius at the far end by the near one
+_HEAD = (0.055, 0.035)  # radius of a head, and how far its middle stands above its joint, by the body's height
+_SHORT = 1e-3  # of the height: a bone too short to be drawn
 
 
 def build(skeleton: Skeleton) -> Mesh:
@@ -57,33 +61,49 @@ class _Bone:
 
 
 def _bones(skeleton: Skeleton) -> list[_Bone]:
-    """One bone from each joint to each of its children; a tip for each leaf, as thick as the bone before it."""
+    """One bone from each joint to each of its children, a tip on each leaf, a head where the rig has one."""
     height = skeleton.height_m
     at = skeleton.rest_positions_m
+    radii = _radii(skeleton)
+    head = roles_of(skeleton.names, skeleton.parents, at).get(Role.HEAD)
     out: list[_Bone] = []
-    radius_of = np.full(len(skeleton), _RADII[0] * height)
     for j, parent in enumerate(skeleton.parents.tolist()):
-        if parent < 0:
-            continue
         length = float(np.linalg.norm(at[j] - at[parent]))
-        radius = float(np.clip(_THICK * length, _RADII[0] * height, _RADII[1] * height))
-        radius_of[j] = radius
-        if length > _SHORT * height:
+        if parent >= 0 and parent != head and length > _SHORT * height:
+            radius = min(float(radii[j]), max(_STOUT * length, _RADII[0] * height))
             out.append(_Bone(parent, at[parent], at[j], radius))
     for j, children in enumerate(skeleton.children):
-        if not children:
-            out.append(_tip(skeleton, j, float(radius_of[j])))
+        if not children and head not in (j, int(skeleton.parents[j])):
+            out.append(_Bone(j, at[j], at[j] + _way(skeleton, j) * radii[j], float(radii[j]) * _TAPER))
+    if head is not None:
+        way = _way(skeleton, head) * height
+        out.append(_Bone(head, at[head] + way * _HEAD[1], at[head] + way * 2 * _HEAD[1], _HEAD[0] * height))
     return out
 
 
-def _tip(skeleton: Skeleton, joint: int, radius: float) -> _Bone:
-    """A short end on a leaf, along the way its bone came; a lone joint becomes an upright pin."""
-    at = skeleton.rest_positions_m[joint]
-    parent = int(skeleton.parents[joint])
-    way = at - skeleton.rest_positions_m[parent] if parent >= 0 else np.array([0.0, 1.0, 0.0])
+def _radii(skeleton: Skeleton) -> FloatArray:
+    """The radius (J,) of the bone that ends at each joint.
+
+    A bone is as stout as what it carries: cross-sections add up at a fork, as in Leonardo's rule for trees.
+    """
+    height = skeleton.height_m
+    carried = np.linalg.norm(skeleton.rest_translations_m, axis=-1)
+    carried[skeleton.root] = 0.0
+    for j in range(len(skeleton) - 1, 0, -1):
+        carried[skeleton.parents[j]] += carried[j]
+    radii: FloatArray = np.clip(_GIRTH * np.sqrt(carried / height), *_RADII) * height
+    return radii
+
+
+def _way(skeleton: Skeleton, joint: int) -> FloatArray:
+    """The direction in which a joint's bone goes on: to its one child, else as it came; a lone joint points up."""
+    at = skeleton.rest_positions_m
+    children, parent = skeleton.children[joint], int(skeleton.parents[joint])
+    way = at[joint] - at[parent] if parent >= 0 else np.zeros(3)
+    if len(children) == 1:
+        way = at[children[0]] - at[joint]
     length = float(np.linalg.norm(way))
-    way = way / length if length > 0 else np.array([0.0, 1.0, 0.0])
-    return _Bone(joint, at, at + way * radius, radius * _TAPER)
+    return way / length if length > 0 else np.array([0.0, 1.0, 0.0])
 
 
 def _capsule(bone: _Bone) -> tuple[FloatArray, FloatArray, IntArray]:
