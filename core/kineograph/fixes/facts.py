@@ -92,7 +92,7 @@ def _source(error: KineographError, context: Mapping[str, Any]) -> Source:
         parts = parts[2:]
     ref = where.get("ref")
     if ref is None:
-        ref = _ref(parts, context.get("refs"))
+        ref = ref_at(parts, context.get("refs"))
     return Source(error, details, request, parts, ref, context)
 
 
@@ -109,7 +109,7 @@ def _official_path(details: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(parts)
 
 
-def _ref(path: Sequence[Any], refs: Any) -> Any:
+def ref_at(path: Sequence[Any], refs: Any) -> Any:
     """The client's reference to the thing at ``path``: refs mirror the request, or are named by path."""
     if not isinstance(refs, Mapping) or not path:
         return None

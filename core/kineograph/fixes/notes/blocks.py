@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Notes on prompts and time."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kineograph.errors import NoteCode
+from kineograph.fixes import timeline, wording
+from kineograph.fixes.notes.base import Finding, Scene
+
+DEFAULT_TRANSITION_FRAMES = 5
+_CLOSE = 0.8
+_EMPTY_WORDS = frozenset(
+    {"a", "an", "the", "person", "man", "woman", "someone", "character", "figure", "is", "and", "he", "she", "they"}
+)
+
+
+def too_long_for_model(scene: Scene) -> Iterator[Finding]:
+    """Longer than the model takes, or than it is good at."""
+    length_s = scene.total / scene.fps_hz
+    most_s = scene.limit("max_duration_seconds")
+    good_s = scene.model.get("recommended_max_duration_seconds")
+    limit = most_s if most_s is not None and length_s > most_s + 1e-9 else None
+    if limit is None:
+        if not isinstance(good_s, (int, float)) or isinstance(good_s, bool) or not 0 < good_s < length_s - 1e-9:
+            return
+        limit = float(good_s)
+    found = Finding(NoteCode.TOO_LONG_FOR_MODEL).put("model", scene.model_name)
+    found.put("length", length_s, wording.seconds(length_s)).put("limit", limit, wording.seconds(limit))
+    if limit == most_s:
+        found.put("over_limit", True)
+    frames = int(limit * scene.fps_hz + 1e-9)
+    yield found.put("limit_seconds", limit).put("limit_frames", frames if frames > 0 else None)
+
+
+def fps_differs(scene: Scene) -> Iterator[Finding]:
+    """The request counts frames at another rate than the model."""
+    model_hz = scene.model_fps_hz
+    if model_hz is None or scene.model.get("any_fps") is True or math.isclose(scene.fps_hz, model_hz, rel_tol=1e-4):
+        return
+    found = Finding(NoteCode.FPS_DIFFERS, ("timing", "fps")).put("model", scene.model_name)
+    yield found.put("fps", round(scene.fps_hz, 3)).put("model_fps", round(model_hz, 3))
+
+
+def block_shorter_than_transition(scene: Scene) -> Iterator[Finding]:
+    """A prompt between others that ends before its blend does."""
+    segments = timeline.items(scene.request, "segments")
+    options = scene.request.get("options")
+    blend = options.get("transition_frames") if isinstance(options, Mapping) else None
+    blend = blend if isinstance(blend, int) and not isinstance(blend, bool) else DEFAULT_TRANSITION_FRAMES
+    if len(segments) < 2:
+        return
+    for i, segment in segments:
+        frames = timeline.segment_frames(segment)
+        if segment.get("type") == "pose" or not 0 < frames < blend:
+            continue
+        found = Finding(NoteCode.BLOCK_SHORTER_THAN_TRANSITION, ("segments", i))
+        found.put("frames", frames, wording.count(frames, "frame"))
+        found.put("transition", blend, wording.number(blend))
+        found.put("transition_path", ["options", "transition_frames"]).put("short_transition", frames)
+        yield found
+
+
+def key_outside_blocks(scene: Scene) -> Iterator[Finding]:
+    """Keys before the first or after the last prompt: one note that names at most six frames and counts the rest."""
+    if scene.total <= 0:
+        return
+    outside: list[int] = []
+    first_path: tuple[Any, ...] | None = None
+    for i, _, frames in timeline.constraint_frames(scene.request):
+        bad = [f for f in frames if not 0 <= f < scene.total]
+        if bad and first_path is None:
+            first_path = ("constraints", i)
+        outside += bad
+    if first_path is None:
+        return
+    found = Finding(NoteCode.KEY_OUTSIDE_BLOCKS, first_path)
+    named = sorted(set(outside))
+    found.put("count_outside", len(outside), wording.count(len(outside), "key lies", "keys lie"))
+    found.put("frames", named, wording.names(named)).put("total_frames", scene.total)
+    found.put("first", 0).put("last", scene.total - 1)
+    if max(outside) >= scene.total:
+        found.put("last_needed_frame", max(outside)).put("last_needed", max(outside))
+    yield found
+
+
+def text_not_understood(scene: Scene) -> Iterator[Finding]:
+    """Prompts that a model ignores, or that are not among the phrases it knows."""
+    prompts = [
+        (i, s["prompt"])
+        for i, s in timeline.items(scene.request, "segments")
+        if s.get("type") in ("text", "pose") and isinstance(s.get("prompt"), str) and s["prompt"].strip()
+    ]
+    support, phrases = _support(scene.model)
+    for i, prompt in prompts:
+        found = Finding(NoteCode.TEXT_NOT_UNDERSTOOD, ("segments", i)).put("model", scene.model_name)
+        found.put("prompt", prompt, wording.short(prompt))
+        if support == "ignored":
+            yield found.put("ignored", True)
+            return  # true of every prompt: saying it once is enough
+        elif phrases and not _known(prompt, phrases):
+            near = difflib.get_close_matches(_plain(prompt), {_plain(p): p for p in phrases}, 1, 0.3)
+            if near:
+                best = next(p for p in phrases if _plain(p) == near[0])
+                found.put("nearest", best).put("nearest_prompt", best).put("prompt_segment", i)
+            yield found
+        elif support == "weak" and not phrases:
+            yield found
+            return
+
+
+def _support(model: Mapping[str, Any]) -> tuple[str, list[str]]:
+    text = model.get("text", model.get("text_support"))
+    phrases = model.get("phrases")
+    if isinstance(text, Mapping):
+        phrases = text.get("phrases", phrases)
+        text = text.get("support")
+    known = [p for p in phrases if isinstance(p, str) and p] if isinstance(phrases, (list, tuple)) else []
+    return (text if isinstance(text, str) else "full"), known
+
+
+def _plain(prompt: str) -> str:
+    words = [w for w in re.findall(r"\w+", prompt.lower()) if w not in _EMPTY_WORDS]
+    return " ".join(words) or prompt.strip().lower()
+
+
+def _known(prompt: str, phrases: list[str]) -> bool:
+    """Whether a prompt says what one of the phrases says: the same words, or all of a phrase's words among them."""
+    mine = _plain(prompt)
+    for phrase in phrases:
+        theirs = _plain(phrase)
+        if mine == theirs or difflib.SequenceMatcher(None, mine, theirs).ratio() >= _CLOSE + 0.1:
+            return True
+    return False
