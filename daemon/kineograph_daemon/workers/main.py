@@ -13,6 +13,7 @@ import argparse
 import gc
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -30,6 +31,7 @@ _log = logging.getLogger(__name__)
 
 DEVICE_ENV = "KINEOGRAPH_DEVICE"
 """Set for the backbones: the device this worker owns."""
+_GENERATION = re.compile(r"-\d+$")  # w1-2 follows w1 and goes on with its log
 _IDLE_POLL_MS = 1000
 _LINGER_MS = 1000
 
@@ -143,9 +145,9 @@ class Worker:
             case link.TaskEncode() as task:
                 tasks.encode(packet, task)
             case link.ModelLoad(model=model):
-                _told_already(models.ready, model)
+                _for_model(models.load, model)
             case link.ModelUnload(model=model):
-                _told_already(models.unload, model)
+                _for_model(models.unload, model)
             case link.WorkerStop():
                 self._ending = True
             case other:
@@ -164,11 +166,11 @@ class _Terminated(Exception):
     """Raised out of waiting by SIGTERM."""
 
 
-def _told_already(act: Any, model: str) -> None:
+def _for_model(act: Any, model: str) -> None:
     try:
         act(model)
     except KineographError as e:
-        _log.warning("model %s: %s", model, e)  # ``model.state`` carries it to the front
+        _log.warning("model %s: %s", model, e)  # the front named a model that is not here
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -187,7 +189,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a worker until it is told to stop; the exit status."""
     args = arguments(argv)
-    logs.set_up(f"worker-{args.id}")
+    logs.set_up(f"worker-{_GENERATION.sub('', args.id)}")
     worker = Worker(args, os.environ.pop(link.TOKEN_ENV, ""))
     signal.signal(signal.SIGTERM, worker.terminate)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the front's affair; it stops its workers itself

@@ -56,10 +56,24 @@ class Models:
         backbone = self._get(model).backbone
         return {} if backbone is None else extras_of(backbone)
 
+    def load(self, model: str) -> None:
+        """Have the model ready; whatever comes of it is told as its state, also when nothing changed."""
+        before = self._state.get(model)
+        try:
+            self.ready(model)
+        except KineographError as e:
+            _log.warning("model %s: %s", model, e)
+            if self._get(model).error is not None:
+                self._change(model, ModelState.FAILED, e)
+        else:
+            if before is ModelState.READY:
+                self._change(model, ModelState.READY)
+
     def unload(self, model: str) -> None:
-        """Have the model give back what it holds; a model that is not loaded stays so."""
+        """Have the model give back what it holds; its state is told, also when it held nothing."""
         found = self._get(model)
-        if found.backbone is None or (self._state[model] is ModelState.FAILED and found.error is not None):
+        if found.backbone is None:
+            self._change(model, ModelState.FAILED, found.error)
             return
         if self._state[model] is ModelState.READY:
             self._tear_down(model, found.backbone)

@@ -67,6 +67,12 @@ def test_a_backbone_that_cannot_load_is_reported_and_kills_nobody(start: Any) ->
         assert word in report["error"]["error"]["message"]
     front.run("fine", request_map("fake"))
     front.wait(link.TaskDone)
+    for message in (link.ModelLoad("sys:exit"), link.ModelUnload("sys:exit"), link.ModelLoad("no-such-model")):
+        front.send(message)
+    for _ in range(2):
+        changed = front.wait(link.ModelStateChanged, lambda m: m.model == "sys:exit")
+        assert changed.state is ModelState.FAILED
+        assert changed.error is not None
     front.run("not", request_map("bad-capabilities"))
     assert "today" in front.wait(link.TaskFailed).error["error"]["message"]
 

@@ -307,8 +307,11 @@ def test_models_load_at_first_use_and_give_back_on_demand(front: Any) -> None:
     front.send(link.ModelLoad("foreign"))
     states = [front.wait(link.ModelStateChanged, lambda m: m.model == "foreign").state for _ in range(2)]
     assert states == [ModelState.LOADING, ModelState.READY]
-    front.send(link.ModelUnload("foreign"))
-    assert front.wait(link.ModelStateChanged).state is ModelState.UNLOADED
+    front.send(link.ModelLoad("foreign"))
+    assert front.wait(link.ModelStateChanged).state is ModelState.READY
+    for _ in range(2):
+        front.send(link.ModelUnload("foreign"))
+        assert front.wait(link.ModelStateChanged).state is ModelState.UNLOADED
     front.run("reload", request_map("foreign"))
     front.wait(link.TaskDone)
     said = [m.state for _, m, _ in front.said if isinstance(m, link.ModelStateChanged)]
