@@ -74,16 +74,22 @@ def _facing(clip: Clip) -> FloatArray:
 
 
 def _smooth_yaw(facing: FloatArray, sigma: float) -> FloatArray:
-    """Unwrapped yaw (T,) radians; directions are averaged as vectors, so full turns do not matter."""
+    """Unwrapped yaw (T,) radians.
+
+    Directions are averaged as vectors first, so that full turns and frames without a heading do no harm; the angles
+    are then smoothed around that average, which would lag behind a turn at both ends.
+    """
     mean = _smooth(facing, sigma, odd=False)
-    length = np.hypot(mean[:, 0], mean[:, 1])
-    known = length > 1e-6
+    known = np.hypot(mean[:, 0], mean[:, 1]) > 1e-6
     if not known.any():
         return np.zeros(len(facing))
-    angle = np.unwrap(np.arctan2(mean[known, 0], mean[known, 1]))
     frames = np.arange(len(facing))
-    yaw: FloatArray = np.interp(frames, frames[known], angle)
-    return yaw
+    rough = np.interp(frames, frames[known], np.unwrap(np.arctan2(mean[known, 0], mean[known, 1])))
+    weight = np.hypot(facing[:, 0], facing[:, 1])
+    off = np.arctan2(facing[:, 0], facing[:, 1]) - rough
+    angle = rough + (off + np.pi) % (2.0 * np.pi) - np.pi
+    steady = angle * weight + rough * (1.0 - weight)  # a heading counts as much as there is of it
+    return _smooth(steady[:, None], sigma)[:, 0]
 
 
 def _smooth(values: FloatArray, sigma: float, odd: bool = True) -> FloatArray:
