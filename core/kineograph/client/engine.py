@@ -23,7 +23,7 @@ from kineograph.client.finder import Finder
 from kineograph.client.link import Link, LinkState
 from kineograph.client.pending import Pending, PendingTable, settle, settle_error
 from kineograph.client.transport import Arrival, PeerGone, PeerReached, PeerRefused, Published, Replied, Transport
-from kineograph.errors import ErrorCode, KineographError, LinkError, RequestError, from_envelope
+from kineograph.errors import ErrorCode, InternalError, KineographError, LinkError, RequestError, from_envelope
 from kineograph.wire import codec, messages
 from kineograph.wire.codec import Buffer, Header, Kind
 from kineograph.wire.messages import EventName, Hello, HelloReply, JobList, JobListReply, Method
@@ -123,8 +123,11 @@ class Engine:
             self._happened(link.Begin())
             while not self._closing:
                 self._turn()
-        except Exception:
+        except Exception as e:
             log.exception("the client's engine failed")
+            self._pending.fail(
+                InternalError(ErrorCode.INTERNAL_ERROR, f"the client failed: {e!r}"), sent_once_only=False
+            )
         finally:
             self._end()
 
@@ -239,7 +242,9 @@ class Engine:
     def _replied(self, frames: list[Buffer]) -> None:
         try:
             header, _ = codec.decode_header(frames)
-        except LinkError as e:
+            if header.kind is Kind.ERROR and not header.request_id:
+                raise from_envelope(codec.decode_body(frames[1], frames[2:]))
+        except KineographError as e:
             # Nobody knows whose answer this was: better a clear error for all than a silent wait.
             if self._link.state is LinkState.READY:
                 self._pending.fail(e, sent_once_only=False)

@@ -128,7 +128,14 @@ class SyncRunner:
             job = self._heard.get()
             if job is not None:
                 self._narrator.show(job)
+        self._show_rest()
         return future.result()
+
+    def _show_rest(self) -> None:
+        while not self._heard.empty():
+            job = self._heard.get()
+            if job is not None:
+                self._narrator.show(job)
 
     def _pause(self, step: Pause) -> None:
         if self._watch is None:

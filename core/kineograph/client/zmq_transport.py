@@ -59,18 +59,26 @@ class ZmqTransport:
         dealer.set(zmq.SNDHWM, 0)
         dealer.set(zmq.RCVHWM, 0)  # a full queue here would make the daemon drop replies
         monitor = dealer.get_monitor_socket(_WATCHED)
-        _connect(dealer, endpoint)
         self._dealer, self._monitor = dealer, monitor
         self._poller.register(dealer, zmq.POLLIN)
         self._poller.register(monitor, zmq.POLLIN)
+        try:
+            dealer.connect(endpoint)
+        except zmq.ZMQError as e:
+            self.disconnect()
+            raise _no_address(endpoint, e) from None
 
     def subscribe(self, endpoint: str, server_key: str | None) -> None:
         self.unsubscribe()
         events = self._open(zmq.SUB, server_key)
-        events.set(zmq.SUBSCRIBE, b"")
-        _connect(events, endpoint)
         self._events = events
         self._poller.register(events, zmq.POLLIN)
+        events.set(zmq.SUBSCRIBE, b"")
+        try:
+            events.connect(endpoint)
+        except zmq.ZMQError as e:
+            self.unsubscribe()
+            raise _no_address(endpoint, e) from None
 
     def unsubscribe(self) -> None:
         if self._events is not None:
@@ -130,26 +138,24 @@ class ZmqTransport:
             self._woken = False
 
     def _open(self, kind: int, server_key: str | None) -> Socket:
+        pair = keys.client_keys() if server_key else None
         socket = self._context.socket(kind)
         socket.set(zmq.LINGER, 0)
         socket.set(zmq.MAXMSGSIZE, limits.MAX_ARRAY_BYTES)
-        if server_key:
-            pair = keys.client_keys()
-            socket.curve_publickey = pair.public.encode()
-            socket.curve_secretkey = pair.secret.encode()
-            socket.curve_serverkey = server_key.encode()
+        if pair is not None and server_key:
+            try:
+                socket.curve_publickey = pair.public.encode()
+                socket.curve_secretkey = pair.secret.encode()
+                socket.curve_serverkey = server_key.encode()
+            except zmq.ZMQError as e:
+                socket.close(0)
+                raise AccessError(ErrorCode.UNAUTHORIZED, f"a key cannot be used: {e}", {"got": server_key}) from None
         return socket
 
 
-def _connect(socket: Socket, endpoint: str) -> None:
-    try:
-        socket.connect(endpoint)
-    except zmq.ZMQError as e:
-        socket.disable_monitor()
-        socket.close(0)
-        raise LinkError(
-            ErrorCode.CONNECTION_FAILED, f"{endpoint!r} is no address to connect to: {e}", {"got": endpoint}
-        ) from None
+def _no_address(endpoint: str, why: Exception) -> LinkError:
+    message = f"{endpoint!r} is no address to connect to: {why}"
+    return LinkError(ErrorCode.CONNECTION_FAILED, message, {"got": endpoint})
 
 
 def _receive(socket: Any) -> list[list[Buffer]]:

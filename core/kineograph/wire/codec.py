@@ -148,7 +148,7 @@ def decode_header(frames: Sequence[Buffer]) -> tuple[Header, int]:
     if not isinstance(raw, dict):
         raise _bad("the header is no map")
     wire = raw.get("v")
-    if wire not in limits.SUPPORTED_WIRE_VERSIONS or isinstance(wire, bool):
+    if type(wire) is not int or wire not in limits.SUPPORTED_WIRE_VERSIONS:
         raise LinkError(
             ErrorCode.PROTOCOL_MISMATCH,
             f"the peer speaks wire version {wire!r}, this side {', '.join(map(str, limits.SUPPORTED_WIRE_VERSIONS))}",
@@ -217,7 +217,10 @@ def _view(reference: bytes, arrays: Sequence[Buffer]) -> Array:
         raise _bad(
             f"array {index}, shape {shape}, dtype {code}, needs {expected} bytes; its frame has {len(arrays[index])}"
         )
-    view = np.frombuffer(arrays[index], dtype).reshape(shape)
+    try:
+        view = np.frombuffer(arrays[index], dtype).reshape(shape)
+    except ValueError as e:  # an empty array may still claim dimensions beyond any address space
+        raise _bad(f"an array's shape is {shape!r}: {e}"[:200]) from None
     view.flags.writeable = False
     return view
 

@@ -77,6 +77,18 @@ class JobState(StrEnum):
         return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED)
 
 
+TRANSITIONS: dict[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED, JobState.FAILED}),
+    JobState.RUNNING: frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLING, JobState.QUEUED}),
+    JobState.CANCELLING: frozenset({JobState.CANCELLED}),
+    JobState.SUCCEEDED: frozenset({JobState.EXPIRED}),
+    JobState.FAILED: frozenset(),
+    JobState.CANCELLED: frozenset(),
+    JobState.EXPIRED: frozenset(),
+}
+"""Where a job may go from each state. Back to ``queued`` only when it lost its worker or the daemon restarted."""
+
+
 class Priority(StrEnum):
     """Interactive jobs go before batch jobs."""
 
@@ -413,13 +425,22 @@ ROLE_OF: dict[Method, Role] = {
 }
 """The least role that may call a method."""
 
+EVENT_OF: dict[EventName, type[Any]] = {
+    **{name: JobStatus for name in EventName if name.startswith("job.")},
+    **{name: ModelReply for name in EventName if name.startswith("model.")},
+    EventName.DAEMON_HEARTBEAT: Empty,
+    EventName.DAEMON_DRAINING: DaemonDrain,
+    EventName.DAEMON_STOPPING: Empty,
+}
+"""What an event's body is."""
+
 M = TypeVar("M")
 
 
 def to_body(message: Any) -> dict[str, Any]:
     """The wire map of a message; fields at their default stay in, so that other languages need no defaults."""
     out = {}
-    for name in _names(type(message)):
+    for name, _, _ in _spec(type(message)):
         value = getattr(message, name)
         out[name] = to_body(value) if hasattr(value, "__dataclass_fields__") else value
     return out
@@ -444,10 +465,6 @@ def from_body(cls: type[M], body: Mapping[str, Any]) -> M:
 _Spec = tuple[tuple[str, Any, bool], ...]
 _specs: dict[type[Any], _Spec] = {}
 """Field name, type, required: looked up once a class, since a status is read thousands of times."""
-
-
-def _names(cls: type[Any]) -> list[str]:
-    return [name for name, _, _ in _spec(cls)]
 
 
 def _spec(cls: type[Any]) -> _Spec:
