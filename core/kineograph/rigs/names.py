@@ -28,6 +28,7 @@ class Reading:
     phalanx: int | None
     unknown: int
     words: tuple[str, ...]
+    says_both_sides: bool = False
 
     @property
     def is_plain(self) -> bool:
@@ -64,7 +65,7 @@ def read(name: str, book: Book, spelling: Spelling | None = None) -> Reading:
     phalanx = next((book.phalanx_of[w] for w in words if w in book.phalanx_of), None)
     unknown = sum(not w.isdigit() and w not in book.words for w in words)
     side = sides[0] if sides else Side.MIDDLE
-    return Reading(name, side, symbol, frozenset(flags), numbers, phalanx, unknown, tuple(words))
+    return Reading(name, side, symbol, frozenset(flags), numbers, phalanx, unknown, tuple(words), len(set(sides)) > 1)
 
 
 def split(name: str, book: Book) -> list[str]:

@@ -47,5 +47,5 @@ def correct(word: str, book: Book, with_sides: bool) -> str:
     if len(word) < 3:
         return word
     sides = frozenset(book.side_of)
-    parts = frozenset(book.symbol_of) | frozenset(book.phalanx_of)
+    parts = frozenset(book.symbol_of) | frozenset(book.phalanx_of) | frozenset(book.flag_of)
     return _nearest(word, parts | sides if with_sides else parts, sides)

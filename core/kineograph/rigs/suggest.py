@@ -18,10 +18,12 @@ from kineograph.rigs.names import Reading, read
 from kineograph.rigs.roles import Role, Side, role
 from kineograph.rigs.spelling import correct, distance, likeness
 
-FLOOR = 0.6
-"""Least score of a suggestion, 0 to 1."""
+FLOOR = 0.5
+"""Least score of a suggestion, 0 to 1: two letters wrong of four."""
 
-_KNOWN_ELSEWHERE, _SAME_ROLE, _SPELLED = 0.97, 0.9, 0.97
+_KNOWN_ELSEWHERE, _SAME_ROLE, _SAME_ROLE_MISSPELT, _SPELLED = 0.97, 0.9, 0.72, 0.97
+_SWAP_SIDES = str.maketrans("左右", "右左")
+_DROP_SIDES = str.maketrans("", "", "左右")
 
 
 @dataclass(frozen=True)
@@ -39,40 +41,48 @@ def suggest(name: str, candidates: Iterable[str], n: int = 3) -> list[Suggestion
     if not isinstance(name, str) or not name or not pool:
         return []
     query, rig = _Query.of(name[:200], books.load()), _study(pool)
-    scored = [(s, i) for i in range(len(pool)) if (s := _score(query, rig, i)) is not None]
+    scored = [(s, i) for i, joint in enumerate(rig) if (s := _score(query, joint)) is not None]
     scored.sort(key=lambda found: (-found[0].score, found[1]))
     return [s for s, _ in scored[:n]]
 
 
 @dataclass(frozen=True)
-class _Rig:
-    """A rig's names, prepared once."""
+class _Joint:
+    """One joint of a rig, prepared once: its name's letters and digits with and without prefix, mirrored, unsided."""
 
-    names: tuple[str, ...]
-    readings: tuple[Reading, ...]
-    keys: tuple[str, ...]
-    mirrored: tuple[str, ...]
-    roles: tuple[Role | None, ...]
+    name: str
+    reading: Reading
+    key: str
+    whole: str
+    mirrored: str
+    unsided: str
+    role: Role | None
 
 
 @lru_cache(maxsize=64)
-def _study(names: tuple[str, ...]) -> _Rig:
+def _study(names: tuple[str, ...]) -> tuple[_Joint, ...]:
     book = books.load()
-    readings = tuple(read(n, book) for n in names)
     rig = roles_of(names)
-    return _Rig(
-        names,
-        readings,
-        tuple("".join(r.words) for r in readings),
-        tuple(_mirror(r, book) for r in readings),
-        tuple(rig.roles.get(i) for i in range(len(names))),
-    )
+    out = []
+    for i, name in enumerate(names):
+        reading = read(name, book)
+        mirrored, unsided = _other_spellings(name, reading, book)
+        out.append(_Joint(name, reading, squash(name), _whole(name), mirrored, unsided, rig.roles.get(i)))
+    return tuple(out)
 
 
-def _mirror(reading: Reading, book: Book) -> str:
-    """The key of the same joint on the other side."""
+def _whole(name: str) -> str:
+    return "".join(ch for ch in name.lower() if ch.isalnum())
+
+
+def _other_spellings(name: str, reading: Reading, book: Book) -> tuple[str, str]:
+    """The key of the same joint on the other side, and without a side."""
+    key = squash(name)
+    if not key.isascii():
+        return key.translate(_SWAP_SIDES), key.translate(_DROP_SIDES)
     other = {"left": "right", "right": "left", "l": "r", "r": "l"}
-    return "".join(other.get(w, w) if w in book.side_of else w for w in reading.words)
+    mirrored = "".join(other.get(w, w) for w in reading.words)
+    return mirrored, "".join(w for w in reading.words if w not in book.side_of)
 
 
 @dataclass(frozen=True)
@@ -80,11 +90,11 @@ class _Query:
     """The unknown name: as written, as probably meant, and the roles it may stand for, likeliest first."""
 
     key: str
+    whole: str
     spelled: str
     side: Side
-    number: int
     roles: tuple[Role, ...]
-    is_known: bool
+    role_score: float
 
     @classmethod
     def of(cls, name: str, book: Book) -> _Query:
@@ -96,7 +106,11 @@ class _Query:
         exact = book.roles_of_name.get(squash(name), frozenset())
         roles = tuple(sorted(exact)) or _possible(meant, book)
         side = literal.side if literal.side is not Side.MIDDLE else meant.side
-        return cls("".join(literal.words), "".join(meant.words), side, meant.number, roles, bool(exact))
+        if literal.says_both_sides:
+            side, roles = Side.MIDDLE, ()
+        score = _KNOWN_ELSEWHERE if exact else _SAME_ROLE_MISSPELT if literal.unknown else _SAME_ROLE
+        spelled = "".join(meant.words) if name.isascii() else squash(name)
+        return cls(squash(name), _whole(name), spelled, side, roles, score)
 
 
 def _possible(reading: Reading, book: Book) -> tuple[Role, ...]:
@@ -115,30 +129,38 @@ def _possible(reading: Reading, book: Book) -> tuple[Role, ...]:
     return tuple(role(part, reading.side) for _, part in ranked)
 
 
-def _score(query: _Query, rig: _Rig, i: int) -> Suggestion | None:
-    side = rig.readings[i].side
-    if side is not Side.MIDDLE:
-        if query.side is side.other:
-            return None
-        if query.side is Side.MIDDLE and distance(query.key, rig.keys[i]) >= distance(query.key, rig.mirrored[i]):
-            return None
-    written = likeness(query.key, rig.keys[i])
-    spelled = _SPELLED * likeness(query.spelled, rig.keys[i]) if query.spelled != query.key else 0.0
-    by_name = max(written, spelled)
-    by_role = _role_score(query, rig, i)
-    score = min(1.0, 0.95 * max(by_name, by_role) + 0.05 * by_name)
+def _score(query: _Query, joint: _Joint) -> Suggestion | None:
+    side = joint.reading.side
+    if side is not Side.MIDDLE and (
+        query.side is side.other or (query.side is Side.MIDDLE and not _means(query, joint))
+    ):
+        return None
+    by_name = likeness(query.key, joint.key)
+    if query.whole != query.key or joint.whole != joint.key:
+        by_name = max(by_name, likeness(query.whole, joint.whole))
+    if query.spelled != query.key:
+        by_name = max(by_name, _SPELLED * likeness(query.spelled, joint.key))
+    by_role = _role_score(query, joint)
+    score = min(1.0, 0.9 * max(by_name, by_role) + 0.1 * by_name)
     if score < FLOOR:
         return None
-    what = rig.roles[i]
-    if by_role > by_name and what is not None:
-        return Suggestion(rig.names[i], round(score, 3), f"plays the same part ({what.value.replace('_', ' ')})")
-    return Suggestion(rig.names[i], round(score, 3), "nearly the same name")
+    if by_role > by_name and joint.role is not None:
+        return Suggestion(joint.name, round(score, 3), f"plays the same part ({joint.role.value.replace('_', ' ')})")
+    return Suggestion(joint.name, round(score, 3), "nearly the same name")
 
 
-def _role_score(query: _Query, rig: _Rig, i: int) -> float:
-    what = rig.roles[i]
-    if what is None or what not in query.roles:
+def _means(query: _Query, joint: _Joint) -> bool:
+    """Whether a name without a clear side is evidence for this joint's: its side word must explain part of the name.
+
+    Comparing with the mirror image alone would favour the shorter word: 'Hand' is nearer to LeftHand than to RightHand.
+    """
+    here = distance(query.key, joint.key)
+    return here < distance(query.key, joint.unsided) and here < distance(query.key, joint.mirrored)
+
+
+def _role_score(query: _Query, joint: _Joint) -> float:
+    if joint.role is None or joint.role not in query.roles:
         return 0.0
-    if query.is_known:
-        return _KNOWN_ELSEWHERE
-    return _SAME_ROLE - 0.1 * query.roles.index(what)
+    if query.role_score == _KNOWN_ELSEWHERE:
+        return query.role_score
+    return query.role_score - 0.1 * query.roles.index(joint.role)
