@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command as its users type it: real processes, a real daemon, real files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kineograph import demo, formats
+from kineograph.cli.output import Exit
+from kineograph.motion.clip import Clip
+from kineograph.motion.skeleton import Skeleton
+
+KINEOGRAPH = Path(sys.executable).with_name("kineograph")
+
+
+class Shell:
+    """Runs ``kineograph`` with a home of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.env = {**os.environ, "KINEOGRAPH_HOME": str(home), "COLUMNS": "200", "NO_COLOR": "1"}
+
+    def __call__(
+        self, *words: str | Path, code: int = Exit.OK, timeout_s: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [KINEOGRAPH, *map(str, words)],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            cwd=self.home,
+        )
+        assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def json(self, *words: str | Path, code: int = Exit.OK) -> Any:
+        return json.loads(self(*words, "--json", code=code).stdout)
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    runs = Shell(tmp_path_factory.mktemp("home"))
+    try:
+        yield runs
+    finally:
+        runs("daemon", "stop")
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Path:
+    skeleton = demo.character()
+    path = tmp_path / "hero.glb"
+    formats.save(path, skeleton, [])
+    return path
+
+
+def test_help_and_version_need_no_daemon(shell: Shell) -> None:
+    assert "generate" in shell("--help").stdout
+    assert "Exit codes" in shell("--help").stdout
+    assert "0.1.0" in shell("--version").stdout
+    for command in ("generate", "demo", "doctor", "errors", "jobs", "daemon", "models", "replay"):
+        assert "Usage" in shell(command, "--help").stdout
+
+
+def test_the_demo_writes_everything_and_meets_its_keys(shell: Shell, tmp_path: Path) -> None:
+    answer = shell.json("demo", "--out", tmp_path / "demo")
+    names = {Path(f).name for f in answer["files"]}
+    assert names == {"demo.glb", "demo.bvh", "demo.json", "demo.png", "demo.kineograph.json"}
+    request = demo.request()
+    sent = Skeleton.from_mmcp(request["skeleton"])
+    keys = [c for c in request["constraints"] if c["type"] == "pose_keyframe"]
+    for file in ("demo.glb", "demo.bvh"):
+        clip = formats.load(tmp_path / "demo" / file).clips[0]
+        assert len(clip) == sum(s["duration_frames"] for s in request["segments"])
+        got, _ = clip.world()
+        for key in keys:
+            pose = np.array([key["joint_rotations"][n] for n in sent.names])[None]
+            want, _ = Clip(sent, 30.0, pose, np.array([key["root_position"]])).world()
+            order = [clip.skeleton.index[n] for n in sent.names]
+            assert np.abs(got[key["frame"], order] - want[0]).max() < 1e-3, (file, key["frame"])
+
+
+def test_the_saved_request_runs_again_with_the_same_motion(shell: Shell, tmp_path: Path) -> None:
+    shell("demo", "--out", tmp_path / "a")
+    request = tmp_path / "a" / "demo.kineograph.json"
+    shell("generate", "--request", request, "--out", tmp_path / "b.glb", "--sheet", tmp_path / "b.png")
+    first, second = (formats.load(p).clips[0] for p in (tmp_path / "a" / "demo.glb", tmp_path / "b.glb"))
+    assert np.array_equal(first.rotations_xyzw, second.rotations_xyzw)
+    assert (tmp_path / "b.png").stat().st_size > 10_000
+
+
+def test_generate_on_a_rig_with_keys_of_a_clip(shell: Shell, rig: Path, tmp_path: Path) -> None:
+    shell("demo", "--out", tmp_path / "demo")
+    answer = shell.json(
+        "generate", "--rig", tmp_path / "demo" / "demo.bvh", "--keys", tmp_path / "demo" / "demo.bvh",
+        "--key-frame", "0", "--key-frame", "43", "--seconds", "2", "--samples", "2", "--seed", "3",
+        "--out", tmp_path / "out.bvh", "--report", tmp_path / "out.json",
+        "--save-request", tmp_path / "r.kineograph.json",
+    )  # fmt: skip
+    assert [Path(f).name for f in answer["files"]] == ["out.bvh", "out_2.bvh", "out.json"]
+    source = formats.load(tmp_path / "demo" / "demo.bvh").clips[0]
+    for name in ("out.bvh", "out_2.bvh"):
+        clip = formats.load(tmp_path / name).clips[0]
+        for frame in (0, 43):
+            assert np.abs(clip.world()[0][frame] - source.world()[0][frame]).max() < 1e-3
+    assert json.loads((tmp_path / "r.kineograph.json").read_text())["request"]["options"] == {
+        "num_samples": 2,
+        "seed": 3,
+    }
+
+
+def test_jobs_are_listed_shown_waited_for_and_replayed(shell: Shell, rig: Path, tmp_path: Path) -> None:
+    answer = shell.json("generate", "--rig", rig, "--prompt", "stands", "--seconds", "1")
+    job = answer["job"]
+    assert job in {j["job"] for j in shell.json("jobs", "list")}
+    assert shell.json("jobs", "show", job[:8])["state"] == "succeeded"
+    assert job[:8] in shell("jobs", "list").stderr
+    assert shell.json("jobs", "wait", job, "--out", tmp_path / "waited.glb")["state"] == "succeeded"
+    shell.json("replay", job[:8], "--out", tmp_path / "replayed.glb")
+    first, second = (formats.load(tmp_path / n).clips[0] for n in ("waited.glb", "replayed.glb"))
+    assert np.array_equal(first.rotations_xyzw, second.rotations_xyzw)
+    assert shell.json("jobs", "retry", job)["job"]["job"] != job
+
+
+def test_a_refused_request_is_an_instruction(shell: Shell, rig: Path, tmp_path: Path) -> None:
+    pins = tmp_path / "pins.json"
+    pins.write_text(
+        json.dumps([{"type": "effector_target", "joint": "LefHand", "frames": [3], "positions": [[0.2, 1.0, 0.3]]}])
+    )
+    words: Sequence[str | Path] = ("generate", "--rig", rig, "--seconds", "1", "--constraints", pins)
+    said = shell(*words, code=Exit.REFUSED).stderr
+    assert "LefHand" in said
+    assert "LeftHand" in said
+    answer = shell.json(*words, code=Exit.REFUSED)
+    assert answer["error"]["code"] == "unknown_joint"
+    assert answer["problem"]["fixes"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("empty.bvh", b"", "empty.bvh"),
+        ("lies.bvh", b"HIERARCHY\nROOT a\n{\n OFFSET 0 0\n", "line"),
+        ("short.glb", b"glTF\x02\x00\x00\x00\xff\xff\x00\x00", "short.glb"),
+        ("notes.txt", b"hello", ".txt"),
+    ],
+)
+def test_a_broken_rig_file_names_the_file_and_the_place(
+    shell: Shell, tmp_path: Path, name: str, content: bytes, expected: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert expected in shell("generate", "--rig", path, code=Exit.FILE).stderr
+
+
+def test_wrong_command_lines(shell: Shell, rig: Path, tmp_path: Path) -> None:
+    shell("generate", code=Exit.REFUSED)
+    shell("generate", "--rig", rig, "--out", tmp_path / "motion.mov", code=Exit.USAGE)
+    shell("generate", "--rig", rig, "-p", "a", "-p", "b", "-s", "1", "-s", "2", "-s", "3", code=Exit.REFUSED)
+    shell("generate", "--rig", tmp_path / "nowhere.glb", code=Exit.FILE)
+    shell("generate", "--rig", rig, "--option", "loop", code=Exit.REFUSED)
+    shell("errors", "no_such_code", code=Exit.USAGE)
+    shell("jobs", "show", "ffff", code=Exit.JOB)
+    shell("models", "load", "nothing", code=Exit.REFUSED)
+
+
+def test_an_output_that_cannot_be_written_names_the_file(shell: Shell, rig: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "a_file"
+    blocked.write_text("in the way")
+    assert (
+        "a_file" in shell("generate", "--rig", rig, "--seconds", "1", "--out", blocked / "x.glb", code=Exit.FILE).stderr
+    )
+
+
+def test_errors_explains_every_code(shell: Shell) -> None:
+    rows = shell.json("errors")
+    assert {"unknown_joint", "daemon_unreachable", "path_too_fast"} <= {r["code"] for r in rows}
+    assert all(r["title"] and r["cause"] for r in rows)
+    assert "Rename" in shell("errors", "unknown_joint").stderr or "rename" in shell("errors", "unknown_joint").stderr
+
+
+def test_models_doctor_and_status(shell: Shell) -> None:
+    models = shell.json("models", "list")
+    assert models["default_model"] in models["models"]
+    assert "kineograph-interpolate" in shell("models", "list").stderr
+    assert shell.json("models", "load", "kineograph-interpolate")["state"] in ("ready", "loading")
+    assert all(f["fine"] for f in shell.json("doctor"))
+    assert shell.json("daemon", "status")["pid"] > 0
+
+
+def test_start_adopts_and_stop_stops(tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    assert shell.json("daemon", "stop") == {"stopped": False}
+    shell("daemon", "status", code=Exit.NO_DAEMON)
+    first = shell.json("daemon", "start")
+    second = shell.json("daemon", "start")
+    try:
+        assert not first["adopted"]
+        assert second["adopted"]
+        assert first["pid"] == second["pid"]
+    finally:
+        assert shell.json("daemon", "stop") == {"stopped": True}
+    shell("daemon", "status", code=Exit.NO_DAEMON)
