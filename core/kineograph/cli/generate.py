@@ -179,15 +179,23 @@ def _tell(result: Result, files: list[Path], as_json: bool) -> None:
 
 def summary(report: dict[str, Any]) -> list[str]:
     """The report in a few lines: what was not applied, the worst miss, how the feet did."""
-    lines = []
+    lines: dict[str, None] = {}
     for group in ("segments", "constraints", "options"):
         for entry in report.get(group, ()):
             if entry.get("outcome") in ("ignored", "changed"):
                 name = entry.get("ref") or entry.get("name") or entry.get("type") or group[:-1]
-                lines.append(
-                    f"[yellow]{entry['outcome']}[/]  {escape(str(name))}: {escape(str(entry.get('reason', '')))}"
-                )
-    return lines
+                told = f"{escape(str(name))}: {escape(str(entry.get('reason', '')))}"
+                lines[f"[yellow]{entry['outcome']}[/]  {told}"] = None
+    constraints = report.get("constraints", ())
+    if constraints:
+        worst_cm = max(float(c.get("worst_cm") or 0.0) for c in constraints)
+        worst_deg = max(float(c.get("worst_deg") or 0.0) for c in constraints)
+        lines[f"keys, paths and pins: worst miss {worst_cm:.2f} cm, {worst_deg:.2f} degrees"] = None
+    for quality in report.get("quality", ())[:1]:
+        slide, sunk = quality.get("slide_mean_cm_s"), quality.get("penetration_cm")
+        if slide is not None and sunk is not None:
+            lines[f"feet: slide {slide:.1f} cm/s while they stand, at most {sunk:.1f} cm into the ground"] = None
+    return list(lines)
 
 
 def _prompts(request: dict[str, Any]) -> str:
