@@ -18,7 +18,7 @@ from kineograph.motion.skeleton import Skeleton
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
 
-_SIDE = 0.25  # of a bone's length: about the radius of a limb
+_SIDE = (0.25, 0.01)  # radius of a limb by its bone's length, and the least by the body's height
 _TIP = 0.05  # of the body's height: a last bone whose length nothing tells
 
 
@@ -34,7 +34,8 @@ class BodyPoints:
         length = np.linalg.norm(bones, axis=-1, keepdims=True)
         helper = np.where(np.abs(bones[:, :1]) < 0.7 * length, np.array([1.0, 0, 0]), np.array([0, 1.0, 0]))
         side = np.cross(bones, helper)
-        side *= _SIDE * length / np.maximum(np.linalg.norm(side, axis=-1, keepdims=True), 1e-12)
+        radius = np.maximum(_SIDE[0] * length, _SIDE[1] * skeleton.height_m)
+        side *= radius / np.maximum(np.linalg.norm(side, axis=-1, keepdims=True), 1e-12)
         leaves = np.array([j for j, c in enumerate(skeleton.children) if not c], dtype=np.int64)
         everyone = np.arange(len(skeleton))
         self.attached_to: IntArray = np.concatenate([everyone, leaves])

@@ -70,4 +70,3 @@ def test_translations_are_carried_along() -> None:
     pos, _ = clip.world()
     assert np.allclose(axes.scale_clip(clip, 2.0).world()[0], 2.0 * pos)
     assert np.allclose(axes.clip_y_up_from_z_up(clip).world()[0], axes.y_up_from_z_up(pos))
-
