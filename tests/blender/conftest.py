@@ -5,17 +5,27 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
+from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 HAS_BPY = find_spec("bpy") is not None
 collect_ignore_glob = [] if HAS_BPY else ["test_*.py"]
 
 if HAS_BPY:
     import bpy
     from tests.blender import scenes
+
+    from kineograph.client import Client, RunFile, start_daemon
+    from kineograph.client.discovery import pid_exists
+    from kineograph_blender import session
 
 
 def pytest_report_header() -> str:
@@ -46,3 +56,35 @@ _STATUS: list[int] = []
 def pytest_sessionfinish(exitstatus: int) -> None:
     """Remember how it went."""
     _STATUS.append(int(exitstatus))
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Path]:
+    """A short folder of our own: a socket's path has about a hundred characters."""
+    with TemporaryDirectory(prefix="kg-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def running_daemon(home: Path) -> Iterator[RunFile]:
+    """A real daemon, shared by the tests of one run and stopped at its end."""
+    python = os.environ.get("KINEOGRAPH_DAEMON_PYTHON") or str(ROOT / ".venv" / "bin" / "python")
+    if not Path(python).exists():
+        pytest.skip(f"no daemon: {python} does not exist; name its Python in KINEOGRAPH_DAEMON_PYTHON")
+    os.environ["KINEOGRAPH_HOME"] = str(home)
+    run = start_daemon(python, wait_s=60.0)
+    yield run
+    with Client(run) as client:
+        client.stop_daemon()
+    end_s = time.monotonic() + 15.0
+    while pid_exists(run.pid) and time.monotonic() < end_s:
+        time.sleep(0.05)
+    assert not pid_exists(run.pid), "the daemon did not end"
+
+
+@pytest.fixture
+def daemon(running_daemon: RunFile) -> Iterator[RunFile]:
+    """The daemon, and a session of this test's own."""
+    yield running_daemon
+    session.unregister()
+    assert not any(t.name.startswith("kineograph") and "reaper" not in t.name for t in threading.enumerate())

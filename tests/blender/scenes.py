@@ -13,12 +13,12 @@ import numpy as np
 from mathutils import Euler, Matrix, Quaternion, Vector
 
 from kineograph_blender import compat
-from kineograph_blender.bridge import datapath
+from kineograph_blender.bridge import datapath, marks
 
 KEY_FRAMES = (1, 38, 75, 112, 150)
 
 # name, parent, head, tail: y forward is -Y as Blender's characters face, metres
-_BODY = (
+BODY = (
     ("Hips", None, (0, 0, 1.0), (0, 0, 1.1)),
     ("Spine", "Hips", (0, 0, 1.1), (0, 0.01, 1.25)),
     ("Spine1", "Spine", (0, 0.01, 1.25), (0, 0.02, 1.4)),
@@ -79,13 +79,13 @@ def armature(name: str, bones: Any, *, prefix: str = "", axes: Matrix | None = N
 
 def simple(name: str = "Hero") -> Any:
     """A 21-bone figure."""
-    return armature(name, _BODY)
+    return armature(name, BODY)
 
 
 def mixamo(name: str = "Mixamo") -> Any:
     """As an FBX import leaves it: centimetres, y up, the object scaled 0.01 and turned 90 degrees about X."""
     turn = Matrix.Rotation(math.radians(-90), 3, "X")
-    rig = armature(name, _BODY, prefix="mixamorig:", axes=turn, size=100.0)
+    rig = armature(name, BODY, prefix="mixamorig:", axes=turn, size=100.0)
     rig.scale = (0.01, 0.01, 0.01)
     rig.rotation_euler = (math.radians(90), 0, 0)
     bpy.context.view_layer.update()
@@ -100,6 +100,7 @@ def metarig(kind: str, name: str = "Meta") -> Any:
     bpy.ops.object.mode_set(mode="EDIT")
     importlib.import_module(f"rigify.metarigs.{kind}").create(rig)
     bpy.ops.object.mode_set(mode="OBJECT")
+    addon_utils.disable("rigify", default_set=True)
     return rig
 
 
@@ -205,3 +206,12 @@ def dump(action: Any) -> list[Any]:
             out.append([(p.interpolation, p.type, p.select_control_point, p.handle_left_type) for p in points])
             out.append([m.type for m in curve.modifiers])
     return out
+
+
+def api_path(rig: Any, start: Any, length: float = 1.2) -> Any:
+    """A gently bent path from below ``start`` along -Y, marked as the rig's."""
+    x, y, _ = start
+    rows = [(x, y, 0.0), (x + 0.1, y - length * 0.5, 0.0), (x + 0.2, y - length, 0.0)]
+    curve = curve_path(rows)
+    marks.mark_path(curve, rig)
+    return curve

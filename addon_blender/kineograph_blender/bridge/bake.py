@@ -33,8 +33,8 @@ from .rig import Rig
 FloatArray = NDArray[np.floating[Any]]
 
 DEFAULT_SLICE_S = 0.006
-_CHUNK_FRAMES = 24
-_PLACE_TOLERANCE_M = 2e-6
+_CHUNK_FRAMES = 16
+_PLACE_TOLERANCE_M = 1e-6
 _LOCK_TOLERANCE = 1e-4
 
 

@@ -19,6 +19,7 @@ from kineograph.motion import euler, quat
 
 FloatArray = NDArray[np.floating[Any]]
 
+_NOWHERE = np.zeros(3)
 _AXES = {"X": 0, "Y": 1, "Z": 2}
 
 
@@ -43,6 +44,16 @@ class BoneTable:
     inherits_rotation: NDArray[np.bool_]
     local_location: NDArray[np.bool_]
     connected: NDArray[np.bool_]
+
+    @cached_property
+    def offsets_xyzw(self) -> FloatArray:
+        """Rest rotations (J, 4) from the Blender parent."""
+        return quat.mul(quat.conj(self.up_rest_xyzw), self.rest_xyzw)
+
+    @cached_property
+    def offsets_bu(self) -> FloatArray:
+        """Rest places (J, 3) from the Blender parent, in its axes."""
+        return quat.rotate(quat.conj(self.up_rest_xyzw), self.rest_bu - self.up_rest_bu)
 
     @cached_property
     def levels(self) -> tuple[NDArray[np.intp], ...]:
@@ -78,44 +89,52 @@ def to_locals(
     ``outside_*`` (T or 1, E, 4 and 3) are the poses of parents outside the take. A place that rotations alone give
     within ``tolerance_bu`` gets location 0; a connected bone gets it always, and what hangs on it follows.
     """
-    rotations = np.empty(poses_xyzw.shape)
-    locations = np.zeros(poses_bu.shape)
+    every = np.arange(len(table.names))
+    up_xyzw = _parents(table, every, poses_xyzw, outside_xyzw, quat.IDENTITY_XYZW)
+    up_bu = _parents(table, every, poses_bu, outside_bu, _NOWHERE)
+    turned = quat.mul(up_xyzw, table.offsets_xyzw)
+    basis = np.where(table.inherits_rotation[:, None], turned, table.rest_xyzw)
+    rotations = quat.normalize(quat.mul(quat.conj(basis), poses_xyzw))
+    reach_bu = quat.rotate(up_xyzw, table.offsets_bu)
+    moved = poses_bu - (up_bu + reach_bu)
+    axes = np.where(table.local_location[:, None], turned, up_xyzw)
+    if np.abs(moved[:, 1:]).max(initial=0.0) <= tolerance_bu and not table.connected[0]:
+        locations: FloatArray = np.zeros(poses_bu.shape)
+        locations[:, 0] = quat.rotate(quat.conj(axes[:, 0]), moved[:, 0])
+        return Locals(rotations, locations, np.zeros(locations.shape[:2]))
+    locations, missed = _moved_bones(table, reach_bu, axes, poses_bu, outside_bu, tolerance_bu)
+    return Locals(rotations, locations, missed)
+
+
+def _moved_bones(
+    table: BoneTable,
+    reach_bu: FloatArray,
+    axes_xyzw: FloatArray,
+    poses_bu: FloatArray,
+    outside_bu: FloatArray,
+    tolerance_bu: float,
+) -> tuple[FloatArray, FloatArray]:
+    """Locations and misses, level by level: what hangs on a bone that cannot follow starts from where that one is."""
+    locations: FloatArray = np.zeros(poses_bu.shape)
     shown_bu = np.array(poses_bu, float)
-    back = quat.conj(table.up_rest_xyzw)
-    offsets_xyzw = quat.mul(back, table.rest_xyzw)
-    offsets_bu = quat.rotate(back, table.rest_bu - table.up_rest_bu)
     for joints in table.levels:
-        up_xyzw, up_bu = _parents(table, joints, poses_xyzw, shown_bu, outside_xyzw, outside_bu)
-        base_bu = up_bu + quat.rotate(up_xyzw, offsets_bu[joints])
-        turned = quat.mul(up_xyzw, offsets_xyzw[joints])
-        basis = np.where(table.inherits_rotation[joints, None], turned, table.rest_xyzw[joints])
-        rotations[:, joints] = quat.mul(quat.conj(basis), poses_xyzw[:, joints])
-        axes = np.where(table.local_location[joints, None], turned, up_xyzw)
-        moved = quat.rotate(quat.conj(axes), poses_bu[:, joints] - base_bu)
+        base_bu = _parents(table, joints, shown_bu, outside_bu, _NOWHERE) + reach_bu[:, joints]
+        moved = quat.rotate(quat.conj(axes_xyzw[:, joints]), poses_bu[:, joints] - base_bu)
         stays = table.connected[joints] | ((joints > 0) & (np.abs(moved).max(axis=(0, 2)) <= tolerance_bu))
         shown_bu[:, joints] = np.where(stays[:, None], base_bu, poses_bu[:, joints])
         locations[:, joints] = np.where(stays[:, None], 0.0, moved)
-    return Locals(quat.normalize(rotations), locations, np.linalg.norm(shown_bu - poses_bu, axis=-1))
+    return locations, np.linalg.norm(shown_bu - poses_bu, axis=-1)
 
 
 def _parents(
-    table: BoneTable,
-    joints: NDArray[np.intp],
-    in_xyzw: FloatArray,
-    in_bu: FloatArray,
-    out_xyzw: FloatArray,
-    out_bu: FloatArray,
-) -> tuple[FloatArray, FloatArray]:
-    """Poses (T, B, 4) and (T, B, 3) of the bones' Blender parents; the armature itself above a root."""
-    up_xyzw = np.zeros((len(in_xyzw), len(joints), 4))
-    up_xyzw[..., 3] = 1.0
-    up_bu = np.zeros((len(in_xyzw), len(joints), 3))
-    inside, beside = table.parents[joints] >= 0, table.outside[joints] >= 0
-    up_xyzw[:, inside] = in_xyzw[:, table.parents[joints][inside]]
-    up_bu[:, inside] = in_bu[:, table.parents[joints][inside]]
-    up_xyzw[:, beside] = out_xyzw[:, table.outside[joints][beside]]
-    up_bu[:, beside] = out_bu[:, table.outside[joints][beside]]
-    return up_xyzw, up_bu
+    table: BoneTable, joints: NDArray[np.intp], inside: FloatArray, beside: FloatArray, above_roots: FloatArray
+) -> FloatArray:
+    """Values (T, B, n) of the bones' Blender parents, in the take or outside it; ``above_roots`` (n,) above a root."""
+    out = np.broadcast_to(above_roots, (len(inside), len(joints), len(above_roots))).copy()
+    within, without = table.parents[joints] >= 0, table.outside[joints] >= 0
+    out[:, within] = inside[:, table.parents[joints][within]]
+    out[:, without] = beside[:, table.outside[joints][without]]
+    return out
 
 
 def rotation_channels(mode: str, xyzw: FloatArray) -> FloatArray:

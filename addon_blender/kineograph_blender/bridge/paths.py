@@ -16,6 +16,8 @@ from .marks import Heading
 
 FloatArray = NDArray[np.floating[Any]]
 
+_SHORTEST_BU = 1e-4
+
 
 def points_bu(curve: Any) -> FloatArray:
     """The drawn line of a curve object as world points (N, 3): modifiers and every spline included, in order.
@@ -36,7 +38,7 @@ def points_bu(curve: Any) -> FloatArray:
     local = _walk(co.reshape(-1, 3).astype(float), edges.reshape(-1, 2))
     world = np.array(curve.evaluated_get(depsgraph).matrix_world, float)
     out = local @ world[:3, :3].T + world[:3, 3]
-    if len(out) < 2 or not np.isfinite(out).all() or _lengths(out)[-1] <= 0.0:
+    if len(out) < 2 or not np.isfinite(out).all() or _lengths(out)[-1] < _SHORTEST_BU:
         raise error(
             ErrorCode.SCHEMA_VALIDATION,
             f"the path {curve.name!r} has no length",

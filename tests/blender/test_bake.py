@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a take is written: a new action with its slot bound, clean channels, nothing of the user's touched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+from mathutils import Euler
+from tests.blender import measure, scenes
+
+from kineograph.errors import ErrorCode, KineographError
+from kineograph.motion.resample import resample
+from kineograph_blender import compat
+from kineograph_blender.bridge import bake as bakes
+from kineograph_blender.bridge import datapath, guard, stamps
+from kineograph_blender.bridge import rig as rigs
+from kineograph_blender.bridge.bake import Bake, BakeOptions
+
+
+def begun(armature: Any, frames: int = 60, take: str = "take") -> Bake:
+    """A bake that has not started."""
+    rig = rigs.read(armature, bpy.context.scene)
+    return Bake(rig, measure.wander(rig, frames), 1, take, BakeOptions())
+
+
+def curves(armature: Any) -> dict[tuple[str, int], Any]:
+    """The curves that the armature plays."""
+    data = armature.animation_data
+    return {(c.data_path, c.array_index): c for c in compat.curves(data.action, compat.slot_of(data))}
+
+
+def test_the_slot_is_bound_and_named_after_the_object(scene: Any) -> None:
+    armature = scenes.simple()
+    begun(armature).finish()
+    data = armature.animation_data
+    if compat.HAS_SLOTS:
+        assert data.action_slot is not None
+        assert data.action_slot.identifier == "OBHero"
+        assert len(data.action.slots) == 1
+    guard.go_to(scene, 20)
+    moved = armature.pose.bones["Head"].matrix_basis.to_quaternion()
+    assert moved.angle > 0.1, "the action moves the armature"
+
+
+def test_only_rotations_and_the_roots_place_are_written(scene: Any) -> None:
+    armature = scenes.simple()
+    armature.pose.bones["Head"].rotation_mode = "XYZ"
+    report = begun(armature, 30).finish()
+    found = curves(armature)
+    moved = {datapath.parse(path).bone for path, _ in found if path.endswith("location")}  # type: ignore[union-attr]
+    assert moved == {"Hips"}
+    assert not [p for p, _ in found if p.endswith("scale")]
+    assert len([1 for p, _ in found if "Head" in p]) == 3
+    assert {len(c.keyframe_points) for c in found.values()} == {30}
+    assert report.keys == sum(len(c.keyframe_points) for c in found.values())
+    points = next(iter(found.values())).keyframe_points
+    assert not any(p.select_control_point or p.select_left_handle for p in points)
+    assert {p.interpolation for p in points} == {"LINEAR"}
+    assert {c.group.name for c in found.values()} == {b.name for b in armature.data.bones}
+
+
+def test_leftover_location_and_scale_are_reset(scene: Any) -> None:
+    armature = scenes.simple()
+    for name in ("LeftArm", "Neck"):
+        armature.pose.bones[name].location = (0.3, 0.1, 0.2)
+        armature.pose.bones[name].scale = (2, 2, 2)
+    scenes.key(armature, "RightArm", "scale", 1, (1, 1, 1))
+    scenes.key(armature, "RightArm", "scale", 30, (3, 3, 3))
+    guard.go_to(scene, 30)
+    rig = rigs.read(armature, scene)
+    clip = measure.wander(rig, 30)
+    measure.baked(rig, clip)
+    assert max(measure.miss(rig, measure.shown(armature, rig, range(1, 31)), measure.of_clip(clip))) < 1e-5
+    held = [c for (p, _), c in curves(armature).items() if p.endswith("scale")]
+    assert {len(c.keyframe_points) for c in held} == {1}
+
+
+def test_connected_bones_get_no_location_and_a_miss_is_told(scene: Any) -> None:
+    armature = scenes.simple()
+    rig = rigs.read(armature, scene)
+    clip = measure.wander(rig, 10)
+    moved = np.broadcast_to(rig.skeleton.rest_translations_m, (10, len(rig.names), 3)).copy()
+    moved[:, rig.skeleton.index["LeftForeArm"]] += (0.0, 0.05, 0.0)
+    moved[:, rig.skeleton.index["LeftArm"]] += (0.0, 0.02, 0.0)
+    clip = type(clip)(rig.skeleton, 24.0, clip.rotations_xyzw, clip.root_m, translations_m=moved)
+    report = measure.baked(rig, clip)
+    assert armature.data.bones["LeftForeArm"].use_connect
+    assert report.missed_m["LeftForeArm"] == pytest.approx(0.05, rel=0.01)
+    assert (datapath.path("LeftArm", "location"), 0) in curves(armature), "a free bone is moved"
+    assert (datapath.path("LeftForeArm", "location"), 0) not in curves(armature)
+
+
+def test_a_connected_root_of_a_part_of_a_rig_is_told(scene: Any) -> None:
+    armature = scenes.simple()
+    rig = rigs.read(armature, scene, root="LeftForeArm")
+    report = measure.baked(rig, measure.wander(rig, 10))
+    assert set(report.missed_m) == {"LeftForeArm", "LeftHand"}
+
+
+def test_everything_else_that_the_action_says_is_carried_on(scene: Any) -> None:
+    armature = scenes.armature("Hero", [*scenes.BODY, ("jaw", "Head", (0, -0.1, 1.7), (0, -0.2, 1.7))])
+    armature.data.bones["jaw"].use_deform = False
+    armature["mood"] = 0.0
+    scenes.key_poses(armature, ["Hips", "Head"], "Hips")
+    for frame in (1, 15, 30):
+        scenes.key(armature, "jaw", "rotation_quaternion", frame, Euler((frame / 30, 0, 0)).to_quaternion())
+    action, slot = scenes.own(armature)
+    mood = compat.new_curve(compat.ensure_curve_list(action, slot), action, slot, '["mood"]', 0, "Mood")
+    mood.keyframe_points.insert(1, 0.0)
+    mood.keyframe_points.insert(30, 1.0)
+    mood.modifiers.new("CYCLES")
+    before = scenes.dump(action)
+    begun(armature, 30).finish()
+    assert scenes.dump(action) == before
+    found = curves(armature)
+    assert [len(found[datapath.path("jaw", "rotation_quaternion"), i].keyframe_points) for i in range(4)] == [3] * 4
+    assert found['["mood"]', 0].modifiers[0].type == "CYCLES"
+    guard.go_to(scene, 30)
+    assert armature["mood"] == pytest.approx(1.0)
+
+
+def test_an_action_shared_by_two_objects_is_not_mixed_up(scene: Any) -> None:
+    if not compat.HAS_SLOTS:
+        pytest.skip("slots came with 4.4")
+    one, two = scenes.simple("One"), scenes.simple("Two")
+    scenes.key_poses(one, ["Hips", "Head"], "Hips")
+    action, _ = scenes.own(one)
+    data = two.animation_data_create()
+    compat.bind(data, action, compat.new_slot(action, two))
+    scenes.key(two, "Neck", "rotation_quaternion", 5, (1, 0, 0, 0))
+    assert list(measure.gather(two).request["constraints"][0]["joint_rotations"]) == ["Neck"]
+    before = scenes.dump(action)
+    begun(one, 10).finish()
+    assert scenes.dump(action) == before
+    assert data.action == action, "the other object plays on"
+    assert len(one.animation_data.action.slots) == 1
+
+
+def test_our_actions_are_known_by_a_stamp_and_not_by_a_name(scene: Any) -> None:
+    armature = scenes.simple()
+    theirs = bpy.data.actions.new("Kineograph take")
+    report = begun(armature, 5, take="abc").finish()
+    made = armature.animation_data.action
+    made.name = "My walk"
+    assert stamps.take_of(made) == "abc" == report.take
+    assert stamps.take_of(theirs) is None
+    assert stamps.remove_unused("abc") == 0, "it is in use"
+    armature.animation_data.action = None
+    assert stamps.remove_unused("abc") == 1
+    assert bpy.data.actions.get("Kineograph take") == theirs
+
+
+def test_the_users_action_survives_saving(scene: Any, tmp_path: Any) -> None:
+    armature = scenes.simple()
+    scenes.key_poses(armature, ["Hips", "Head"], "Hips")
+    source = armature.animation_data.action
+    name, before = source.name, scenes.dump(source)
+    for n in range(3):
+        begun(armature, 5, take=str(n)).finish()
+    path = str(tmp_path / "shot.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    assert scenes.dump(bpy.data.actions[name]) == before
+    armature = bpy.data.objects["Hero"]
+    assert stamps.own_action(armature)[0] == bpy.data.actions[name]
+
+
+def test_nothing_is_shown_before_the_last_slice(scene: Any) -> None:
+    armature = scenes.simple()
+    scenes.key_poses(armature, ["Hips", "Head"], "Hips")
+    guard.go_to(scene, 12)
+    source, posed = armature.animation_data.action, guard.read_pose(armature)
+    work = begun(armature, 150)
+    slices = 0
+    while not work.step(0.0005):
+        slices += 1
+        assert armature.animation_data.action == source
+        assert all((posed[k] == guard.read_pose(armature)[k]).all() for k in posed)
+        assert scene.frame_current == 12
+    assert slices > 5
+    assert armature.animation_data.action != source
+    assert scene.frame_current == 12
+
+
+def halfway(armature: Any) -> Bake:
+    """A bake in the middle of writing."""
+    work = begun(armature, 150)
+    while work.report.keys < 1000:
+        assert not work.step(0.0005)
+    return work
+
+
+def test_an_armature_deleted_in_the_middle(scene: Any) -> None:
+    armature = scenes.simple()
+    work = halfway(armature)
+    bpy.data.objects.remove(armature)
+    with pytest.raises(KineographError) as e:
+        work.finish()
+    assert e.value.code is ErrorCode.RIG_CHANGED
+    assert not len(bpy.data.actions), "what was half written is removed"
+
+
+def test_an_armature_renamed_in_the_middle(scene: Any) -> None:
+    armature = scenes.simple()
+    work = halfway(armature)
+    armature.name = "Somebody"
+    work.finish()
+    assert stamps.take_of(armature.animation_data.action) == "take"
+
+
+def test_a_file_loaded_in_the_middle(scene: Any) -> None:
+    work = halfway(scenes.simple())
+    scenes.fresh()
+    with pytest.raises(KineographError) as e:
+        work.finish()
+    assert e.value.code is ErrorCode.RIG_CHANGED
+    assert not len(bpy.data.actions)
+
+
+def test_an_undo_in_the_middle(scene: Any) -> None:
+    armature = scenes.simple()
+    bpy.ops.ed.undo_push(message="before")
+    scenes.key(armature, "Head", "location", 1, (0, 0, 0))
+    bpy.ops.ed.undo_push(message="a key")
+    work = halfway(armature)
+    bpy.ops.ed.undo()
+    with pytest.raises(KineographError) as e:
+        work.finish()
+    assert e.value.code is ErrorCode.RIG_CHANGED
+    assert not [a for a in bpy.data.actions if stamps.take_of(a)]
+
+
+def test_the_source_deleted_or_changed_in_the_middle(scene: Any) -> None:
+    armature = scenes.simple()
+    scenes.key_poses(armature, ["Hips", "Head"], "Hips")
+    work = halfway(armature)
+    bpy.data.actions.remove(armature.animation_data.action)
+    work.finish()
+    assert stamps.take_of(armature.animation_data.action) == "take"
+
+
+def test_a_rig_edited_since_keeps_everything_as_it_was(scene: Any) -> None:
+    armature = scenes.simple()
+    work = begun(armature)
+    armature.data.bones["Head"].name = "Skull"
+    with pytest.raises(KineographError, match="Head") as e:
+        work.finish()
+    assert e.value.code is ErrorCode.RIG_CHANGED
+    assert armature.animation_data is None
+    assert not len(bpy.data.actions)
+
+
+def test_an_autosave_in_the_middle_leaves_nothing_behind(scene: Any, tmp_path: Any) -> None:
+    armature = scenes.simple()
+    work = halfway(armature)
+    path = str(tmp_path / "auto.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path, copy=True)
+    work.finish()
+    bpy.ops.wm.open_mainfile(filepath=path)
+    assert not len(bpy.data.actions), "an unfinished action has no user and is not saved"
+    assert bpy.data.objects["Hero"].animation_data is None or bpy.data.objects["Hero"].animation_data.action is None
+
+
+def test_selection_mode_active_object_and_frame_stay(scene: Any) -> None:
+    armature = scenes.simple()
+    other = scenes.empty((0, 0, 0), "Other")
+    scenes.activate(armature)
+    bpy.ops.object.mode_set(mode="POSE")
+    guard.go_to(scene, 7.5)
+    chosen = [compat.is_bone_selected(b) for b in armature.pose.bones]
+    begun(armature, 10).finish()
+    assert (scene.frame_current, scene.frame_subframe) == (7, 0.5)
+    assert armature.mode == "POSE"
+    assert bpy.context.view_layer.objects.active == armature
+    assert [compat.is_bone_selected(b) for b in armature.pose.bones] == chosen
+    assert not other.select_get()
+    bpy.ops.object.mode_set(mode="OBJECT")
+
+
+@pytest.mark.parametrize(("fps", "base"), [(24, 1.001), (25, 1.0), (60, 1.0)])
+def test_a_take_of_another_rate_keeps_its_seconds(scene: Any, fps: int, base: float) -> None:
+    armature = scenes.simple()
+    rig = rigs.read(armature, scene)
+    clip = measure.wander(rig, 61, fps_hz=30.0)
+    scene.render.fps, scene.render.fps_base = fps, base
+    measure.baked(rig, clip)
+    rate = fps / base
+    want = measure.of_clip(resample(clip, rate))
+    assert abs((len(want) - 1) / rate - clip.duration_s) < 0.5 / rate
+    assert max(measure.miss(rig, measure.shown(armature, rig, range(1, len(want) + 1)), want)) < 1e-5
+
+
+def test_a_take_elsewhere_in_time(scene: Any) -> None:
+    armature = scenes.simple()
+    rig = rigs.read(armature, scene)
+    clip = measure.wander(rig, 10)
+    measure.baked(rig, clip, start=-20)
+    assert tuple(armature.animation_data.action.frame_range) == (-20.0, -11.0)
+    assert max(measure.miss(rig, measure.shown(armature, rig, range(-20, -10)), measure.of_clip(clip))) < 1e-5
+
+
+def test_twenty_takes_in_a_row_do_not_drift(scene: Any) -> None:
+    armature = scenes.simple()
+    scenes.key_poses(armature, ["Hips", "Head"], "Hips")
+    first = rigs.read(armature, scene)
+    for n in range(20):
+        out = measure.gather(armature)
+        assert np.array_equal(out.rig.rest_local, first.rest_local)
+        assert np.array_equal(out.rig.skeleton.rest_translations_m, first.skeleton.rest_translations_m)
+        measure.baked(out.rig, measure.wander(out.rig, 8, seed=n), take=str(n))
+        assert tuple(armature.animation_data.action.frame_range) == (1.0, 8.0)
+
+
+def test_slices_are_short(scene: Any) -> None:
+    armature = scenes.metarig("human")
+    work = begun(armature, 300)
+    total = 0
+    while not work.step(0.004):
+        total += 1
+    print(f"\n159 bones x 300 frames: {total + 1} slices, longest {work.report.longest_slice_s * 1e3:.1f} ms")
+    assert total > 10
+    # Two busy cores and a shared machine: the promise is one frame at 24 Hz; the aim of 8 ms is printed above.
+    assert work.report.longest_slice_s < 0.042
+
+
+def test_the_default_slice_is_within_a_frame() -> None:
+    assert bakes.DEFAULT_SLICE_S <= 0.008
