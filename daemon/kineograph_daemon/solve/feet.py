@@ -7,7 +7,7 @@ toes. A standing foot is held by whichever of its joints moves least, so that it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,10 +74,22 @@ def contacts_of(
 
 @dataclass(frozen=True, eq=False)
 class Lock:
-    """What one foot's standing asks: ``offset_m`` (T, 3) for its ankle."""
+    """Where a foot is to be: ``offset_m`` (T, 3) from where its ankle is; ``end_xyzw`` (T, 4) its world rotations.
+
+    Without ``end_xyzw`` the foot keeps its direction in space. Frames without an offset are left alone.
+    """
 
     foot: Foot
     offset_m: FloatArray
+    end_xyzw: FloatArray | None = None
+    active: BoolArray | None = None
+
+    @property
+    def frames(self) -> IntArray:
+        """Frames on which there is something to do."""
+        if self.active is not None:
+            return np.flatnonzero(self.active)
+        return np.flatnonzero(np.abs(self.offset_m).max(axis=1) > 1e-7)
 
 
 def locks(
@@ -135,10 +147,10 @@ def _standing(pose: Pose, foot: Foot, ground: Ground, span: IntArray, anchors: l
 
 def apply(pose: Pose, lock: Lock) -> None:
     """Bring a foot to its place with its leg, its direction in space kept."""
-    frames = np.flatnonzero(np.abs(lock.offset_m).max(axis=1) > 1e-7)
-    limb = lock.foot.limb
+    frames, limb = lock.frames, lock.foot.limb
     target = pose.positions_m[frames, limb.end] + lock.offset_m[frames]
-    two_bone.solve(pose, limb, frames, target, pose.world_xyzw[frames, limb.end].copy())
+    end = pose.world_xyzw[frames, limb.end].copy() if lock.end_xyzw is None else lock.end_xyzw[frames]
+    two_bone.solve(pose, limb, frames, target, end)
 
 
 def drop(pose: Pose, goals: Goals, wanted: list[Lock], size_m: float) -> None:
@@ -154,7 +166,8 @@ def drop(pose: Pose, goals: Goals, wanted: list[Lock], size_m: float) -> None:
         away = at[:, limb.top] - (at[:, limb.end] + lock.offset_m)
         level2 = away[:, 0] ** 2 + away[:, 2] ** 2
         high = away[:, 1] - np.sqrt(np.maximum(reach * reach - level2, 0.0))
-        asked = np.abs(lock.offset_m).max(axis=1) > 1e-7
+        asked = np.zeros(len(pose), bool)
+        asked[lock.frames] = True
         need = np.maximum(need, np.where(asked, np.clip(high, 0.0, 0.25 * size_m), 0.0))
     if need.max(initial=0.0) < 1e-6:
         return
@@ -172,7 +185,7 @@ def lift_sunk(pose: Pose, body: Body, goals: Goals, ground: Ground, busy: Mappin
             sunk = ground.under(at[:, [0, 2]]) - at[:, 1]
         else:
             sunk = -clearance(pose, foot, ground)
-        sunk = np.where(np.isfinite(sunk), np.maximum(sunk, 0.0), 0.0)
+        sunk = np.asarray(np.where(np.isfinite(sunk), np.maximum(sunk, 0.0), 0.0))
         sunk[busy.get(limb.end, np.zeros(len(pose), bool))] = 0.0
         if sunk.max(initial=0.0) < 1e-4:
             continue
@@ -183,3 +196,8 @@ def lift_sunk(pose: Pose, body: Body, goals: Goals, ground: Ground, busy: Mappin
         target = pose.positions_m[frames, limb.end].copy()
         target[:, 1] += rise[frames]
         two_bone.solve(pose, limb, frames, target, pose.world_xyzw[frames, limb.end].copy())
+
+
+def eased_mask(mask: FloatArray, half: int, fixed_frames: Iterable[int], fps_hz: float) -> FloatArray:
+    """A (T,) mask eased in and out over ``half`` frames, and 0 on frames that fix the root's height."""
+    return blend.spread(mask, half) * blend.away_from(fixed_frames, len(mask), 0.25 * fps_hz)

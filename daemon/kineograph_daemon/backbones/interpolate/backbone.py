@@ -11,11 +11,14 @@ from motionmcp.schemas import GenerateRequest, Joint, Skeleton
 from numpy.typing import NDArray
 
 from kineograph_daemon.backbones.base import Hooks, KineographBackbone
-from kineograph_daemon.backbones.interpolate import ignored, keyed
+from kineograph_daemon.backbones.interpolate import arms, ignored, keyed, steps
 from kineograph_daemon.pipeline.types import Stopped
+from kineograph_daemon.solve import correct
+from kineograph_daemon.solve.body import read_body
 from kineograph_daemon.solve.curves import Ease
 from kineograph_daemon.solve.goals import read_goals
 from kineograph_daemon.solve.ground import read_ground
+from kineograph_daemon.solve.pose import Pose
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -68,6 +71,8 @@ class InterpolateBackbone(KineographBackbone):
         ground = read_ground(goals)
         samples = request.options.num_samples if request.options else 1
         ease = Ease()
+        body = read_body(goals.skeleton)
+        contacts: dict[str, list[NDArray[np.bool_]]] = {}
         rotations, roots = [], []
         for sample in range(samples):
             if hooks.should_stop():
@@ -75,11 +80,18 @@ class InterpolateBackbone(KineographBackbone):
             q = keyed.joint_rotations(goals, ease, skip=frozenset({goals.skeleton.root}))
             root, way = keyed.root_motion(goals, ground, ease)
             q[:, goals.skeleton.root] = keyed.root_rotations(goals, way, ease)
-            rotations.append(q)
-            roots.append(root)
+            pose = Pose(goals.skeleton, q, root)
+            for name, mask in steps.walk(pose, body, goals, ground).items():
+                contacts.setdefault(name, []).append(mask)
+            arms.relax(pose, body, goals)
+            correct.pin(pose, goals)
+            rotations.append(pose.rotations_xyzw)
+            roots.append(pose.root_m)
             hooks.progress((sample + 1) / samples, sample + 1, samples, "interpolating")
         return MotionResult(
-            rotations=np.stack(rotations).astype(np.float32), root_translations=np.stack(roots).astype(np.float32)
+            rotations=np.stack(rotations).astype(np.float32),
+            root_translations=np.stack(roots).astype(np.float32),
+            foot_contacts={name: np.stack(masks) for name, masks in contacts.items()},
         )
 
 

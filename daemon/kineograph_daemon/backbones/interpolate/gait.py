@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When which foot steps: a plan of stands and swings for one stretch of travel.
+
+The clock is the way travelled, not time: a body that slows down steps slower and one that stands does not step. Steps
+begin and end shorter where the body starts and stops.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kineograph_daemon.solve import curves
+
+FloatArray = NDArray[np.floating[Any]]
+IntArray = NDArray[np.integer[Any]]
+
+PAD = 0.06
+"""Cycles of standing before the first and after the last step."""
+_SWING = {1: 0.75, 2: 0.42, 3: 0.36}
+_SWING_MANY = 0.30
+LONGEST_SWING_S = 0.65
+SHORTEST_CYCLE_S = 0.46
+"""A cycle never takes less, for legs of one metre."""
+FIRST_STEP = 0.3
+"""The first and last steps out of a stance, as a share of a full one."""
+
+
+@dataclass(frozen=True)
+class Swing:
+    """One foot in the air from ``start`` to ``stop``, in frames from the stretch's first frame (not whole numbers)."""
+
+    foot: int
+    start: float
+    stop: float
+
+
+def swing_share(feet: int) -> float:
+    """The share of a cycle that each of so many feet spends in the air."""
+    return _SWING.get(feet, _SWING_MANY)
+
+
+def stride_m(speed_m_s: float, size_m: float) -> float:
+    """How far one foot goes in one swing at a walking speed: longer when faster."""
+    return size_m * float(np.clip(0.75 + 0.45 * speed_m_s / size_m, 0.75, 1.9))
+
+
+def cycles(way_m: float, seconds: float, stride: float, size_m: float) -> int:
+    """How often each foot swings along a way with strides of about ``stride`` metres."""
+    wanted = max(1, round(way_m / stride + 0.4))
+    # Legs are pendulums: short ones may step faster.
+    shortest_s = SHORTEST_CYCLE_S * float(np.sqrt(size_m))
+    return max(1, min(wanted, int(seconds / shortest_s)))
+
+
+def plan(order: list[int], count: int, way: FloatArray, gathered: tuple[bool, bool], fps_hz: float) -> list[Swing]:
+    """Swings of the feet in ``order``, ``count`` each, over a stretch whose ``way`` (N,) grows with the travel.
+
+    ``gathered`` says whether all feet stand together, under the body, at the start and at the end of the stretch.
+    """
+    m = len(order)
+    swing = swing_share(m)
+    total = (m * count - 1) / m + swing + 2 * PAD
+    clock = _clock(way, gathered, total)
+    # A clock that stands still has no inverse: give it the smallest tick.
+    ticks = np.arange(len(way), dtype=float)
+    clock = clock + ticks * 1e-9
+    out = []
+    for i in range(m * count):
+        begin = PAD + i / m
+        start, stop = np.interp([begin, begin + swing], clock, ticks)
+        longest = LONGEST_SWING_S * fps_hz
+        if stop - start > longest:
+            middle = 0.5 * (start + stop)
+            start, stop = middle - longest / 2, middle + longest / 2
+        out.append(Swing(order[i % m], float(start), float(stop)))
+    return out
+
+
+def _clock(way: FloatArray, gathered: tuple[bool, bool], total: float) -> FloatArray:
+    """Phase (N,) in cycles, from 0 to ``total``: even along the way, with shorter steps out of and into a stance."""
+    span = float(way[-1] - way[0])
+    x = (way - way[0]) / span if span > 1e-9 else np.linspace(0.0, 1.0, len(way))
+    phase = np.linspace(0.0, total, 401)
+    ramp = min(1.0, 0.5 * total)
+    step = np.ones(len(phase))
+    if gathered[0]:
+        step *= FIRST_STEP + (1 - FIRST_STEP) * curves.smoothstep(phase / ramp)
+    if gathered[1]:
+        step *= FIRST_STEP + (1 - FIRST_STEP) * curves.smoothstep((total - phase) / ramp)
+    gone = np.concatenate([[0.0], np.cumsum(0.5 * (step[1:] + step[:-1]))])
+    return np.interp(x, gone / gone[-1], phase)
+
+
+def walking_order(sides: FloatArray, along: FloatArray, first: int) -> list[int]:
+    """The order in which feet swing, by their place in the rest pose: side (positive is left) and how far in front.
+
+    Two legs alternate, ``first`` first. Four walk hind, fore on one side, then on the other.
+    """
+    feet = range(len(sides))
+    if len(sides) <= 2:
+        return [first, *(f for f in feet if f != first)]
+    one = sorted((f for f in feet if sides[f] >= 0), key=lambda f: along[f])
+    other = sorted((f for f in feet if sides[f] < 0), key=lambda f: along[f])
+    return [*other, *one] if first in other else [*one, *other]
