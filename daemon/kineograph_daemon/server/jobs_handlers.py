@@ -82,13 +82,13 @@ class JobHandlers:
         """``job.cancel``: the jobs named, and no other."""
         m: JobCancel = call.message
         by, now_s = self._peers.name(call.sender), self._clock.now_s()
-        states: list[str | None] = []
+        states: list[dict[str, Any] | None] = []
         for job in m.jobs:
             if job not in self._desk.machine.jobs:
                 states.append(None)
                 continue
             self._desk.feed(s.Cancel(job, by, now_s))
-            states.append(str(self._desk.machine.jobs[job].state))
+            states.append(to_body(self._desk.machine.status(job)))
         self._outbox.reply(call.sender, {"jobs": states})
 
     def move(self, call: Call) -> None:

@@ -57,9 +57,10 @@ class Results:
         desk.on_encoded = self._encode_ended
 
     def ask(self, job: str, form: ResultFormat, wait_s: float, answer: Answer) -> None:
-        """Answer with the result, with what explains that there is none, or after ``wait_s`` with the state so far.
+        """Answer with the result, or with the status alone: at once for a job that failed or was cancelled, after
+        ``wait_s`` for one that goes on.
 
-        Raises ``request_not_found``, ``result_expired``, ``request_cancelled`` or the job's own error.
+        Raises ``request_not_found`` or ``result_expired``; ``model_unavailable`` when the form cannot be written now.
         """
         body = self._now(job, form)
         if body is not None:
@@ -93,7 +94,8 @@ class Results:
             case JobState.EXPIRED:
                 raise _expired(job_id)
             case JobState.FAILED | JobState.CANCELLED:
-                raise from_envelope(job.error or {})
+                # Not an error of this call: what became of a job is said by its status alone.
+                return self._partial(job_id)
             case _:
                 return None
 
