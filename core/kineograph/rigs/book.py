@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -70,13 +71,13 @@ class Book:
         return max(len(w) for w in self.words)
 
     @cached_property
-    def roles_of_name(self) -> Mapping[str, frozenset[Role]]:
-        """Roles that a name plays in any convention, by the name's letters and digits in lower case."""
-        out: dict[str, set[Role]] = {}
+    def roles_of_name(self) -> Mapping[str, tuple[Role, ...]]:
+        """Roles that a name plays in conventions, the most usual first, by its letters and digits in lower case."""
+        out: dict[str, Counter[Role]] = {}
         for convention in self.conventions:
             for name, what in convention.roles.items():
-                out.setdefault(squash(name), set()).add(what)
-        return {name: frozenset(found) for name, found in out.items()}
+                out.setdefault(squash(name), Counter())[what] += 1
+        return {name: tuple(what for what, _ in found.most_common()) for name, found in out.items()}
 
 
 def squash(name: str) -> str:

@@ -15,7 +15,7 @@ def fill_fingers(readings: list[Reading], side: Side, roles: dict[Role, tuple[in
     """Add the finger roles of one side to ``roles``."""
     groups: dict[str, list[int]] = defaultdict(list)
     ends: set[str] = set()
-    zero_based = any(r.symbol == "finger" and r.numbers and r.numbers[0] == 0 for r in readings)
+    zero_based = any(r.symbol == "finger" and _digits(r) == "0" for r in readings)
     for i, r in enumerate(readings):
         finger = _finger(r, zero_based) if r.side is side else None
         if finger is None:
@@ -34,13 +34,22 @@ def fill_fingers(readings: list[Reading], side: Side, roles: dict[Role, tuple[in
 def _finger(reading: Reading, zero_based: bool) -> str | None:
     if reading.symbol in FINGERS:
         return reading.symbol
-    if reading.symbol != "finger" or not reading.numbers:
+    digits = _digits(reading)
+    if reading.symbol != "finger" or not digits:
         return None
-    number = reading.numbers[0]
-    if number >= 10:  # 3ds Max: Finger12 is the third joint of the second finger
-        number //= 10
+    # 3ds Max: Finger12 is the third joint of the second finger, Finger01 the second of the thumb.
+    number = int(digits[0] if zero_based or int(digits) >= 10 else digits)
     index = number if zero_based else number - 1
     return FINGERS[index] if 0 <= index < len(FINGERS) else None
+
+
+def _digits(reading: Reading) -> str:
+    """The number right after the word finger, as written."""
+    after = iter(reading.words)
+    for word in after:
+        if word.startswith(("finger", "digit")):
+            return next((w for w in after if w.isdigit()), "")
+    return ""
 
 
 def _place(reading: Reading) -> tuple[int, int]:

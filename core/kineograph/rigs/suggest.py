@@ -103,8 +103,8 @@ class _Query:
         if literal.unknown:
             speller = partial(correct, book=book, with_sides=literal.side is Side.MIDDLE)
             meant = read(name, book, speller)
-        exact = book.roles_of_name.get(squash(name), frozenset())
-        roles = tuple(sorted(exact)) or _possible(meant, book)
+        exact = book.roles_of_name.get(squash(name), ())
+        roles = exact or _possible(meant, book)
         side = literal.side if literal.side is not Side.MIDDLE else meant.side
         if literal.says_both_sides:
             side, roles = Side.MIDDLE, ()
@@ -161,6 +161,5 @@ def _means(query: _Query, joint: _Joint) -> bool:
 def _role_score(query: _Query, joint: _Joint) -> float:
     if joint.role is None or joint.role not in query.roles:
         return 0.0
-    if query.role_score == _KNOWN_ELSEWHERE:
-        return query.role_score
-    return query.role_score - 0.1 * query.roles.index(joint.role)
+    step = 0.03 if query.role_score == _KNOWN_ELSEWHERE else 0.1
+    return query.role_score - step * query.roles.index(joint.role)
