@@ -14,6 +14,7 @@ from typing import Any
 from kineograph.errors import ErrorCode, SceneError
 
 MAX_FILE_BYTES = 2 << 30
+MAX_VALUES = 1 << 25  # frames times joints of one clip: a gigabyte of rotations
 
 
 def unreadable(path: Path, what: str, **details: Any) -> SceneError:

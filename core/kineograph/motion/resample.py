@@ -60,7 +60,8 @@ def values_at(values: FloatArray, at: FloatArray, axis: int = 0) -> FloatArray:
 
 def held_at(values: NDArray[_Scalar], at: FloatArray, axis: int = 0) -> NDArray[_Scalar]:
     """The nearest source frame's value (the later one half way): for contacts and other states."""
-    return np.take(values, np.floor(at + 0.5).astype(np.int64), axis=axis)
+    nearest: NDArray[_Scalar] = np.take(values, np.floor(at + 0.5).astype(np.int64), axis=axis)
+    return nearest
 
 
 def resample_arrays(

@@ -20,12 +20,14 @@ FloatArray = NDArray[np.floating[Any]]
 _HEAD = re.compile(rb"\s*Frames\s*:?\s*(\S+)\s+Frame\s+Time\s*:?\s*(\S+)[^\S\n]*", re.IGNORECASE)
 _LINES_AT_ONCE = 512
 _DEFAULT_FPS_HZ = 30.0
+_FEW_DIGITS = 0.02  # a frame time printed as 0.033 is 1 % off; more is no rounding
 
 
 def parse(path: Path, text: bytes, first_line: int, channels: int) -> tuple[float, FloatArray]:
     """The rate in Hz and values (T, ``channels``), from what follows the word MOTION in line ``first_line``.
 
-    The claimed number of frames is compared with what is there; it never decides how much memory is taken.
+    The claimed number of frames is compared with what is there; it never decides how much memory is taken. A file
+    without channels has no frames, whatever it says.
     """
     head = _HEAD.match(text)
     if head is None:
@@ -33,7 +35,11 @@ def parse(path: Path, text: bytes, first_line: int, channels: int) -> tuple[floa
     line = first_line + text.count(b"\n", 0, head.end())
     frames = _frame_count(path, head[1], first_line + text.count(b"\n", 0, head.start(1)))
     fps_hz = _rate(path, head[2], line, frames)
+    if channels == 0 and frames > 1:
+        raise unreadable(path, f"says {frames} frames, but no joint has a channel", line=line, got=frames)
     values = _numbers(path, text[head.end() :].split(b"\n"), line)
+    if channels == 0 and not values.size:
+        return fps_hz, np.zeros((0, 0))
     if values.size != frames * channels:
         raise _wrong_size(path, text[head.end() :].split(b"\n"), line, frames, channels)
     return fps_hz, values.reshape(frames, channels)
@@ -52,7 +58,7 @@ def rate_of(frame_time: str) -> float:
     ntsc = max(1.0, np.rint(1.001 / time_s)) / 1.001
     best = min((whole, ntsc), key=lambda hz: abs(1.0 / hz - time_s))
     for rate in (whole, best):
-        if abs(1.0 / rate - time_s) <= last_digit and time_s > 2 * last_digit:
+        if abs(1.0 / rate - time_s) <= min(last_digit, _FEW_DIGITS * time_s):
             return float(rate)
     return 1.0 / time_s
 

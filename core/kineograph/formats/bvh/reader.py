@@ -18,7 +18,7 @@ from kineograph.formats import units
 from kineograph.formats.asset import Asset, Source
 from kineograph.formats.bvh import frames as motion
 from kineograph.formats.bvh import hierarchy
-from kineograph.formats.failure import incomplete, read_bytes, unreadable
+from kineograph.formats.failure import MAX_VALUES, incomplete, read_bytes, unreadable
 from kineograph.motion import axes, euler, quat
 from kineograph.motion.clip import Clip
 from kineograph.motion.skeleton import Skeleton
@@ -53,6 +53,9 @@ def read(
     fps_hz, values = motion.parse(path, data[split.end() :], head.count(b"\n") + 1, channels)
 
     nodes = _kept(all_nodes, end_sites)
+    if len(values) * len(nodes) > MAX_VALUES:
+        said = f"{len(values)} frames of {len(nodes)} joints are too many"
+        raise unreadable(path, said, got=len(values), allowed=MAX_VALUES // len(nodes))
     skeleton = _skeleton(nodes)
     clips: tuple[Clip, ...] = ()
     if len(values):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kineograph.formats.failure import MAX_VALUES
 from kineograph.formats.glb import accessors
 from kineograph.formats.glb.document import Document
 from kineograph.formats.glb.nodes import Rig, Tree
@@ -20,7 +21,6 @@ from kineograph.motion.skeleton import Skeleton
 FloatArray = NDArray[np.floating[Any]]
 
 DEFAULT_FPS_HZ = 30.0
-MAX_VALUES = 1 << 28  # frames times joints of one clip
 _WIDTH = {"translation": "VEC3", "rotation": "VEC4", "scale": "VEC3"}
 _UNEVEN = 1e-3
 _MOVED_M = 1e-6
