@@ -164,6 +164,9 @@ def decode_header(frames: Sequence[Buffer]) -> tuple[Header, int]:
         raise _bad(f"the header announces {arrays} arrays, {len(frames) - 2} frames follow the body")
     if len(frames[1]) > limits.MAX_BODY_BYTES:
         raise _bad(f"the body has {len(frames[1])} bytes, limit {limits.MAX_BODY_BYTES}")
+    size = sum(map(len, frames))
+    if size > limits.MAX_MESSAGE_BYTES:
+        raise _bad(f"the message has {size} bytes, limit {limits.MAX_MESSAGE_BYTES}")
     try:
         kind = Kind(str(raw.get("k")))
     except ValueError:

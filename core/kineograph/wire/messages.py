@@ -361,6 +361,26 @@ class DaemonStats:
 
 
 @dataclass(frozen=True)
+class Heartbeat:
+    """``daemon.heartbeat``: the daemon lives; ``DaemonStats`` without what is costly to tell."""
+
+    epoch: str
+    version: str
+    pid: int
+    uptime_s: float
+    draining: bool
+    jobs: dict[str, int]
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """``daemon.stopping``: the last event of an epoch, unless the daemon is killed."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Done:
     """Acknowledged: ``job.forget``, ``daemon.drain``, ``daemon.stop``."""
 
@@ -428,9 +448,9 @@ ROLE_OF: dict[Method, Role] = {
 EVENT_OF: dict[EventName, type[Any]] = {
     **{name: JobStatus for name in EventName if name.startswith("job.")},
     **{name: ModelReply for name in EventName if name.startswith("model.")},
-    EventName.DAEMON_HEARTBEAT: Empty,
+    EventName.DAEMON_HEARTBEAT: Heartbeat,
     EventName.DAEMON_DRAINING: DaemonDrain,
-    EventName.DAEMON_STOPPING: Empty,
+    EventName.DAEMON_STOPPING: Stopping,
 }
 """What an event's body is."""
 

@@ -74,6 +74,12 @@ OVERRIDES: dict[type[Any], dict[str, Any]] = {
     m.JobListReply: {"rows": st.lists(_ANY, max_size=3), "total": _COUNT, "seq": _COUNT},
     m.JobCancelReply: {"jobs": st.lists(_ANY, max_size=3)},
     m.ModelReply: {"error": st.none() | _JSON},
+    m.Heartbeat: {
+        "pid": _COUNT,
+        "uptime_s": _NUMBER,
+        "memory_bytes": _COUNT,
+        "jobs": st.dictionaries(st.text(max_size=5), _COUNT, max_size=3),
+    },
     m.DaemonStats: {
         "pid": _COUNT,
         "uptime_s": _NUMBER,
