@@ -16,8 +16,9 @@ from importlib import metadata
 from typing import Any
 
 from motionmcp.backbone import Backbone, ModelSpec
+from motionmcp.errors import ProtocolError
 
-from kineograph.errors import ErrorCode, InternalError, KineographError
+from kineograph.errors import ErrorCode, InternalError, KineographError, error
 
 GROUP = "kineograph.backbones"
 _log = logging.getLogger(__name__)
@@ -107,6 +108,8 @@ def _failed(message: str, e: BaseException) -> KineographError:
         raise e
     _log.error("%s", message, exc_info=e)
     reason = f"{type(e).__name__}: {e}"[:500]
+    if isinstance(e, ProtocolError):  # the model's own word: still loading, for one
+        return error(e.code, e.message, e.details)
     last = traceback.extract_tb(e.__traceback__)[-1:]
     where = f"{last[0].filename}:{last[0].lineno}" if last else ""
     return InternalError(

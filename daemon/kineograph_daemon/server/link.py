@@ -56,7 +56,9 @@ class WorkerLink:
         for job, body in jobs:
             told.append(self._task_job(job, [len(frames), len(body)]))
             frames += body
-        self._send(worker, link.TaskRun(task, model, told, batch=len(told) > 1), frames)
+        # An item of a batch goes through the model's batch pass, also alone; one that lost its worker no more.
+        batch = all(job.facts.group and not job.losses for job, _ in jobs)
+        self._send(worker, link.TaskRun(task, model, told, batch), frames)
 
     def stop_job(self, worker: str, job: str) -> None:
         """Ask a worker to stop one job; its other thread hears it while a model runs."""

@@ -131,7 +131,7 @@ class Submitting:
         from kineograph_daemon.mmcp.validate import check_batch
 
         checked = check_batch(m.batch, call.size_bytes, self._models.entries)
-        client, group = self._peers.name(call.sender), f"batch-{m.jobs[0]}" if len(m.jobs) > 1 else ""
+        client, group = self._peers.name(call.sender), f"batch-{m.jobs[0]}"
         version = m.batch["protocol_version"]
         results: list[dict[str, Any]] = []
         for job, item, request in zip(m.jobs, items, checked, strict=True):

@@ -26,7 +26,12 @@ _UNITS = {"bytes": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2
 # torch: "Tried to allocate 2.00 GiB", "you tried to allocate 80000 bytes"; numpy: "Unable to allocate 7.28 TiB for"
 _NEED = re.compile(r"allocate ([\d.]+) ?([KMGTPE]iB|bytes|B)\b")
 _FREE = re.compile(r"([\d.]+) ?([KMGTPE]iB|bytes|B) (?:is )?free")
-_TORCH_MEMORY = re.compile(r"out of memory|DefaultCPUAllocator|CUBLAS_STATUS_ALLOC_FAILED|not enough memory", re.I)
+# A bare "out of memory" in a backbone's own words is no allocator's: what the backbone did wrong is its own fault.
+_TORCH_MEMORY = re.compile(
+    r"(CUDA|HIP) error: out of memory|out of memory\W+(you )?tried to allocate|DefaultCPUAllocator"
+    r"|CUBLAS_STATUS_ALLOC_FAILED",
+    re.I,
+)
 
 
 def describe(e: BaseException, model: str, device: str = "cpu") -> KineographError:

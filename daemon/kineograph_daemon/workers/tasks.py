@@ -84,7 +84,7 @@ class Tasks:
             ready = self._ready(task.model, runs)
             if ready is not None:
                 backbone, spec = ready
-                together = task.batch and len(runs) > 1 and has_batch(backbone)
+                together = task.batch and has_batch(backbone)
                 (self._run_together if together else self._run_in_turn)(packet, runs, backbone, spec)
         finally:
             for job in task.jobs:
