@@ -153,7 +153,7 @@ def apply(pose: Pose, lock: Lock) -> None:
     two_bone.solve(pose, limb, frames, target, end)
 
 
-def drop(pose: Pose, goals: Goals, wanted: list[Lock], size_m: float) -> None:
+def drop(pose: Pose, goals: Goals, wanted: list[Lock], size_m: float, most: float = 0.25) -> None:
     """Lower the root where a leg could not reach its place, smoothly, and never on a frame that fixes its height."""
     need = np.zeros(len(pose))
     for lock in wanted:
@@ -168,7 +168,7 @@ def drop(pose: Pose, goals: Goals, wanted: list[Lock], size_m: float) -> None:
         high = away[:, 1] - np.sqrt(np.maximum(reach * reach - level2, 0.0))
         asked = np.zeros(len(pose), bool)
         asked[lock.frames] = True
-        need = np.maximum(need, np.where(asked, np.clip(high, 0.0, 0.25 * size_m), 0.0))
+        need = np.maximum(need, np.where(asked, np.clip(high, 0.0, most * size_m), 0.0))
     if need.max(initial=0.0) < 1e-6:
         return
     half = max(1, round(0.12 * goals.fps_hz))

@@ -48,35 +48,48 @@ def stride_m(speed_m_s: float, size_m: float) -> float:
     return size_m * float(np.clip(0.75 + 0.45 * speed_m_s / size_m, 0.75, 1.9))
 
 
-def cycles(way_m: float, seconds: float, stride: float, size_m: float) -> int:
-    """How often each foot swings along a way with strides of about ``stride`` metres."""
-    wanted = max(1, round(way_m / stride + 0.4))
+def step_count(
+    feet: int, way_m: float, seconds: float, stride: float, size_m: float, gathered: tuple[bool, bool]
+) -> int:
+    """How many steps all feet together take along a way, with strides of about ``stride`` metres.
+
+    Out of and into a stance steps are shorter, so there is half a step more at each such end.
+    """
+    wanted = round(feet * way_m / stride + 0.25 * feet * sum(gathered))
     # Legs are pendulums: short ones may step faster.
     shortest_s = SHORTEST_CYCLE_S * float(np.sqrt(size_m))
-    return max(1, min(wanted, int(seconds / shortest_s)))
+    return max(feet, min(wanted, int(feet * seconds / shortest_s)))
 
 
-def plan(order: list[int], count: int, way: FloatArray, gathered: tuple[bool, bool], fps_hz: float) -> list[Swing]:
-    """Swings of the feet in ``order``, ``count`` each, over a stretch whose ``way`` (N,) grows with the travel.
-
-    ``gathered`` says whether all feet stand together, under the body, at the start and at the end of the stretch.
-    """
+def sequence(order: list[int], count: int, last: int | None) -> list[int]:
+    """Which foot takes each of about ``count`` steps, in turn; of two feet ``last``, where given, takes the last."""
     m = len(order)
-    swing = swing_share(m)
-    total = (m * count - 1) / m + swing + 2 * PAD
-    clock = _clock(way, gathered, total)
+    if m > 2:
+        count = m * max(1, round(count / m))
+    elif m == 2 and last is not None and order[(count - 1) % m] != last:
+        count += 1
+    return [order[i % m] for i in range(count)]
+
+
+def plan(steps: list[int], feet: int, way: FloatArray, gathered: tuple[bool, bool], fps_hz: float) -> list[Swing]:
+    """Swings for ``steps``, the foot of each in turn, over a stretch whose ``way`` (N,) grows with the travel.
+
+    ``feet`` take turns; ``gathered`` says whether all stand together, under the body, at the start and at the end.
+    """
+    swing = swing_share(feet)
+    total = (len(steps) - 1) / feet + swing + 2 * PAD
     # A clock that stands still has no inverse: give it the smallest tick.
     ticks = np.arange(len(way), dtype=float)
-    clock = clock + ticks * 1e-9
+    clock = _clock(way, gathered, total) + ticks * 1e-9
     out = []
-    for i in range(m * count):
-        begin = PAD + i / m
+    for i, foot in enumerate(steps):
+        begin = PAD + i / feet
         start, stop = np.interp([begin, begin + swing], clock, ticks)
         longest = LONGEST_SWING_S * fps_hz
         if stop - start > longest:
             middle = 0.5 * (start + stop)
             start, stop = middle - longest / 2, middle + longest / 2
-        out.append(Swing(order[i % m], float(start), float(stop)))
+        out.append(Swing(foot, float(start), float(stop)))
     return out
 
 

@@ -33,6 +33,8 @@ LIFT = 0.09
 """How high a foot is lifted in a step, leg lengths."""
 PUSH_RAD = np.radians(32.0)
 STRIKE_RAD = np.radians(16.0)
+MOST_DROP = 0.12
+"""How far a body goes down, in leg lengths, for legs that do not reach their places."""
 CROUCH = 0.018
 """How much a walking body sinks below standing upright, leg lengths."""
 
@@ -187,15 +189,18 @@ class _Walker:
     def _step(self, stepping: list[int], start: int, stop: int, before: list[State], after: list[State]) -> None:
         way = self.way[start : stop + 1]
         seconds = (stop - start) / self.goals.fps_hz
-        far = max(float(np.linalg.norm((after[i].ankle_m - before[i].ankle_m)[[0, 2]])) for i in stepping)
-        far = max(far, float(way[-1] - way[0]))
-        if far < SAME_PLACE * self.size:
+        moved = [float(np.linalg.norm((after[i].ankle_m - before[i].ankle_m)[[0, 2]])) for i in stepping]
+        # With a foot standing, the other's own way counts: the body may hardly move.
+        far = max(float(way[-1] - way[0]), max(moved) / 2)
+        if far < 0.5 * SAME_PLACE * self.size:
             return
-        stride = min(gait.stride_m(far / seconds, self.size), self._longest_stride())
-        count = gait.cycles(far, seconds, stride, self.size)
-        order = self._order(stepping, start, stop, before)
         gathered = (self._gathered(before, start), self._gathered(after, stop))
-        swings = gait.plan(order, count, way, gathered, self.goals.fps_hz)
+        stride = min(gait.stride_m(far / seconds, self.size), self._longest_stride())
+        count = gait.step_count(len(stepping), far, seconds, stride, self.size, gathered)
+        order = self._order(stepping, start, stop, before)
+        last = None if gathered[1] else self._furthest(stepping, start, stop, after)
+        steps = gait.sequence(order, count, last)
+        swings = gait.plan(steps, len(stepping), way, gathered, self.goals.fps_hz)
         for i in stepping:
             own = [(s.start + start, s.stop + start) for s in swings if s.foot == i]
             self._walk_foot(i, start, stop, before[i], after[i], own)
@@ -220,9 +225,16 @@ class _Walker:
         away = [np.linalg.norm((s.ankle_m - self._neutral(i, frame).ankle_m)[[0, 2]]) for i, s in enumerate(states)]
         return bool(max(away) < 0.2 * self.size)
 
-    def _order(self, stepping: list[int], start: int, stop: int, before: list[State]) -> list[int]:
+    def _lead(self, i: int, frame: int, state: State, start: int, stop: int) -> float:
+        """How far a foot is ahead of its place under the body, along the way."""
         direction = (self.pose.root_m[stop] - self.pose.root_m[start]) * [1.0, 0.0, 1.0]
-        lag = [float((self._neutral(i, start).ankle_m - before[i].ankle_m) @ direction) for i in stepping]
+        return float((state.ankle_m - self._neutral(i, frame).ankle_m) @ direction)
+
+    def _furthest(self, stepping: list[int], start: int, stop: int, after: list[State]) -> int:
+        return max(stepping, key=lambda i: self._lead(i, stop, after[i], start, stop))
+
+    def _order(self, stepping: list[int], start: int, stop: int, before: list[State]) -> list[int]:
+        lag = [-self._lead(i, start, before[i], start, stop) for i in stepping]
         rest = self.body.skeleton.rest_positions_m
         ends = [self.body.feet[i].limb.end for i in stepping]
         side = np.cross([0.0, 1.0, 0.0], self.body.front)
@@ -303,7 +315,7 @@ class _Walker:
     def apply(self) -> None:
         """Lower the body where legs would not reach, then bring the legs to their feet."""
         self._sink()
-        feet.drop(self.pose, self.goals, self._locks(), self.size)
+        feet.drop(self.pose, self.goals, self._locks(), self.size, MOST_DROP)
         for lock in self._locks():
             feet.apply(self.pose, lock)
         for track in self.tracks:
