@@ -45,7 +45,9 @@ def smootherstep(u: FloatArray) -> FloatArray:
     return u * u * u * (u * (6.0 * u - 15.0) + 10.0)
 
 
-def slopes(frames: IntArray, deltas: FloatArray, ease: Ease = SMOOTH, periodic: bool = False) -> FloatArray:
+def slopes(
+    frames: IntArray | FloatArray, deltas: FloatArray, ease: Ease = SMOOTH, periodic: bool = False
+) -> FloatArray:
     """Tangents (N, ...) at keys from the changes ``deltas`` (N-1, ...) between them; level at the ends.
 
     Weighted harmonic mean where both neighbours move the same way, zero otherwise; ``ease.overshoot`` mixes in the

@@ -182,10 +182,9 @@ def lift_sunk(pose: Pose, body: Body, goals: Goals, ground: Ground, busy: Mappin
         foot = body.foot_of(limb)
         if foot is None:
             at = pose.positions_m[:, limb.end]
-            sunk = ground.under(at[:, [0, 2]]) - at[:, 1]
+            sunk = _positive(ground.under(at[:, [0, 2]]) - at[:, 1])
         else:
-            sunk = -clearance(pose, foot, ground)
-        sunk = np.asarray(np.where(np.isfinite(sunk), np.maximum(sunk, 0.0), 0.0))
+            sunk = _positive(-clearance(pose, foot, ground))
         sunk[busy.get(limb.end, np.zeros(len(pose), bool))] = 0.0
         if sunk.max(initial=0.0) < 1e-4:
             continue
@@ -201,3 +200,8 @@ def lift_sunk(pose: Pose, body: Body, goals: Goals, ground: Ground, busy: Mappin
 def eased_mask(mask: FloatArray, half: int, fixed_frames: Iterable[int], fps_hz: float) -> FloatArray:
     """A (T,) mask eased in and out over ``half`` frames, and 0 on frames that fix the root's height."""
     return blend.spread(mask, half) * blend.away_from(fixed_frames, len(mask), 0.25 * fps_hz)
+
+
+def _positive(values: FloatArray) -> FloatArray:
+    """Values above zero; what is not finite counts as zero."""
+    return np.asarray(np.where(np.isfinite(values), np.maximum(values, 0.0), 0.0))

@@ -19,6 +19,7 @@ from motionmcp.schemas import (
     PoseKeyframeConstraint,
     RootPathConstraint,
 )
+from motionmcp.schemas import Skeleton as MmcpSkeleton
 from numpy.typing import NDArray
 
 from kineograph.motion import quat
@@ -120,9 +121,9 @@ def _sorted_track(at: dict[int, FloatArray], width: int = 4) -> tuple[IntArray, 
     return frames, np.array([at[int(f)] for f in frames], float).reshape(len(frames), width)
 
 
-def read_skeleton(request: GenerateRequest) -> Skeleton:
-    """The request's skeleton as arrays."""
-    joints = request.skeleton.joints
+def skeleton_of(sent: MmcpSkeleton) -> Skeleton:
+    """An MMCP skeleton as arrays."""
+    joints = sent.joints
     index = {j.name: i for i, j in enumerate(joints)}
     return Skeleton.build(
         [j.name for j in joints],
@@ -134,7 +135,7 @@ def read_skeleton(request: GenerateRequest) -> Skeleton:
 
 def read_goals(request: GenerateRequest, fps_hz: float, skeleton: Skeleton | None = None) -> Goals:
     """The constraints of a checked request."""
-    skeleton = skeleton or read_skeleton(request)
+    skeleton = skeleton or skeleton_of(request.skeleton)
     keys: list[KeyPose] = []
     paths: list[RootPath] = []
     effectors: list[EffectorTrack] = []

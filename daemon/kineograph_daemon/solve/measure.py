@@ -46,7 +46,9 @@ def key_miss(pose: Pose, key: KeyPose) -> Miss:
     """The worst keyed joint's angle, and the root's distance where the key places it."""
     now = pose.rotations_xyzw[key.frame, key.joints]
     deg = np.degrees(quat.angle_between_rad(now, key.rotations_xyzw).max(keepdims=True))
-    cm = None if key.root_m is None else 100 * np.linalg.norm(pose.root_m[key.frame] - key.root_m, keepdims=True)
+    cm = None
+    if key.root_m is not None:
+        cm = np.array([100 * np.linalg.norm(pose.root_m[key.frame] - key.root_m)])
     return Miss(np.array([key.frame]), cm, deg)
 
 
@@ -96,7 +98,9 @@ def quality(
     pose: Pose, body: Body, ground: Ground, contacts: Mapping[int, BoolArray], raw: Pose, fps_hz: float
 ) -> Quality:
     """Foot slide while standing, the deepest dip below the ground, hovering, and jerk."""
-    slides, hovers, standing = [np.zeros(0)], [np.zeros(0)], [0.0]
+    slides: list[FloatArray] = [np.zeros(0)]
+    hovers: list[FloatArray] = [np.zeros(0)]
+    standing = [0.0]
     for i, foot in enumerate(body.feet):
         stands = contacts.get(i, np.zeros(len(pose), bool))
         slides.append(_slide(pose.positions_m[:, foot.joints][..., [0, 2]], stands, fps_hz))

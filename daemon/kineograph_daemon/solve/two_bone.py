@@ -81,7 +81,7 @@ def hinge_axis(pose: Pose, limb: Limb, frames: IntArray) -> FloatArray:
     axis = seen + natural * doubt
     along = upper / np.maximum(_length(upper), 1e-12)[:, None]
     axis = axis - along * np.einsum("ni,ni->n", axis, along)[:, None]
-    return axis / np.maximum(_length(axis), 1e-12)[:, None]
+    return np.asarray(axis / np.maximum(_length(axis), 1e-12)[:, None])
 
 
 def _length(v: FloatArray) -> FloatArray:

@@ -1,29 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The backbone without weights: curves between keys, travel along a path, planted feet."""
+"""The backbone without weights: curves between keys, travel along a path, feet that stand and step."""
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import numpy as np
-from motionmcp.backbone import Limits, ModelSpec, MotionResult
-from motionmcp.schemas import GenerateRequest, Joint, Skeleton
+from motionmcp.backbone import ModelSpec, MotionResult
+from motionmcp.schemas import GenerateRequest, Skeleton
 from numpy.typing import NDArray
 
 from kineograph_daemon.backbones.base import Hooks, KineographBackbone
-from kineograph_daemon.backbones.interpolate import arms, ignored, keyed, steps
+from kineograph_daemon.backbones.interpolate import arms, clips, dials, ignored, keyed, steps, vary
 from kineograph_daemon.pipeline.types import Stopped
 from kineograph_daemon.solve import correct
-from kineograph_daemon.solve.body import read_body
+from kineograph_daemon.solve.body import Body, read_body
 from kineograph_daemon.solve.curves import Ease
-from kineograph_daemon.solve.goals import read_goals
-from kineograph_daemon.solve.ground import read_ground
+from kineograph_daemon.solve.goals import Goals, read_goals
+from kineograph_daemon.solve.ground import Ground, read_ground
 from kineograph_daemon.solve.pose import Pose
 
-FloatArray = NDArray[np.floating[Any]]
+BoolArray = NDArray[np.bool_]
 
 MODEL_ID = "kineograph-interpolate"
 NATIVE_FPS_HZ = 30.0
+MAX_SECONDS = 600.0
+MAX_CONSTRAINTS = 5000
+MAX_BYTES = 64 * 1024 * 1024
+MAX_REFERENCE_FRAMES = 36_000
+STAGES = 4
+"""Steps of one sample: curves, variation, feet, arms."""
 
 
 class InterpolateBackbone(KineographBackbone):
@@ -34,8 +41,7 @@ class InterpolateBackbone(KineographBackbone):
     any_skeleton = True
     any_fps = True
     version = "1"
-    about = "Eases between your keys and along your paths, with planted feet. Ignores text."
-
+    about = "Eases between your keys and along your paths; feet stand and step. Does not read text."
     stands_on_ground = True
     """The motion already follows ``ground_height``."""
 
@@ -44,60 +50,112 @@ class InterpolateBackbone(KineographBackbone):
         return ignored.fields(request)
 
     def capabilities(self) -> ModelSpec:
-        return ModelSpec(
-            id=MODEL_ID,
-            fps=NATIVE_FPS_HZ,
-            canonical_skeleton=_stick_figure(),
-            supports_retargeting=True,
-            supports_segment_seed=True,
-            supports_loop=True,
-            supported_constraints=["root_path", "effector_target", "pose_keyframe", "ground_height"],
-            supported_segments=["text", "unconditioned"],
-            native_clip_seconds=600.0,
-            recommended_max_duration_seconds=600.0,
-            limits=Limits(
-                max_duration_seconds=600.0,
-                max_constraints_per_request=2000,
-                max_request_bytes=64 * 1024 * 1024,
-            ),
+        return ModelSpec.model_validate(
+            {
+                "id": MODEL_ID,
+                "fps": NATIVE_FPS_HZ,
+                "canonical_skeleton": _stick_figure(),
+                "supports_retargeting": True,
+                "supports_segment_seed": True,
+                "supports_loop": True,
+                "supports_motion_reference_mixed": True,
+                "model_options": dials.DECLARED,
+                "supported_constraints": ["root_path", "effector_target", "pose_keyframe", "ground_height"],
+                "supported_segments": ["text", "unconditioned", "motion_reference"],
+                "supported_guidance_types": [],
+                "native_clip_seconds": MAX_SECONDS,
+                "recommended_max_duration_seconds": MAX_SECONDS,
+                "limits": {
+                    "max_duration_seconds": MAX_SECONDS,
+                    "max_constraints_per_request": MAX_CONSTRAINTS,
+                    "max_request_bytes": MAX_BYTES,
+                    "max_reference_frames": MAX_REFERENCE_FRAMES,
+                },
+            }
         )
 
     def generate(self, request: GenerateRequest) -> MotionResult:
         return self.generate_with_hooks(request, _Silent())
 
     def generate_with_hooks(self, request: GenerateRequest, hooks: Hooks) -> MotionResult:
-        fps_hz = request.fps(NATIVE_FPS_HZ)
-        goals = read_goals(request, fps_hz)
-        ground = read_ground(goals)
-        samples = request.options.num_samples if request.options else 1
-        ease = Ease()
-        body = read_body(goals.skeleton)
-        contacts: dict[str, list[NDArray[np.bool_]]] = {}
-        rotations, roots = [], []
-        for sample in range(samples):
-            if hooks.should_stop():
-                raise Stopped(sample, samples)
-            q = keyed.joint_rotations(goals, ease, skip=frozenset({goals.skeleton.root}))
-            root, way = keyed.root_motion(goals, ground, ease)
-            q[:, goals.skeleton.root] = keyed.root_rotations(goals, way, ease)
-            pose = Pose(goals.skeleton, q, root)
-            for name, mask in steps.walk(pose, body, goals, ground).items():
+        work = _Work(request, hooks)
+        samples = [work.sample(b) for b in range(work.samples)]
+        contacts: dict[str, list[BoolArray]] = {}
+        for _, found in samples:
+            for name, mask in found.items():
                 contacts.setdefault(name, []).append(mask)
-            arms.relax(pose, body, goals)
-            correct.pin(pose, goals)
-            rotations.append(pose.rotations_xyzw)
-            roots.append(pose.root_m)
-            hooks.progress((sample + 1) / samples, sample + 1, samples, "interpolating")
         return MotionResult(
-            rotations=np.stack(rotations).astype(np.float32),
-            root_translations=np.stack(roots).astype(np.float32),
+            rotations=np.stack([p.rotations_xyzw for p, _ in samples]).astype(np.float32),
+            root_translations=np.stack([p.root_m for p, _ in samples]).astype(np.float32),
             foot_contacts={name: np.stack(masks) for name, masks in contacts.items()},
+            notes=work.notes,
         )
 
 
+class _Work:
+    """One request: what all its samples share."""
+
+    def __init__(self, request: GenerateRequest, hooks: Hooks) -> None:
+        self.request, self.hooks = request, hooks
+        self.goals: Goals = read_goals(request, request.fps(NATIVE_FPS_HZ))
+        self.ground: Ground = read_ground(self.goals)
+        self.body: Body = read_body(self.goals.skeleton)
+        self.dials = dials.Dials.of(request)
+        self.ease = Ease(self.dials.easing, self.dials.overshoot)
+        options = request.options
+        self.samples = options.num_samples if options else 1
+        self.border_frames = options.transition_frames if options else 5
+        self.seed = options.seed if options and options.seed is not None else secrets.randbits(32)
+        self.clips = clips.read(request, self.goals, self.body)
+        self.notes: list[dict[str, Any]] = []
+        self._step = 0
+
+    def sample(self, b: int) -> tuple[Pose, dict[str, BoolArray]]:
+        """The motion of sample ``b`` and where its feet stand."""
+        self._next("curves")
+        pose = self._curves()
+        self._next("variation")
+        spans = vary.spans(self.request, b, self.seed)
+        variation = vary.Variation(spans, self.dials.variation, self.border_frames)
+        vary.vary(pose, self.body, self.goals, variation, arms=False)
+        self._next("feet")
+        contacts: dict[str, BoolArray] = {}
+        if self.dials.footsteps and not self.clips:
+            contacts = steps.walk(pose, self.body, self.goals, self.ground)
+        self._next("arms")
+        if self.dials.relaxed_arms and not self.clips:
+            arms.relax(pose, self.body, self.goals)
+        vary.vary(pose, self.body, self.goals, variation, arms=True)
+        correct.pin(pose, self.goals)
+        return pose, contacts
+
+    def _curves(self) -> Pose:
+        goals = self.goals
+        root = goals.skeleton.root
+        if self.clips:
+            pose = clips.play(self.clips, goals, self.border_frames)
+            correct.place(pose, goals)
+            correct.keys(pose, goals)
+            return pose
+        rotations = keyed.joint_rotations(goals, self.ease, skip=frozenset({root}))
+        path, way = keyed.root_motion(goals, self.ground, self.ease)
+        rotations[:, root] = keyed.root_rotations(goals, way, self.ease)
+        return Pose(goals.skeleton, rotations, path)
+
+    def _next(self, stage: str) -> None:
+        """Between steps: tell how far it is, and stop if that was asked."""
+        steps_ = self.samples * STAGES
+        if self.hooks.should_stop():
+            raise Stopped(self._step, steps_)
+        self.hooks.progress(self._step / steps_, self._step, steps_, stage)
+        self._step += 1
+
+
 class _Silent:
+    """Hooks of a caller who asked for none."""
+
     def progress(self, fraction: float, step: int = 0, steps: int = 0, stage: str = "") -> None:
-        pass
+        """Nobody listens."""
 
     def should_stop(self) -> bool:
         return False
@@ -120,4 +178,5 @@ def _stick_figure() -> Skeleton:
             (f"{side}Foot", f"{side}Leg", (0.0, -0.40, 0.0)),
         ]
     rest = (0.0, 0.0, 0.0, 1.0)
-    return Skeleton(joints=[Joint(name=n, parent=p, rest_translation=t, rest_rotation=rest) for n, p, t in rows])
+    joints = [{"name": n, "parent": p, "rest_translation": t, "rest_rotation": rest} for n, p, t in rows]
+    return Skeleton.model_validate({"joints": joints})

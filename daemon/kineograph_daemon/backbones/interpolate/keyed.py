@@ -58,8 +58,8 @@ def root_motion(goals: Goals, ground: Ground, ease: Ease) -> tuple[FloatArray, c
     frames, xz = goals.root_points()
     if not len(frames):
         frames, xz = np.array([0]), rest[None, [0, 2]]
-    # A dense path carries its own timing: easing would only add what was not asked for.
-    way = curves.travel(frames, xz, at, ease if ease.kind in ("linear", "hold") else Ease(ease.kind, 0.0))
+    # Where the body is over time never overshoots: a path is a place, not a swing.
+    way = curves.travel(frames, xz, at, Ease(ease.kind, 0.0), periodic=goals.loop)
     height = _heights(goals, ground, way.xz_m, float(rest[1]), ease)
     return np.stack([way.xz_m[:, 0], height, way.xz_m[:, 1]], axis=1), way
 
@@ -72,11 +72,12 @@ def _heights(goals: Goals, ground: Ground, xz: FloatArray, rest_y: float, ease: 
     if not len(frames):
         return np.asarray(floor + (rest_y - ground.rest_floor_m))
     above = np.array([keyed[int(f)] for f in frames])
-    if goals.loop and len(frames) > 1 and not (frames[0] == 0 and frames[-1] == goals.frames - 1):
-        at = np.concatenate([frames - (goals.frames - 1), frames, frames + (goals.frames - 1)])
-        at, first = np.unique(at, return_index=True)
-        return np.asarray(floor + curves.scalars(at, np.tile(above, 3)[first], np.arange(goals.frames), ease))
-    return np.asarray(floor + curves.scalars(frames, above, np.arange(goals.frames, dtype=float), ease))
+    at = np.arange(goals.frames, dtype=float)
+    if goals.loop and not (frames[0] == 0 and frames[-1] == goals.frames - 1):
+        last = goals.frames - 1
+        around, first = np.unique(np.concatenate([frames - last, frames, frames + last]), return_index=True)
+        return np.asarray(floor + curves.scalars(around, np.tile(above, 3)[first], at, ease))
+    return np.asarray(floor + curves.scalars(frames, above, at, ease))
 
 
 def root_rotations(goals: Goals, way: curves.Travel, ease: Ease) -> FloatArray:
@@ -95,7 +96,7 @@ def root_rotations(goals: Goals, way: curves.Travel, ease: Ease) -> FloatArray:
         return quat.mul(turn, rest)
     frames, q = keys
     offset = quat.mul(quat.conj(turn[frames]), q)
-    frames, offset = _released(goals, frames, offset, rest, way)
+    frames, offset = _released(goals, frames, offset, rest)
     return quat.mul(turn, curves.rotations(frames, offset, at, ease))
 
 
@@ -120,11 +121,8 @@ def _smoothed(values: FloatArray, fps_hz: float) -> FloatArray:
     return np.convolve(padded, window / window.sum(), mode="valid")
 
 
-def _released(
-    goals: Goals, frames: IntArray, offset: FloatArray, rest: FloatArray, way: curves.Travel
-) -> tuple[IntArray, FloatArray]:
+def _released(goals: Goals, frames: IntArray, offset: FloatArray, rest: FloatArray) -> tuple[IntArray, FloatArray]:
     """Beyond the outermost key the body turns to where the path goes, keeping its lean."""
-    del way
     reach = round(RELEASE_S * goals.fps_hz)
     heading = quat.heading_rad(quat.mul(offset, quat.conj(rest)))
 

@@ -145,7 +145,8 @@ class _Walker:
         return State(at, quat.mul(turn, skeleton.rest_world_rotations_xyzw[end]), below)
 
     def _same_place(self, i: int, a: State, b: State) -> bool:
-        return min(np.linalg.norm((p - q)[[0, 2]]) for p, q in self._holders(i, a, b)) < SAME_PLACE * self.size
+        nearest = min(float(np.linalg.norm((p - q)[[0, 2]])) for p, q in self._holders(i, a, b))
+        return nearest < SAME_PLACE * self.size
 
     def _holders(self, i: int, a: State, b: State) -> list[tuple[FloatArray, FloatArray]]:
         """Ankle and ball in both states."""
