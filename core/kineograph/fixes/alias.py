@@ -69,6 +69,7 @@ def _code(foreign: str, message: str, status: int | None, inner: Mapping[str, An
     if code is None:
         sentence = message.strip().rstrip(".!").lower()
         code = known.sentences.get(sentence) or known.sentences.get(foreign.strip().lower())
+        code = code or known.codes.get(sentence) or (ErrorCode(sentence) if sentence in _KNOWN else None)
     if code is None and status is not None:
         code = known.statuses.get(status) or (ErrorCode.SERVICE_UNAVAILABLE if 500 <= status < 600 else None)
     if code is ErrorCode.INVALID_REQUEST and _param(inner) is not None:

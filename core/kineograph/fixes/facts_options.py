@@ -98,7 +98,7 @@ def _loop(source: Source, facts: Facts) -> None:
     facts.put("got", int(count or len(segments)))
     if len(segments) > 1 and {s.get("type") for _, s in segments} <= {"text", "unconditioned"}:
         facts.put("mergeable_segments", len(segments))
-        facts.put("segment_count", len(segments))
+        facts.put("prompt_count", len(segments))
 
 
 def _over(source: Source, facts: Facts) -> None:

@@ -88,9 +88,10 @@ def _fix(entry: FixRow, facts: Facts) -> Fix | None:
     """The fix with its arguments, or None when this request lacks something it needs."""
     args = {}
     for name, source in entry.args.items():
-        if source not in facts.values:
+        known = source.rstrip("?")
+        if known not in facts.values and not source.endswith("?"):
             return None
-        args[name] = facts.values[source]
+        args[name] = facts.values.get(known)
     label = fill(entry.label, facts.words)
     if label is None:
         return None

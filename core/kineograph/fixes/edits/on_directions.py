@@ -194,7 +194,7 @@ def _halves(prompt: str) -> tuple[str, str]:
         found = list(re.finditer(mark, prompt.strip()))
         usable = [m for m in found if prompt[: m.start()].strip() and prompt[m.end() :].strip()]
         # A clause far from the middle leaves one half as long as before.
-        usable = [m for m in usable if mark == r"\s+" or 0.2 < m.start() / len(prompt) < 0.8]
+        usable = [m for m in usable if mark == r"\s+" or 0.1 < m.start() / len(prompt) < 0.9]
         if usable:
             best = min(usable, key=lambda m: abs(m.start() - len(prompt) / 2))
             return prompt[: best.start()].strip(), prompt[best.end() :].strip()
