@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fakes import rigs
 from tests.unit.core.formats.samples import SMALL_BVH, miss, shared
-from tests.unit.core.motion.strategies import clips, smooth, wild
+from tests.unit.core.motion.samples import smooth, wild
+from tests.unit.core.motion.strategies import clips
 
 from kineograph.formats import bvh
 from kineograph.formats.bvh.frames import rate_of

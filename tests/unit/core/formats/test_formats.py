@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.fakes import rigs
 from tests.unit.core.formats.samples import miss
-from tests.unit.core.motion.strategies import smooth
+from tests.unit.core.motion.samples import smooth
 
 from kineograph import formats
 from kineograph.errors import SceneError

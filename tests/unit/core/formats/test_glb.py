@@ -15,7 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.fakes import rigs
 from tests.unit.core.formats.samples import Gltf, arm, miss, shared
-from tests.unit.core.motion.strategies import clips, smooth, wild
+from tests.unit.core.motion.samples import smooth, wild
+from tests.unit.core.motion.strategies import clips
 
 from kineograph.formats import glb, mannequin
 from kineograph.motion import quat

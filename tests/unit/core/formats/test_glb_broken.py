@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fakes import rigs
 from tests.unit.core.formats.samples import Gltf, arm
-from tests.unit.core.motion.strategies import smooth
+from tests.unit.core.motion.samples import smooth
 
 from kineograph.errors import SceneError
 from kineograph.formats import glb

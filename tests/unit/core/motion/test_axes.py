@@ -6,7 +6,8 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from tests.fakes import rigs
-from tests.unit.core.motion.strategies import clips, rotations, smooth, vectors
+from tests.unit.core.motion.samples import smooth
+from tests.unit.core.motion.strategies import clips, rotations, vectors
 
 from kineograph.motion import axes, quat
 from kineograph.motion.clip import Clip

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes import rigs
-from tests.unit.core.motion.strategies import smooth, wild
+from tests.unit.core.motion.samples import smooth, wild
 
 from kineograph.motion import quat
 from kineograph.motion import resample as rs

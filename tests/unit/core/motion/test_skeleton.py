@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
-from tests.unit.core.motion.strategies import clips, skeletons, smooth, wild
+from tests.unit.core.motion.samples import smooth, wild
+from tests.unit.core.motion.strategies import clips, skeletons
 
 from kineograph.errors import RequestError
 from kineograph.motion import kinematics, quat

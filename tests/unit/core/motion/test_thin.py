@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes import rigs
-from tests.unit.core.motion.strategies import clips, smooth, wild
+from tests.unit.core.motion.samples import smooth, wild
+from tests.unit.core.motion.strategies import clips
 
 from kineograph.motion import quat
 from kineograph.motion.body import BodyPoints

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from tests.fakes import rigs
-from tests.unit.core.motion.strategies import clips, smooth
+from tests.unit.core.motion.samples import smooth
+from tests.unit.core.motion.strategies import clips
 
 from kineograph.motion import quat, travel
 from kineograph.motion.clip import Clip
