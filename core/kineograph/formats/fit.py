@@ -15,7 +15,7 @@ _SAME = 1e-7
 
 
 def onto(skeleton: Skeleton, clip: Clip) -> Clip:
-    """``clip`` on ``skeleton``: the same joints, maybe with other rest rotations. World positions stay.
+    """``clip`` on ``skeleton``: the same joints, maybe with other rest rotations. World poses stay; bone lengths are ``skeleton``'s.
 
     Raises ValueError when the joints differ.
     """
