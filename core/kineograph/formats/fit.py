@@ -15,9 +15,9 @@ _SAME = 1e-7
 
 
 def onto(skeleton: Skeleton, clip: Clip) -> Clip:
-    """``clip`` on ``skeleton``: the same joints, maybe with other rest rotations. World poses stay; bone lengths are ``skeleton``'s.
+    """``clip`` on ``skeleton``: the same joints, maybe with other rest rotations.
 
-    Raises ValueError when the joints differ.
+    World poses stay; bone lengths are ``skeleton``'s. Raises ValueError when the joints differ.
     """
     own = clip.skeleton
     if own is skeleton:
