@@ -19,6 +19,7 @@ from motionmcp.backbone import Backbone, ModelSpec
 from motionmcp.errors import ProtocolError
 
 from kineograph.errors import ErrorCode, InternalError, KineographError, error
+from kineograph_daemon.pipeline.widen import widen
 
 GROUP = "kineograph.backbones"
 _log = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ def _found(name: str, source: str, backbone: Any) -> Found:
             raise TypeError(f"capabilities() returned {type(spec).__name__}, not a ModelSpec")
     except BaseException as e:  # noqa: BLE001 - foreign code
         return Found(name, source, error=_failed(f"the model {name!r} does not tell its capabilities", e))
-    return Found(spec.id, source, backbone, spec)
+    return Found(spec.id, source, backbone, widen(spec, backbone))
 
 
 def _failed(message: str, e: BaseException) -> KineographError:

@@ -54,8 +54,9 @@ def solve(
     stands = feet.contacts_of(pose, body, contacts, before, goals.fps_hz)
     if ground.points_m is not None and not stands_on_ground:
         _lift(pose, goals, ground)
-    targets.meet(pose, body, goals)
-    _settle_feet(pose, body, goals, stands, ground)
+    pulled = targets.meet(pose, body, goals)
+    stands = _let_go(pose, body, stands, pulled, ground, goals.fps_hz)
+    _settle_feet(pose, body, goals, stands, pulled, ground)
     correct.pin(pose, goals)
     return Solved(pose, body, ground, stands)
 
@@ -69,8 +70,27 @@ def _lift(pose: Pose, goals: Goals, ground: Ground) -> None:
     pose.shift(np.stack([np.zeros_like(rise), rise, np.zeros_like(rise)], axis=1))
 
 
-def _settle_feet(pose: Pose, body: Body, goals: Goals, stands: dict[int, BoolArray], ground: Ground) -> None:
-    pulled = _pulled(body, goals, len(pose))
+def _let_go(
+    pose: Pose, body: Body, stands: dict[int, BoolArray], pulled: dict[int, BoolArray], ground: Ground, fps_hz: float
+) -> dict[int, BoolArray]:
+    """A foot that a target pulls stands only where it is seen to stand."""
+    out = dict(stands)
+    for i, foot in enumerate(body.feet):
+        busy = pulled.get(foot.limb.end)
+        if busy is not None and busy.any():
+            out[i] = np.where(busy, feet.detect(pose, body, foot, ground, fps_hz), stands[i])
+    return out
+
+
+def _settle_feet(
+    pose: Pose,
+    body: Body,
+    goals: Goals,
+    stands: dict[int, BoolArray],
+    pulled: dict[int, BoolArray],
+    ground: Ground,
+) -> None:
+    """Hold standing feet on the ground, lower the body where a leg does not reach, raise what sank."""
     by_foot = {i: pulled.get(f.limb.end, np.zeros(len(pose), bool)) for i, f in enumerate(body.feet)}
     wanted = feet.locks(pose, body, goals, stands, ground, by_foot)
     if wanted:
@@ -82,13 +102,3 @@ def _settle_feet(pose: Pose, body: Body, goals: Goals, stands: dict[int, BoolArr
         for lock in wanted:
             feet.apply(pose, lock)
     feet.lift_sunk(pose, body, goals, ground, pulled)
-
-
-def _pulled(body: Body, goals: Goals, total: int) -> dict[int, BoolArray]:
-    """Frames (T,) on which a target pulls a limb, by the limb's end joint: there the target has its way."""
-    out: dict[int, BoolArray] = {}
-    for track in goals.effectors:
-        limb = body.limb_above(track.joint)
-        if limb is not None:
-            out.setdefault(limb.end, np.zeros(total, bool))[track.frames] = True
-    return out

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from motionmcp.schemas import GenerateRequest
 
+from kineograph.motion import quat
 from kineograph_daemon.solve import correct, two_bone
 from kineograph_daemon.solve.body import Body
 from kineograph_daemon.solve.goals import EffectorTrack, Goals
@@ -24,6 +25,9 @@ from kineograph_daemon.solve.pose import Pose
 
 KEY_DEG, KEY_CM, PATH_CM, TARGET_CM, TARGET_DEG = 0.1, 0.1, 0.1, 0.5, 0.5
 """Misses up to here count as met."""
+
+LOOP_DEG = 0.2
+"""How far the last frame of a cycle may be from its first."""
 
 OFF = "post-processing is off: this is the model's own result"
 
@@ -232,10 +236,25 @@ def _option(facts: Facts, name: str, value: Any) -> dict[str, Any]:
     outcome = Outcome.APPLIED if reason is None else Outcome.IGNORED
     if name in facts.chosen:
         outcome, reason = Outcome.CHANGED, facts.chosen[name]
+    if name == "loop" and value and (seam := _seam(facts)):
+        outcome, reason = Outcome.CHANGED, seam
     if name == "keyframe_budget" and facts.keys_kept is not None:
         reason = f"{facts.keys_kept[0]} of {facts.keys_kept[1]} keys carry the motion to within {value:g} m"
     shown = value.model_dump() if hasattr(value, "model_dump") else value
     return {"name": name, "value": shown, "outcome": str(outcome), "reason": reason or ""}
+
+
+def _seam(facts: Facts) -> str:
+    """Why a cycle does not close, or nothing."""
+    root = facts.goals.skeleton.root
+    worst = 0.0
+    for pose in facts.poses:
+        ends = pose.rotations_xyzw[[0, -1]]
+        deg = np.degrees(quat.angle_between_rad(ends[0], ends[1]))
+        if float(deg[root]) > LOOP_DEG:
+            return f"the last frame's root is turned {float(deg[root]):.1f} degrees from the first, as keys or path ask"
+        worst = max(worst, float(deg.max()), 1000 * abs(float(pose.root_m[-1, 1] - pose.root_m[0, 1])))
+    return "" if worst <= LOOP_DEG else "constraints on the first and the last frame differ: the cycle has a seam"
 
 
 def _top(facts: Facts) -> list[dict[str, Any]]:

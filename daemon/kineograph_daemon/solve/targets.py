@@ -21,6 +21,7 @@ from kineograph_daemon.solve.pose import Pose
 
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
+BoolArray = NDArray[np.bool_]
 
 SPEED = 1.3
 """How fast a correction may move a limb while it comes and goes, leg lengths a second."""
@@ -29,13 +30,26 @@ HOLD_S = 1.0
 AGREES = 0.006
 """A key agrees with a target when it puts the joint this near to it, in leg lengths."""
 CHAIN_JOINTS = 6
+LEAN_FROM = 0.96
+"""The trunk begins to help where an arm would be straighter than this share of its reach."""
+LEAN_MOST = 0.45
+"""How far a shoulder goes along, in leg lengths."""
 WRIST_RAD = np.radians(25.0)
 """How far a hand keeps its direction in space while its arm is moved; beyond that it follows the arm."""
 
 
-def meet(pose: Pose, body: Body, goals: Goals) -> None:
-    """Meet all effector targets: the trunk's first, since they carry the limbs, then the limbs'."""
+def meet(pose: Pose, body: Body, goals: Goals) -> dict[int, BoolArray]:
+    """Meet all effector targets: the trunk's first, since they carry the limbs, then the limbs'.
+
+    Before that the trunk leans towards what an arm alone cannot reach. Returns, by a limb's end joint, the frames
+    (T,) on which a target pulls it.
+    """
     tracks = sorted(goals.effectors, key=lambda e: (_limb_of(body, e.joint) is not None, _depth(body, e.joint)))
+    for track in tracks:
+        limb = _limb_of(body, track.joint)
+        if limb is not None and not limb.is_leg:
+            _lean(pose, body, goals, track, limb)
+    pulled: dict[int, BoolArray] = {}
     for track in tracks:
         limb = _limb_of(body, track.joint)
         if _only_root_above(body, track.joint):
@@ -43,7 +57,10 @@ def meet(pose: Pose, body: Body, goals: Goals) -> None:
         elif limb is None:
             _meet_by_chain(pose, body, goals, track)
         else:
-            _meet_by_limb(pose, body, goals, track, limb)
+            busy = pulled.setdefault(limb.end, np.zeros(len(pose), bool))
+            busy[_meet_by_limb(pose, body, goals, track, limb)] = True
+            busy[track.frames] = True
+    return pulled
 
 
 def _limb_of(body: Body, joint: int) -> Limb | None:
@@ -186,12 +203,12 @@ def chain_above(body: Body, joint: int) -> list[int]:
     return chain_
 
 
-def _meet_by_limb(pose: Pose, body: Body, goals: Goals, track: EffectorTrack, limb: Limb) -> None:
+def _meet_by_limb(pose: Pose, body: Body, goals: Goals, track: EffectorTrack, limb: Limb) -> IntArray:
     still = correct.keyed_frames(goals, [limb.top, limb.hinge, limb.end])
     todo = corrections(pose, body, goals, track, still)
     frames = todo.frames
     if not len(frames):
-        return
+        return frames
     target = pose.positions_m[frames, limb.end] + todo.offset_m[frames]
     kept = pose.world_xyzw[frames, limb.end].copy()
     asked = todo.turn_rad if track.joint == limb.end else None
@@ -206,11 +223,35 @@ def _meet_by_limb(pose: Pose, body: Body, goals: Goals, track: EffectorTrack, li
         world = quat.mul(quat.from_rotvec(todo.turn_rad[frames]), pose.world_xyzw[frames, track.joint])
         pose.set_world(track.joint, frames, world, pose.parent_xyzw(track.joint, frames))
         pose.touch()
+    return frames
+
+
+def _lean(pose: Pose, body: Body, goals: Goals, track: EffectorTrack, limb: Limb) -> None:
+    """Bend the trunk and the shoulder so far that an arm reaches its target; not on frames that key the trunk."""
+    trunk = [j for j in chain_above(body, limb.top) if j != body.skeleton.root]
+    if not trunk:
+        return
+    todo = corrections(pose, body, goals, track, correct.keyed_frames(goals, [limb.top, limb.hinge, limb.end]))
+    frames = todo.frames
+    target = pose.positions_m[frames, limb.end] + todo.offset_m[frames]
+    beyond = two_bone.excess_m(pose, limb, frames, target, LEAN_FROM)
+    # Quadratic at first: the trunk starts to lean before the arm is straight, without a jolt.
+    beyond = beyond**2 / (beyond + (1 - LEAN_FROM) * limb.reach_m)
+    still = correct.keyed_frames(goals, trunk)
+    beyond = np.minimum(beyond, LEAN_MOST * body.size_m) * blend.away_from(still, len(pose), 0.3 * goals.fps_hz)[frames]
+    pick = beyond > 1e-5
+    frames, target, beyond = frames[pick], target[pick], beyond[pick]
+    if len(frames):
+        top = pose.positions_m[frames, limb.top]
+        away = target - top
+        away = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-9)
+        chain.solve(pose, trunk, limb.top, frames, top + beyond[:, None] * away)
 
 
 def _softened(pose: Pose, limb: Limb, frames: IntArray, target: FloatArray, kept: FloatArray) -> FloatArray:
     """World rotations (N, 4) for a hand: kept in space for small moves, carried along by the forearm for large ones."""
-    trial = Pose(pose.skeleton, pose.rotations_xyzw[frames], pose.root_m[frames])
+    moved = None if pose.translations_m is None else pose.translations_m[frames]
+    trial = Pose(pose.skeleton, pose.rotations_xyzw[frames], pose.root_m[frames], moved)
     two_bone.solve(trial, limb, np.arange(len(frames)), target, kept)
     carried = quat.mul(trial.parent_xyzw(limb.end), pose.rotations_xyzw[frames, limb.end])
     apart = quat.to_rotvec(quat.mul(kept, quat.conj(carried)))

@@ -35,6 +35,8 @@ PUSH_RAD = np.radians(32.0)
 STRIKE_RAD = np.radians(16.0)
 MOST_DROP = 0.12
 """How far a body goes down, in leg lengths, for legs that do not reach their places."""
+TURN_WAY = 0.45
+"""Turning by a radian takes as many steps as travelling this many leg lengths."""
 CROUCH = 0.018
 """How much a walking body sinks below standing upright, leg lengths."""
 
@@ -80,7 +82,7 @@ class _Walker:
         rest = quat.conj(goals.skeleton.rest_rotations_xyzw[root])
         self.heading = np.unwrap(quat.heading_rad(quat.mul(pose.rotations_xyzw[:, root], rest)))
         step = np.linalg.norm(np.diff(pose.root_m[:, [0, 2]], axis=0), axis=1)
-        turn = 0.25 * self.size * np.abs(np.diff(self.heading))
+        turn = TURN_WAY * self.size * np.abs(np.diff(self.heading))
         self.way = np.concatenate([[0.0], np.cumsum(step + turn)])
         self.speed = np.gradient(self.way) * goals.fps_hz
         self.keyed = [
