@@ -140,9 +140,7 @@ class KineographError(Exception):
 
     def to_envelope(self) -> dict[str, Any]:
         """The wire form: ``{"error": {code, message, details}, request_id?, retry_after_s?}``."""
-        out: dict[str, Any] = {
-            "error": {"code": str(self.code), "message": self.message, "details": self.details}
-        }
+        out: dict[str, Any] = {"error": {"code": str(self.code), "message": self.message, "details": self.details}}
         if self.request_id is not None:
             out["request_id"] = self.request_id
         if self.retry_after_s is not None:

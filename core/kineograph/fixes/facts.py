@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kineograph.errors import KineographError
-from kineograph.fixes import facts_request, facts_service, wording
+from kineograph.errors import ErrorCode, KineographError
+from kineograph.fixes import facts_request, facts_service, inference, wording
 from kineograph.fixes.retry import MAX_TRIES
 
 
@@ -79,21 +79,32 @@ def gather(error: KineographError, context: Mapping[str, Any]) -> Facts:
 
 
 def _source(error: KineographError, context: Mapping[str, Any]) -> Source:
-    details = error.details
+    request = context.get("request")
+    request = request if isinstance(request, Mapping) else {}
+    details = _completed(error, request, context)
     where = details.get("where")
     where = where if isinstance(where, Mapping) else {}
     path = where.get("path")
     parts = tuple(path) if isinstance(path, (list, tuple)) else _official_path(details)
-    request = context.get("request")
-    request = request if isinstance(request, Mapping) else {}
-    if len(parts) > 2 and parts[0] == "requests":  # one item of a batch
+    if len(parts) > 1 and parts[0] == "requests":  # one item of a batch
         inner = wording.item_at(request, parts[:2])
-        request = inner if isinstance(inner, Mapping) else request
+        request = inner if isinstance(inner, Mapping) else {}
         parts = parts[2:]
+    parts = parts or inference.place_of(str(error.code), details, request)
     ref = where.get("ref")
     if ref is None:
         ref = ref_at(parts, context.get("refs"))
     return Source(error, details, request, parts, ref, context)
+
+
+def _completed(error: KineographError, request: Mapping[str, Any], context: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The details, with what the request and the model's capabilities tell where a server says little."""
+    details, capabilities = error.details, context.get("capabilities")
+    if error.code is ErrorCode.INVALID_OPTIONS and not details:
+        return inference.over_limit(request, capabilities)
+    if error.code is ErrorCode.RETARGETING_UNSUPPORTED and "missing" not in details:
+        return {**inference.rig_difference(request, capabilities), **details}
+    return details
 
 
 def _official_path(details: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -156,6 +167,7 @@ def _general(source: Source, facts: Facts) -> None:
 
 def _place(source: Source, facts: Facts) -> None:
     place = wording.place(source.path, source.ref, source.request)
+    facts.words["at"] = f" at {place}" if place is not None and len(source.path) > 1 else ""
     if place is not None:
         facts.put("place", place)
         facts.put("Place", wording.capital(place))

@@ -149,7 +149,8 @@ def _reference(source: Source, facts: Facts) -> None:
         have, most = source.number(got), source.number(limit)
         if have is None or most is None:
             continue
-        facts.put("count", have)
+        is_close = wording.number(have) == wording.number(most)
+        facts.put("count", have, f"{have:.7g}" if is_close else None)
         facts.put("what", what)
         facts.put("limit", most)
         facts.put(amount, most)
@@ -165,9 +166,12 @@ def payload_too_large(source: Source, facts: Facts) -> None:
     if video is not None:
         facts.put("video", True)
         facts.put("video_segment", source.details.get("segment", source.path[1] if len(source.path) > 1 else None))
+    else:
+        facts.put("bones_count_here", got or 0)
     if got is not None and limit is not None:
-        facts.put("size", got, wording.size(got))
-        facts.put("size_limit", limit, wording.size(limit))
+        is_close = wording.size(got) == wording.size(limit)
+        facts.put("size", got, wording.count(int(got), "byte") if is_close else wording.size(got))
+        facts.put("size_limit", limit, wording.number(int(limit)) if is_close else wording.size(limit))
     parts = source.details.get("parts")
     if isinstance(parts, Mapping):
         sizes = {str(k): float(v) for k, v in parts.items() if _is_number(v) and v > 0}

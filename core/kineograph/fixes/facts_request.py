@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kineograph.fixes import facts_options, timeline, wording
+from kineograph.fixes import facts_options, schema_words, timeline, wording
 from kineograph.rigs import suggest
 
 if TYPE_CHECKING:
@@ -23,22 +23,35 @@ def schema(source: Source, facts: Facts) -> None:
     record = records[0] if isinstance(records, (list, tuple)) and records and isinstance(records[0], Mapping) else {}
     kind, field = str(record.get("type", "")), _field(source.path)
     facts.put("field", field)
-    got = source.details.get("got")
-    facts.put("problem", str(record["msg"]).rstrip(".")[:160] if record.get("msg") else None)
-    if (
-        kind in _NAN_RECORDS
-        or (isinstance(got, str) and got.lower() in _NAN)
-        or (isinstance(got, float) and got != got)
-    ):
+    got = source.details.get("got", source.item(*source.path) if source.path else None)
+    if kind.startswith("union_tag"):
+        field, got = "type", got.get("type") if isinstance(got, Mapping) else got
+        facts.put("field", field)
+    taken = schema_words.takes(record)
+    if taken is not None:
+        facts.put("allowed", taken, taken)
+    elif record:
+        facts.words.pop("allowed", None)
+        facts.put("problem", schema_words.problem(record))
+    if record and taken is not None and got is not None:
+        facts.put("got", got)
+    _fault(source, facts, kind, field, got)
+    if kind == "extra_forbidden" or source.path[:1] == ("protocol_version",):
+        facts.put("version_fault", "unknown")
+
+
+def _fault(source: Source, facts: Facts, kind: str, field: str | None, got: Any) -> None:
+    """The faults that have a sentence of their own."""
+    if kind in _NAN_RECORDS or str(got).lower() in _NAN:
         facts.put("nan", True)
-    elif field == "prompt" and got == "":
-        facts.put("empty_prompt", source.path[1])
+        if source.path[:1] in (("constraints",), ("skeleton",)):
+            facts.put("in_scene", True)
+    elif field == "prompt" and (got == "" or kind == "string_too_short"):
+        facts.put("empty_prompt", source.path[1] if len(source.path) > 1 else None)
     elif kind == "missing" or source.details.get("missing") is True:
         facts.put("absent", True)
     elif kind == "extra_forbidden":
         facts.put("extra", True)
-    if facts.words.get("extra") or source.path[:1] == ("protocol_version",):
-        facts.put("version_fault", "unknown")
 
 
 def _field(path: Sequence[Any]) -> str | None:
@@ -186,7 +199,8 @@ def _orphans(source: Source, joints: list[Mapping[str, Any]], facts: Facts) -> N
             seen.add(joint.get("name"))
     if not orphans:
         return
-    facts.put("orphan_count", len(orphans), wording.count(len(orphans), "bone"))
+    facts.put("late_count", len(orphans), wording.count(len(orphans), "bone stands", "bones stand"))
+    facts.put("lost_count", len(orphans), wording.count(len(orphans), "bone has", "bones have"))
     facts.put("orphan_names", [n for n, _ in orphans], wording.names([n for n, _ in orphans]))
     if not all(known for _, known in orphans):
         facts.put("lost_parents", True)

@@ -23,6 +23,7 @@ SEGMENT_WORDS = {
     "motion_reference": ("clip prompt", "clips"),
     "video_reference": ("video prompt", "videos"),
 }
+_GROUPS = {"options": "the settings", "timing": "the timing", "skeleton": "the skeleton", "segments": "the prompts"}
 _PLACE_WORDS = {"root_path": "path", "effector_target": "pin", "pose_keyframe": "key", "ground_height": "ground"}
 
 
@@ -51,7 +52,14 @@ def short(value: Any) -> str:
         return "on" if value is True else "off" if value is False else f"{value:g}"
     else:
         text = str(value)
+    text = _printable(text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def _printable(text: str) -> str:
+    """Without line breaks, control characters and lone surrogates, which no screen can show; never empty."""
+    shown = "".join(ch if ch.isprintable() else " " for ch in text[: 4 * _LONGEST])
+    return " ".join(shown.split()) or "empty"
 
 
 def allowed_range(limits: Mapping[str, Any]) -> str:
@@ -120,6 +128,7 @@ def ref_name(ref: Any) -> str | None:
 def place(path: Sequence[Any], ref: Any, request: Mapping[str, Any] | None) -> str | None:
     """'pin 'Grab'', 'key 2', 'prompt 1', 'constraint 3': where in the request, in the sender's own words."""
     name = ref_name(ref)
+    name = short(name) if name else None
     kind = ref.get("kind") if isinstance(ref, Mapping) and isinstance(ref.get("kind"), str) else None
     path = list(path[2:]) if list(path[:1]) == ["requests"] and len(path) > 2 else list(path)
     if len(path) >= 2 and path[0] in ("constraints", "segments") and isinstance(path[1], int):
@@ -127,8 +136,11 @@ def place(path: Sequence[Any], ref: Any, request: Mapping[str, Any] | None) -> s
         return f"{kind} '{name}'" if name else f"{kind} {path[1] + 1}"
     if name:
         return f"{kind} '{name}'" if kind else f"'{name}'"
+    if path[:2] == ["skeleton", "joints"] and len(path) > 2 and isinstance(path[2], int):
+        joint = item_at(request, [*path[:3], "name"])
+        return f"bone '{short(joint)}'" if isinstance(joint, str) and joint else f"bone {path[2] + 1}"
     if path:
-        return " ".join(str(p).replace("_", " ") if isinstance(p, str) else str(p + 1) for p in path[:2])
+        return _GROUPS.get(path[0], str(path[0]).replace("_", " ")) if isinstance(path[0], str) else None
     return None
 
 

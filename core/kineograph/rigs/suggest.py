@@ -19,7 +19,7 @@ from kineograph.rigs.roles import Role, Side, role
 from kineograph.rigs.spelling import correct, distance, likeness
 
 FLOOR = 0.5
-"""Least score of a suggestion, 0 to 1: two letters wrong of four."""
+"""Least score of a suggestion, 0 to 1: half of the name is right."""
 
 _KNOWN_ELSEWHERE, _SAME_ROLE, _SAME_ROLE_MISSPELT, _SPELLED = 0.97, 0.9, 0.72, 0.97
 _SWAP_SIDES = str.maketrans("左右", "右左")

@@ -107,7 +107,7 @@ def test_the_place_in_a_batch() -> None:
             "schema_validation",
             at("timing", "fps", got="x", allowed="a number"),
             {},
-            "The request is malformed at timing fps: 'fps' is x, it takes a number.",
+            "The request is malformed at the timing: 'fps' is x, it takes a number.",
         ),
         (
             "unknown_model",
@@ -270,6 +270,44 @@ def test_sentences(code: str, details: dict[str, Any], context: dict[str, Any], 
     assert say(code, details, **context) == said
 
 
+@pytest.mark.parametrize(
+    ("code", "details", "request_", "said"),
+    [
+        ("unknown_joint", {"skeleton_joints": ["Hips", "LeftHand"]}, hero(key(1), pin("LefHand", 3)),
+         "Pin 2 points at 'LefHand'. Did you mean 'LeftHand'?"),
+        ("frame_out_of_range", {"frame": 151, "total_frames": 150}, hero(pin("Hips", 3, 151)),
+         "Pin 1 at frame 151 is after the end (0-149)."),
+        ("unsupported_constraint", {"supported_constraints": ["pose_keyframe"]}, hero(key(1), path(0, 9)),
+         "'starter' cannot follow paths (it takes: pose keys). 1 path is affected."),
+        ("invalid_options", {}, hero(options={"num_samples": 9}), "9 samples, limit 4."),
+        ("invalid_options", {}, hero(segments=[text("a", 400)]), "13 s, limit 10 s."),
+        ("retargeting_unsupported", {}, hero(),
+         "This model only moves its own skeleton. The rig differs: 1 missing (Head), 3 extra."),
+    ],
+)  # fmt: skip
+def test_a_server_that_says_little_is_helped_from_the_request(
+    code: str, details: dict[str, Any], request_: dict[str, Any], said: str
+) -> None:
+    """The official server names only its own details; the rest stands in the request and the capabilities."""
+    own = {"joints": [joint("Hips", None), joint("Head", "Hips")]}
+    spec = {
+        "id": "starter",
+        "fps": 30,
+        "limits": {"max_num_samples": 4, "max_duration_seconds": 10},
+        "canonical_skeleton": own,
+    }
+    assert say(code, details, request=request_, capabilities={"models": [spec]}) == said
+    assert say(code, details, request=request_, capabilities=spec) == said
+
+
+def test_what_no_screen_can_show_is_left_out() -> None:
+    said = say("unknown_joint", at("constraints", 0, ref="Grab\n\x00\ud800", got="Lef\ud800\tHand" + "x" * 500))
+    said.encode("utf-8")
+    assert said.startswith("Constraint 'Grab' points at 'Lef Hand")
+    assert len(said) < 200
+    assert "\n" not in said
+
+
 def test_the_other_model_is_one_that_can() -> None:
     details = at("constraints", 0, got="root_path", supported_constraints=["pose_keyframe"], suggestions=["a"])
     problem = resolve(error("unsupported_constraint", "m", details), {"request": hero(path(0, 9), model="b")})
@@ -295,7 +333,7 @@ def test_late_parents_can_be_sorted_and_circles_cannot() -> None:
     request = hero()
     request["skeleton"]["joints"].reverse()
     problem = resolve(error("invalid_skeleton", "m", {}), {"request": request})
-    assert "3 bones stand before their parent" in problem.text
+    assert "3 bones stand before the parent" in problem.text
     assert "sort_joints" in {f.id for f in problem.fixes}
     request["skeleton"]["joints"] = [joint("a", "b"), joint("b", "a")]
     problem = resolve(error("invalid_skeleton", "m", {}), {"request": request})
