@@ -61,7 +61,7 @@ class Result:
                 notes=list(body.get("notes") or []),
                 body=dict(body),
             )
-        except (KeyError, TypeError, ValueError) as e:
+        except (AttributeError, KeyError, TypeError, ValueError) as e:
             raise LinkError(ErrorCode.BAD_RESPONSE, f"the result does not fit: {type(e).__name__}: {e}") from None
         result._check()
         return result
