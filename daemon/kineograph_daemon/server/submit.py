@@ -55,17 +55,18 @@ class Submitting:
     def batch(self, call: Call) -> None:
         """One job an item, each with its own answer."""
         m: GenerateBatch = call.message
-        items = m.batch.get("requests") if isinstance(m.batch, dict) else None
-        count = len(items) if isinstance(items, list) else None
-        if count is not None and len(m.jobs) != count:
+        told = m.batch.get("requests") if isinstance(m.batch, dict) else None
+        items: list[Any] = told if isinstance(told, list) else []
+        count = len(items)
+        if isinstance(told, list) and len(m.jobs) != count:
             raise _wrong(["jobs"], len(m.jobs), count, f"{len(m.jobs)} job ids for {count} requests")
         if len(set(m.jobs)) != len(m.jobs):
             raise _wrong(["jobs"], "the same id twice", "an id for each request", "a job id stands twice")
         for index, job in enumerate(m.jobs):
             _check(job, m.deadline_s, ["jobs", index])
-        if self._parking.must_wait(call, *map(_named, items or ())):
+        if self._parking.must_wait(call, *map(_named, items)):
             return
-        self._outbox.reply(call.sender, {"results": self._batch(m, call, items or [])})
+        self._outbox.reply(call.sender, {"results": self._batch(m, call, items)})
 
     # ---- one job ---------------------------------------------------------------------------------------------------
 

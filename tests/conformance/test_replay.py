@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The recorded answers of the official server, replayed against a real daemon."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = Path(os.environ.get("KINEOGRAPH_SHARED", ROOT / "../shared")).resolve() / "conformance"
+# What msgpack has no form for, and what is about HTTP or the size of JSON.
+NO_COUNTERPART = "http_only,byte_size_json,bigint,lone_surrogate"
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+@pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"the recorded answers are not at {REFERENCE}")
+def test_the_daemon_answers_as_the_official_server_but_for_the_rulings() -> None:
+    script, vectors = REFERENCE / "replay.py", REFERENCE / "vectors_dev.json"
+    command = [sys.executable, str(script), str(vectors), "--target", "tests.conformance.adapter:answer"]
+    ran = subprocess.run(
+        [*command, "--level", "code", "--skip-tags", NO_COUNTERPART],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+    assert "agree" in ran.stdout
