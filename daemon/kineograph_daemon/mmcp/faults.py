@@ -72,7 +72,7 @@ def plain(value: Any, depth: int = 3) -> Any:
 def nearest(name: str, candidates: Iterable[str], count: int = 3) -> list[str]:
     """The candidates spelled most like ``name``, best first; letter case does not count."""
     by_folded = {candidate.casefold(): candidate for candidate in candidates}
-    close = difflib.get_close_matches(name.casefold(), by_folded, n=count, cutoff=0.6)
+    close = difflib.get_close_matches(name.casefold(), by_folded, n=count, cutoff=0.65)
     return [by_folded[folded] for folded in close]
 
 
