@@ -223,6 +223,16 @@ def test_bodies_that_claim_too_much_or_are_none(body: bytes) -> None:
     refused([msgpack.packb({"v": 1, "k": "reply", "m": "x", "id": "1", "a": 0}), body])
 
 
+def test_nesting_has_the_documented_limit() -> None:
+    header = msgpack.packb({"v": 1, "k": "reply", "m": "x", "id": "1", "a": 0})
+    for depth, fits in ((version.MAX_DEPTH, True), (version.MAX_DEPTH + 1, False)):
+        body = b"\x81\xa1a" + b"\x91" * (depth - 1) + b"\xc0"
+        if fits:
+            assert codec.decode([header, body]).body["a"]
+        else:
+            refused([header, body])
+
+
 @pytest.mark.parametrize("wire", [0, 2, 99, -1, "1", 1.0, True, None, [1], {"a": 1}])
 def test_another_wire_version_is_a_mismatch_that_names_both(wire: Any) -> None:
     header = msgpack.packb({"v": wire, "k": "reply", "m": "x", "id": "1", "a": 0})
