@@ -57,6 +57,7 @@ class Job:
     error: KineographError | None = None
     retry: tuple[KineographError, float] | None = None
     is_done: bool = False
+    wants_cancel: bool = False
     errand: Errand[Result] | None = None
 
     @property
@@ -117,13 +118,14 @@ class Session:
         job.errand = self.client.generate_nowait(
             outgoing.request,
             lambda errand: self._arrived(job, errand),
-            lambda status: setattr(job, "status", status),
+            lambda status: self._heard(job, status),
             on_retry=lambda why, delay_s: setattr(job, "retry", (why, delay_s)),
             label=job.label,
             character=armature.name,
             refs=outgoing.refs,
         )
         self.jobs.append(job)
+        self.client.poll(0.0)  # the request leaves now, not at the next tick
         self.timings.submit_s = max(self.timings.submit_s, time.perf_counter() - began)
         wake()
         return job
@@ -135,8 +137,19 @@ class Session:
 
     def cancel(self, job: Job) -> None:
         """Ask the daemon to stop this job, and no other; the answer comes through the job."""
-        if not job.is_done and job.id:
-            self.client.call_nowait(Method.JOB_CANCEL, JobCancel([job.id]))
+        job.wants_cancel = True
+        # Before its first status a job may not have reached the daemon: a cancel sent now would overtake it.
+        if job.status is not None:
+            self._send_cancel(job)
+
+    def _heard(self, job: Job, status: JobStatus) -> None:
+        job.status = status
+        if job.wants_cancel:
+            self._send_cancel(job)
+
+    def _send_cancel(self, job: Job) -> None:
+        if not job.is_done and job.status is not None and not job.status.state.is_final:
+            self.client.call_nowait(Method.JOB_CANCEL, JobCancel([job.status.job]))
 
     def poll(self, budget_s: float = POLL_BUDGET_S) -> bool:
         """Run what has come and bake a little; returns whether there is more to wait for. Main thread only."""

@@ -45,6 +45,7 @@ def scene() -> Any:
 def pytest_unconfigure() -> None:
     """4.2 and 4.5 crash or hang in their own clean-up when Python ends: leave with pytest's own exit code."""
     if HAS_BPY and _STATUS:
+        scenes.clean_up()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(_STATUS[-1])

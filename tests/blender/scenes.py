@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
-import importlib
 import math
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
-import addon_utils
 import bpy
 import numpy as np
 from mathutils import Euler, Matrix, Quaternion, Vector
@@ -92,21 +96,47 @@ def mixamo(name: str = "Mixamo") -> Any:
     return rig
 
 
-def metarig(kind: str, name: str = "Meta") -> Any:
-    """One of Rigify's metarigs: 'human', 'Basic.basic_human', 'Basic.basic_quadruped'."""
-    addon_utils.enable("rigify", default_set=True)
-    rig = add(bpy.data.armatures.new(name), name)
+@cache
+def rigify_file() -> str:
+    """A file with Rigify's rigs, made once a run in a process of its own."""
+    folder = Path(mkdtemp(prefix="kg-rigify-"))
+    made = folder / "rigs.blend"
+    script = str(Path(__file__).with_name("make_rigify.py"))
+    subprocess.run([sys.executable, script, str(made)], check=True, capture_output=True, timeout=120)
+    return str(made)
+
+
+def clean_up() -> None:
+    """Remove the file again; the process ends without Python's own clean-up."""
+    if rigify_file.cache_info().currsize:
+        shutil.rmtree(Path(rigify_file()).parent, ignore_errors=True)
+
+
+def rigify(which: str, name: str) -> Any:
+    """One of Rigify's rigs: 'human', 'quadruped', 'basic', or 'generated' (made by Rigify from 'basic')."""
+    with bpy.data.libraries.load(rigify_file(), link=False) as (_, data):
+        data.objects = [which]
+    rig = data.objects[0]
+    rig.name = name
+    bpy.context.scene.collection.objects.link(rig)
     activate(rig)
-    bpy.ops.object.mode_set(mode="EDIT")
-    importlib.import_module(f"rigify.metarigs.{kind}").create(rig)
-    bpy.ops.object.mode_set(mode="OBJECT")
-    addon_utils.disable("rigify", default_set=True)
+    bpy.context.view_layer.update()
     return rig
+
+
+def metarig(kind: str, name: str = "Meta") -> Any:
+    """One of Rigify's metarigs."""
+    return rigify(kind, name)
+
+
+def generated_rigify(name: str = "Small") -> Any:
+    """The rig that Rigify generates from its basic human."""
+    return rigify("generated", name)
 
 
 RIGS = {
     "human": lambda: metarig("human"),
-    "quadruped": lambda: metarig("Basic.basic_quadruped"),
+    "quadruped": lambda: metarig("quadruped"),
     "mixamo": mixamo,
 }
 
@@ -149,11 +179,18 @@ def turn_value(rig: Any, bone: str, turn: Quaternion) -> tuple[str, list[float]]
     return "rotation_euler", list(turn.to_euler(mode))
 
 
+def about_x(rig: Any, bone: str, frame: float, angle_rad: float) -> tuple[str, float, list[float]]:
+    """Arguments of ``key``: a turn about the bone's own X axis."""
+    prop, value = turn_value(rig, bone, Quaternion((1, 0, 0), angle_rad))
+    return prop, frame, value
+
+
 def key_poses(
-    rig: Any, bones: list[str], root: str, frames: Any = KEY_FRAMES, seed: int = 3, travel: float = 0.5
+    rig: Any, bones: list[str], root: str, frames: Any = KEY_FRAMES, seed: int = 3, travel: float = 2.0
 ) -> None:
     """Random but plausible keys: each bone turned up to 35 degrees, the root moved forward."""
     rng = np.random.default_rng(seed)
+    span = max(frames[-1] - frames[0], 1)
     for n, frame in enumerate(frames):
         for bone in bones:
             turn = Euler(rng.uniform(-0.6, 0.6, 3) * (0.3 if bone == root else 1.0)).to_quaternion()
@@ -161,7 +198,8 @@ def key_poses(
             key(rig, bone, prop, frame, value)
         scale = rig.matrix_world.to_scale()[0]
         rest = (rig.matrix_world @ rig.data.bones[root].matrix_local).to_3x3().normalized()
-        world = Vector((0.05 * n, -travel * n, -0.02 * (n % 2)))
+        gone = travel * (frame - frames[0]) / span
+        world = Vector((0.2 * gone, -gone, -0.02 * (n % 2)))
         key(rig, root, "location", frame, rest.transposed() @ world / scale)
     bpy.context.scene.frame_set(int(frames[0]))
     bpy.context.view_layer.update()
@@ -208,10 +246,10 @@ def dump(action: Any) -> list[Any]:
     return out
 
 
-def api_path(rig: Any, start: Any, length: float = 1.2) -> Any:
-    """A gently bent path from below ``start`` along -Y, marked as the rig's."""
+def keyed_path(rig: Any, start: Any, travel: float, heading: str = "free") -> Any:
+    """A straight path under the way that ``key_poses`` moves the root, marked as the rig's."""
     x, y, _ = start
-    rows = [(x, y, 0.0), (x + 0.1, y - length * 0.5, 0.0), (x + 0.2, y - length, 0.0)]
+    rows = [(x + 0.2 * t * travel, y - t * travel, 0.0) for t in (0.0, 0.3, 1.0)]
     curve = curve_path(rows)
-    marks.mark_path(curve, rig)
+    marks.mark_path(curve, rig, heading=heading)
     return curve

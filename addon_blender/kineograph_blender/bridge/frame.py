@@ -8,6 +8,7 @@ precision is lost far away; the answer is turned and moved back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,3 +75,13 @@ def scale_of(matrices: FloatArray) -> FloatArray:
     """Axis lengths (..., 3) of matrices (..., 4, 4)."""
     out: FloatArray = np.linalg.norm(np.asarray(matrices, float)[..., :3, :3], axis=-2)
     return out
+
+
+def read_matrices(bones: Any, attribute: str, names: Sequence[str]) -> FloatArray:
+    """A matrix property of some bones (J, 4, 4), read in one go: a bone at a time takes twenty times as long."""
+    flat = np.empty(len(bones) * 16, np.float32)
+    bones.foreach_get(attribute, flat)
+    # Blender stores columns one after the other.
+    every = flat.reshape(-1, 4, 4).transpose(0, 2, 1).astype(float)
+    index = {name: i for i, name in enumerate(bones.keys())}
+    return every[[index[name] for name in names]]

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .. import compat
 from . import datapath
 from .bones import ancestors
@@ -52,20 +55,22 @@ def collect(armature: Any, action: Any, slot: Any, rig: Rig, span: tuple[int, in
     parents = {b.name: b.parent.name if b.parent else None for b in bones}
     above_root = set(ancestors(parents, rig.names[0]))
     sent = set(rig.names)
+    # The curves of one bone mostly share their keys: they are merged before anything is looked at one by one.
+    stands: dict[tuple[frozenset[str], bool], list[NDArray[np.float64]]] = {}
     for curve in compat.curves(action, slot):
         channel = datapath.parse(curve.data_path)
         if channel is None or channel.bone not in parents or not len(curve.keyframe_points):
             continue
         turned, placed, why = _meaning(armature, channel, rig, sent, above_root)
-        if why and mode is KeyMode.BONES:
+        if mode is KeyMode.FRAMES:
+            turned, placed, why = frozenset(sent), True, ""
+        if why:
             keys.unsent[f"{channel.bone}.{channel.prop}"] = why
-        if mode is KeyMode.BONES and not turned and not placed:
-            continue
-        for at in (float(point.co[0]) for point in curve.keyframe_points):
-            if _add(keys, at, span, turned, placed) and mode is KeyMode.FRAMES:
-                frame = keys.frames[_whole(at) - span[0]]
-                frame.turned |= sent
-                frame.root_placed = True
+        if turned or placed:
+            stands.setdefault((turned, placed), []).append(_times(curve))
+    for (turned, placed), times in stands.items():
+        for at in np.unique(np.concatenate(times)).tolist():
+            _add(keys, at, span, turned, placed)
     return keys
 
 
@@ -77,36 +82,42 @@ def keyed_span(curves: Iterable[Any]) -> tuple[float, float] | None:
 
 def _meaning(
     armature: Any, channel: datapath.Channel, rig: Rig, sent: set[str], above_root: set[str]
-) -> tuple[set[str], bool, str]:
+) -> tuple[frozenset[str], bool, str]:
     """Which joints a keyed channel turns, whether it places the root, and why it cannot be sent."""
     bone, prop = channel
     if bone in above_root and prop in datapath.TRANSFORM_PROPS:
-        return {rig.names[0]}, True, "" if prop != "scale" else "a scale has no word in a request"
+        return frozenset({rig.names[0]}), True, "" if prop != "scale" else "a scale has no word in a request"
     if bone not in sent:
-        return set(), False, "this bone is not sent; what it drives is not known"
+        return frozenset(), False, "this bone is not sent; what it drives is not known"
     if prop in datapath.ROTATION_PROPS:
         # A curve of another rotation mode than the bone's own moves nothing.
         at_work = datapath.rotation_prop(armature.pose.bones[bone].rotation_mode)[0]
-        return ({bone} if prop == at_work else set()), False, ""
+        return (frozenset({bone}) if prop == at_work else frozenset()), False, ""
     if prop == "location":
         if bone == rig.names[0]:
-            return set(), True, ""
+            return frozenset(), True, ""
         connected = armature.data.bones[bone].use_connect
-        return set(), False, "" if connected else "a moved bone below the root has no word in a request"
-    return set(), False, "a scale has no word in a request" if prop == "scale" else ""
+        return frozenset(), False, "" if connected else "a moved bone below the root has no word in a request"
+    return frozenset(), False, "a scale has no word in a request" if prop == "scale" else ""
 
 
-def _add(keys: Keys, at: float, span: tuple[int, int], turned: set[str], placed: bool) -> bool:
+def _add(keys: Keys, at: float, span: tuple[int, int], turned: frozenset[str], placed: bool) -> None:
     whole = _whole(at)
     if not span[0] <= whole <= span[1]:
         keys.outside.add(at)
-        return False
+        return
     frame = keys.frames.setdefault(whole - span[0], KeyedFrame(at))
     if abs(at - whole) < abs(frame.at - whole):
         frame.at = at
     frame.turned |= turned
     frame.root_placed |= placed
-    return True
+
+
+def _times(curve: Any) -> NDArray[np.float64]:
+    co = np.empty(len(curve.keyframe_points) * 2, np.float32)
+    curve.keyframe_points.foreach_get("co", co)
+    # Rounded where float32 ends: a key set at 10.4 is at 10.4.
+    return co[::2].astype(np.float64).round(4)
 
 
 def _whole(at: float) -> int:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kineograph.motion import kinematics
 
-from .frame import rotation_of, scale_of
+from .frame import read_matrices, rotation_of, scale_of
 from .rig import Rig
 
 FloatArray = NDArray[np.floating[Any]]
@@ -20,10 +20,10 @@ FloatArray = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Pose:
-    """One evaluated pose in the request's frame: ``local_xyzw`` (J, 4), ``positions_m`` (J, 3).
+    """Evaluated poses, one or several, in the request's frame: ``local_xyzw`` (..., J, 4), ``positions_m`` (..., J, 3).
 
-    ``stretch`` (J,) is the largest change of a bone's length or thickness, 0 for none; ``offsets_m`` (J, 3) is how
-    far each joint stands from where rotations alone put it, in its parent's frame.
+    ``stretch`` (..., J) is the largest change of a bone's length or thickness, 0 for none; ``offsets_m`` (..., J, 3) is
+    how far each joint stands from where rotations alone put it.
     """
 
     local_xyzw: FloatArray
@@ -33,29 +33,37 @@ class Pose:
 
     @property
     def root_m(self) -> FloatArray:
-        """The root joint's place."""
-        root: FloatArray = self.positions_m[0]
+        """The root joint's place (..., 3)."""
+        root: FloatArray = self.positions_m[..., 0, :]
         return root
+
+    def __getitem__(self, index: int) -> Pose:
+        return Pose(self.local_xyzw[index], self.positions_m[index], self.stretch[index], self.offsets_m[index])
 
 
 def evaluated_matrices(armature: Any, names: tuple[str, ...]) -> tuple[FloatArray, FloatArray]:
     """World matrix (4, 4) of the object and armature-space matrices (J, 4, 4) of bones, at the current frame."""
     shown = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    bones = shown.pose.bones
-    return np.array(shown.matrix_world, float), np.array([bones[n].matrix for n in names], float)
+    return np.array(shown.matrix_world, float), read_matrices(shown.pose.bones, "matrix", names)
+
+
+def world_matrices(armature: Any, rig: Rig) -> FloatArray:
+    """World matrices (J, 4, 4) of the rig's bones as Blender shows them at the current frame."""
+    world, bones = evaluated_matrices(armature, rig.names)
+    out: FloatArray = world @ bones
+    return out
 
 
 def read(armature: Any, rig: Rig) -> Pose:
     """The pose at the current frame."""
-    world, bones = evaluated_matrices(armature, rig.names)
-    return of_matrices(rig, world @ bones)
+    return of_matrices(rig, world_matrices(armature, rig))
 
 
 def of_matrices(rig: Rig, world_bones: FloatArray) -> Pose:
-    """A pose from the bones' world matrices (J, 4, 4)."""
+    """Poses from the bones' world matrices (..., J, 4, 4)."""
     deltas = rig.frame.deltas_xyzw(rotation_of(world_bones), rig.rest_world_xyzw)
     local = kinematics.local_from_world(rig.skeleton, deltas)
-    points = rig.frame.points_m(world_bones[:, :3, 3])
-    straight, _ = kinematics.forward(rig.skeleton, local, points[0])
+    points = rig.frame.points_m(world_bones[..., :3, 3])
+    straight, _ = kinematics.forward(rig.skeleton, local, points[..., 0, :])
     stretch = np.abs(scale_of(world_bones) / rig.scale - 1.0).max(axis=-1)
     return Pose(local, points, stretch, points - straight)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -131,7 +132,7 @@ class _Shot:
     keys: Keys
     curves: list[Any]
     pins: list[Any]
-    poses: dict[int, Pose] = field(default_factory=dict)
+    seen: dict[int, FloatArray] = field(default_factory=dict)
     pin_frames: dict[str, list[int]] = field(default_factory=dict)
     pin_matrices: dict[str, dict[int, FloatArray]] = field(default_factory=dict)
     left_out: list[Remark] = field(default_factory=list)
@@ -163,9 +164,12 @@ class _Shot:
             for pin in watched.get(at, ()):
                 self.pin_matrices.setdefault(pin.name, {})[int(at)] = pins.matrix(pin)
             if at in stops:
-                pose = poses.read(armature, self.rig)
-                self.poses |= dict.fromkeys(stops[at], pose)
-        guard.go_to(scene, start)
+                self.seen |= dict.fromkeys(stops[at], poses.world_matrices(armature, self.rig))
+
+    @cached_property
+    def poses(self) -> Pose:
+        """The key poses, in the order of ``seen``."""
+        return poses.of_matrices(self.rig, np.stack([*self.seen.values()]))
 
     def _still(self, moving: Mapping[str, Any]) -> None:
         for pin in self.pins:
@@ -180,8 +184,8 @@ class _Shot:
     def _key_constraints(self) -> list[tuple[dict[str, Any], Any]]:
         out: list[tuple[dict[str, Any], Any]] = []
         index, root = self.rig.skeleton.index, self.rig.names[0]
-        for frame in sorted(self.keys.frames):
-            key, pose = self.keys.frames[frame], self.poses[frame]
+        for n, frame in enumerate(self.seen):
+            key, pose = self.keys.frames[frame], self.poses[n]
             ref = {"character": self.rig.armature, "key": frame + self.direction.start}
             place = [float(x) for x in pose.root_m]
             if key.turned:
@@ -238,18 +242,20 @@ class _Shot:
         return out + self._pose_remarks()
 
     def _pose_remarks(self) -> list[Remark]:
-        stretched: set[str] = set()
-        moved: set[str] = set()
-        for pose in self.poses.values():
-            stretched |= {self.rig.names[int(i)] for i in np.flatnonzero(pose.stretch > _STRETCH_TOLERANCE)}
-            far = np.linalg.norm(pose.offsets_m, axis=-1) > _OFFSET_TOLERANCE_M
-            moved |= {self.rig.names[int(i)] for i in np.flatnonzero(far)}
+        if not self.seen:
+            return []
+        far = np.linalg.norm(self.poses.offsets_m, axis=-1) > _OFFSET_TOLERANCE_M
+        moved = self._names(far)
+        stretched = self._names(self.poses.stretch > _STRETCH_TOLERANCE)
         out = []
         if stretched:
             out.append(Remark(f"scaled or stretched bones: {_some(stretched)}", "a request carries rotations only"))
         if moved - stretched:
             out.append(Remark(f"bones away from their rest place: {_some(moved)}", "a request carries rotations only"))
         return out
+
+    def _names(self, which: NDArray[np.bool_]) -> set[str]:
+        return {self.rig.names[int(i)] for i in np.flatnonzero(which.any(axis=0))}
 
 
 def _check_span(direction: Direction) -> None:

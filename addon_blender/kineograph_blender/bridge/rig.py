@@ -15,7 +15,7 @@ from kineograph.motion.skeleton import Skeleton
 
 from . import bones as bone_choice
 from .bones import Which
-from .frame import Frame, rotation_of, scale_of
+from .frame import Frame, read_matrices, rotation_of, scale_of
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -59,7 +59,7 @@ def read(
         which,
         root,
     )
-    rest_local = np.array([bones[name].matrix_local for name in tree], float)
+    rest_local = read_matrices(bones, "matrix_local", tuple(tree))
     rest_world = world @ rest_local
     frame = Frame.of_object(world, float(scene.unit_settings.scale_length) or 1.0, ground_bu)
     index = {name: i for i, name in enumerate(tree)}
@@ -121,7 +121,7 @@ def what_changed(rig: Rig, armature: Any) -> list[str]:
     if missing:
         return [f"bone {n!r} is gone" for n in missing]
     out = []
-    rest = np.array([bones[n].matrix_local for n in rig.names], float)
+    rest = read_matrices(bones, "matrix_local", rig.names)
     size = max(float(np.ptp(rig.rest_local[:, :3, 3], axis=0).max()), 1e-6)
     moved = np.abs(rest - rig.rest_local)
     moved[:, :3, 3] /= size

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The add-on comes and goes without a trace, and runs in Blender's own Python."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+
+import kineograph
+import kineograph_blender
+from kineograph_blender import session
+
+ROOT = Path(__file__).resolve().parents[2]
+ADDON = Path(kineograph_blender.__file__).parent
+LEAN = ("errors", "paths", "advise", "fixes", "wire", "client", "motion", "rigs", "formats")
+
+
+def handlers() -> dict[str, int]:
+    """How many handlers hang on each of Blender's lists."""
+    lists = {n: getattr(bpy.app.handlers, n) for n in dir(bpy.app.handlers)}
+    return {n: len(found) for n, found in lists.items() if isinstance(found, list)}
+
+
+def test_twenty_times_on_and_off(scene: Any) -> None:
+    before = (handlers(), threading.active_count(), len(dir(bpy.types)))
+    for _ in range(20):
+        kineograph_blender.register()
+        assert session.current().link is not None
+        kineograph_blender.unregister()
+    assert (handlers(), threading.active_count(), len(dir(bpy.types))) == before
+    assert not bpy.app.timers.is_registered(session._tick)
+
+
+def test_the_core_runs_in_blenders_python() -> None:
+    names = [
+        m.name
+        for part in LEAN
+        for m in pkgutil.walk_packages(
+            getattr(importlib.import_module(f"kineograph.{part}"), "__path__", []), f"kineograph.{part}."
+        )
+    ]
+    assert len(names) > 30
+    for name in names:
+        importlib.import_module(name)
+    print(f"\n{len(names)} modules of the core with numpy {np.__version__} in {sys.version.split()[0]}")
+
+
+def test_the_core_brings_nothing_else_into_blender() -> None:
+    code = "import sys; import kineograph_blender.api; print(*sys.modules)"
+    code = f"import bpy\n{code}\nimport os; sys.stdout.flush(); os._exit(0)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=_env(), check=True).stdout
+    loaded = {name.split(".")[0] for name in out.split()}
+    assert not loaded & {"torch", "pydantic", "motionmcp", "sqlite3", "typer", "rich", "PIL", "PySide6"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "code"), [("test_comes_first", 0), ("no_such_test", 5)], ids=["passes", "finds none"]
+)
+def test_a_test_process_ends_by_itself_with_the_right_code(chosen: str, code: int) -> None:
+    folder = Path(__file__).parent
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder), "-k", chosen]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=_env(), check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+
+
+def test_comes_first() -> None:
+    assert bpy.app.version >= (4, 2, 0)
+
+
+def test_the_manifest_is_valid() -> None:
+    tool = next(Path(bpy.utils.resource_path("LOCAL")).rglob("bl_pkg/cli/blender_ext.py"))
+    done = subprocess.run(
+        [sys.executable, str(tool), "validate", str(ADDON)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_bridge_knows_no_socket() -> None:
+    for path in sorted((ADDON / "bridge").glob("*.py")):
+        text = path.read_text("utf-8")
+        assert "zmq" not in text, path
+        assert "kineograph.client" not in text, path
+
+
+def test_no_file_names_bpy_outside_the_addon() -> None:
+    for path in sorted(Path(kineograph.__file__).parent.rglob("*.py")):
+        assert "import bpy" not in path.read_text("utf-8"), path
+
+
+def _env() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT / "core", ROOT / "addon_blender", ROOT)))}
