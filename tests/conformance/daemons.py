@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -81,7 +83,13 @@ class Daemon:
         ]
         with self.output.open("wb") as out:
             self._process = subprocess.Popen(
-                [sys.executable, *command], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+                [sys.executable, *command],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
         self.link = Link(self._endpoint())
         self.link.call(Method.HELLO, to_body(Hello(name="conformance")))
@@ -109,6 +117,12 @@ class Daemon:
             self._process.kill()
             self._process.wait()
         shutil.rmtree(self.home, ignore_errors=True)
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end this process with its parent, for a test run that is killed."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 _running: OrderedDict[str, Daemon] = OrderedDict()
