@@ -114,13 +114,16 @@ def assemble(work: Work, samples: list[Sample], result: MotionResult) -> JobResu
 
 
 def _contacts(work: Work, samples: list[Sample]) -> dict[str, NDArray[np.bool_]]:
-    """The model's own contacts, else where each foot stands."""
-    if work.moved.contacts:
-        return work.moved.contacts
+    """The model's own contacts, less what targets changed; where it has none, where each foot is seen to stand."""
     names = work.goals.skeleton.names
-    return {
-        names[foot.contact]: np.stack([s.solved.contacts[i] for s in samples]) for i, foot in enumerate(work.body.feet)
-    }
+    seen = {i: np.stack([s.solved.contacts[i] for s in samples]) for i in range(len(work.body.feet))}
+    if not work.moved.contacts:
+        return {names[foot.contact]: seen[i] for i, foot in enumerate(work.body.feet)}
+    out = dict(work.moved.contacts)
+    for i, foot in enumerate(work.body.feet):
+        if any(i in s.solved.let_go for s in samples):
+            out |= {names[j]: seen[i] for j in foot.joints if names[j] in out}
+    return out
 
 
 def _thinned(work: Work, samples: list[Sample], result: MotionResult) -> dict[int, dict[str, list[int]]] | None:

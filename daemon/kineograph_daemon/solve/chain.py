@@ -21,6 +21,8 @@ FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
 
 STEPS = 24
+STRETCH = 0.998
+"""A chain is never stretched further than this share of its length."""
 _STEP_RAD = 0.35
 
 
@@ -43,6 +45,7 @@ def solve(
     w = np.ones(len(joints)) if weights is None else np.asarray(weights, float)
     w = np.broadcast_to(w, (len(frames), len(joints)))
     size = max(chain.length_m, 1e-9)
+    target_m = chain.within_reach(target_m)
     for _ in range(steps):
         error = target_m - chain.position[:, -1]
         if float(np.abs(error).max()) < 1e-6 * size:
@@ -76,6 +79,14 @@ class _Chain:
         self.world = world[np.ix_(frames, index[:-1])].copy()
         self.total = quat.identity(len(frames), len(joints))
         self.length_m = float(np.linalg.norm(np.diff(self.position, axis=1), axis=-1).sum(axis=1).mean())
+
+    def within_reach(self, target_m: FloatArray) -> FloatArray:
+        """Targets (N, 3) beyond the stretched chain drawn in to just inside its reach, in the same direction."""
+        base = self.position[:, 0]
+        reach = np.linalg.norm(np.diff(self.position, axis=1), axis=-1).sum(axis=1)
+        away = target_m - base
+        distance = np.linalg.norm(away, axis=1)
+        return np.asarray(base + away * np.minimum(1.0, STRETCH * reach / np.maximum(distance, 1e-12))[:, None])
 
     def turn(self, rotvec: FloatArray) -> None:
         """Apply world rotation vectors (N, K, 3), each to its joint and all that follows."""

@@ -190,7 +190,9 @@ def lift_sunk(pose: Pose, body: Body, goals: Goals, ground: Ground, busy: Mappin
             continue
         still = correct.keyed_frames(goals, [limb.top, limb.hinge, limb.end])
         half = max(1, round(0.05 * goals.fps_hz))
-        rise = blend.spread(sunk, half) * blend.away_from(still, len(pose), 0.1 * goals.fps_hz)
+        # A key that itself stands in the ground is kept: the deeper it does, the slower the foot comes out around it.
+        deep = max((float(sunk[f]) for f in still), default=0.0) / body.size_m
+        rise = blend.spread(sunk, half) * blend.away_from(still, len(pose), (0.1 + 5.0 * deep) * goals.fps_hz)
         frames = np.flatnonzero(rise > 1e-6)
         target = pose.positions_m[frames, limb.end].copy()
         target[:, 1] += rise[frames]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph_daemon.solve import correct, feet, targets
+from kineograph_daemon.solve import correct, cycle, feet, targets
 from kineograph_daemon.solve.body import Body, read_body
 from kineograph_daemon.solve.goals import Goals
 from kineograph_daemon.solve.ground import Ground, read_ground
@@ -22,12 +22,16 @@ BoolArray = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Solved:
-    """The motion that meets the goals; ``contacts`` say where each of ``body.feet`` stands, (T,) each."""
+    """The motion that meets the goals; ``contacts`` say where each of ``body.feet`` stands, (T,) each.
+
+    ``let_go`` are the feet that a target pulled: a model's own word about their contacts no longer holds.
+    """
 
     pose: Pose
     body: Body
     ground: Ground
     contacts: dict[int, BoolArray]
+    let_go: frozenset[int] = frozenset()
 
 
 def solve(
@@ -57,8 +61,11 @@ def solve(
     pulled = targets.meet(pose, body, goals)
     stands = _let_go(pose, body, stands, pulled, ground, goals.fps_hz)
     _settle_feet(pose, body, goals, stands, pulled, ground)
+    if goals.loop:
+        cycle.close(pose, goals)
     correct.pin(pose, goals)
-    return Solved(pose, body, ground, stands)
+    gone = frozenset(i for i, foot in enumerate(body.feet) if foot.limb.end in pulled)
+    return Solved(pose, body, ground, stands, gone)
 
 
 def _lift(pose: Pose, goals: Goals, ground: Ground) -> None:

@@ -209,15 +209,18 @@ def _meet_by_limb(pose: Pose, body: Body, goals: Goals, track: EffectorTrack, li
     frames = todo.frames
     if not len(frames):
         return frames
+    tip = pose.positions_m[frames, track.joint] + todo.offset_m[frames]
     target = pose.positions_m[frames, limb.end] + todo.offset_m[frames]
     kept = pose.world_xyzw[frames, limb.end].copy()
-    asked = todo.turn_rad if track.joint == limb.end else None
-    if asked is not None:
-        end = quat.mul(quat.from_rotvec(asked[frames]), kept)
+    if todo.turn_rad is not None and track.joint == limb.end:
+        end = quat.mul(quat.from_rotvec(todo.turn_rad[frames]), kept)
     elif limb.is_leg:
         end = kept
     else:
         end = _softened(pose, limb, frames, target, kept)
+        # A hand that turns takes its finger tips along: the wrist goes where that puts them on the target.
+        carried = quat.rotate(quat.conj(kept), tip - target)
+        target = tip - quat.rotate(end, carried)
     two_bone.solve(pose, limb, frames, target, end)
     if todo.turn_rad is not None and track.joint != limb.end:
         world = quat.mul(quat.from_rotvec(todo.turn_rad[frames]), pose.world_xyzw[frames, track.joint])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kineograph_daemon.backbones.base import Hooks, KineographBackbone
 from kineograph_daemon.backbones.interpolate import arms, clips, dials, ignored, keyed, steps, vary
 from kineograph_daemon.pipeline.types import Stopped
-from kineograph_daemon.solve import correct
+from kineograph_daemon.solve import correct, cycle
 from kineograph_daemon.solve.body import Body, read_body
 from kineograph_daemon.solve.curves import Ease
 from kineograph_daemon.solve.goals import Goals, read_goals
@@ -126,6 +126,8 @@ class _Work:
         if self.dials.relaxed_arms and not self.clips:
             arms.relax(pose, self.body, self.goals)
         vary.vary(pose, self.body, self.goals, variation, arms=True)
+        if self.goals.loop:
+            cycle.close(pose, self.goals)
         correct.pin(pose, self.goals)
         return pose, contacts
 
