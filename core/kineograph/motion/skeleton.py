@@ -127,10 +127,10 @@ class Skeleton:
     def _rest_world(self) -> tuple[FloatArray, FloatArray]:
         pos = self.rest_translations_m.astype(float).copy()
         rot = self.rest_rotations_xyzw.astype(float).copy()
-        for i, p in enumerate(self.parents):
-            if p >= 0:
-                pos[i] = pos[p] + quat.rotate(rot[p], self.rest_translations_m[i])
-                rot[i] = quat.mul(rot[p], self.rest_rotations_xyzw[i])
+        for level in self.levels[1:]:
+            up = self.parents[level]
+            pos[level] = pos[up] + quat.rotate(rot[up], self.rest_translations_m[level])
+            rot[level] = quat.mul(rot[up], self.rest_rotations_xyzw[level])
         return pos, rot
 
     @cached_property
