@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 import threading
@@ -83,6 +84,20 @@ def test_the_manifest_is_valid() -> None:
         [sys.executable, str(tool), "validate", str(ADDON)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_documents_trap_table_names_tests_that_exist() -> None:
+    text = (ROOT / "docs" / "blender.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\d+) .*\| (.+) \|$", text, re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, 33))
+    for number, tests in rows:
+        named = re.findall(r"`(test_\w+\.py)::(\w+)`", tests)
+        assert named or "open: with" in tests, number
+        for file, name in named:
+            assert f"def {name}(" in (Path(__file__).parent / file).read_text("utf-8"), (file, name)
+    modules = re.findall(r"^ +(\w+\.py) ", text, re.MULTILINE)
+    ours = {p.name for p in ADDON.rglob("*.py")}
+    assert set(modules) == ours, set(modules) ^ ours
 
 
 def test_the_bridge_knows_no_socket() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -267,6 +268,27 @@ def test_the_timer_turns_the_pump_and_ends_itself(scene: Any, daemon: Any) -> No
     assert handle.is_done
     session.unregister()
     assert session._tick() is None
+
+
+@daemon_test
+def test_callbacks_run_where_poll_runs(scene: Any, daemon: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    heard, arrived = session.Session._heard, session.Session._arrived
+    here = threading.get_ident
+
+    def hear(self: session.Session, job: session.Job, status: Any) -> None:
+        seen.append(here())
+        heard(self, job, status)
+
+    def arrive(self: session.Session, job: session.Job, errand: Any) -> None:
+        seen.append(here())
+        arrived(self, job, errand)
+
+    monkeypatch.setattr(session.Session, "_heard", hear)
+    monkeypatch.setattr(session.Session, "_arrived", arrive)
+    sent(hero()).wait(timeout_s=60)
+    assert len(seen) > 1
+    assert set(seen) == {threading.main_thread().ident}
 
 
 @daemon_test
