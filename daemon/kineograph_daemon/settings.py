@@ -99,7 +99,7 @@ class Settings:
     wait_limit_s: float = _row(60.0, "s", "The longest that a request for a result may wait.", 0.0)
     waiters_limit: int = _row(10_000, "requests", "Requests that may wait for results at once.", 1)
     frame_limit_mb: int = _row(256, "MB", "A larger frame from a client drops the client.", 1, 1024)
-    peer_queue: int = _row(1000, "messages", "Messages kept for one client that does not read; 0: no limit.", 0)
+    peer_queue: int = _row(10_000, "messages", "Messages kept for one client that does not read; 0: no limit.", 0)
 
 
 def _setting(f: Field[Any]) -> Setting:
@@ -215,3 +215,7 @@ def _wrong(name: str, got: Any, allowed: str, message: str) -> RequestError:
     return RequestError(
         ErrorCode.INVALID_PARAMETERS, message, {"where": {"path": [name]}, "got": shown, "allowed": allowed}
     )
+
+
+if __name__ == "__main__":
+    print(document(), end="")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from kineograph.wire.messages import JobState, Priority, Progress, ResultFormat
@@ -79,7 +79,9 @@ def to_map(job: Job) -> dict[str, Any]:
     facts = {name: value for name in _FACTS if (value := getattr(job.facts, name)) is not None}
     facts["formats"] = [str(f) for f in job.facts.formats]
     out = {name: getattr(job, name) for name in _KEPT}
-    return {**out, "state": str(job.state), "facts": facts, "progress": asdict(job.progress)}
+    p = job.progress
+    progress = {"fraction": p.fraction, "step": p.step, "steps": p.steps, "stage": p.stage}
+    return {**out, "state": str(job.state), "facts": facts, "progress": progress}
 
 
 def from_map(stored: Mapping[str, Any]) -> Job:

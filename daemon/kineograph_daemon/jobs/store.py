@@ -27,6 +27,9 @@ from kineograph_daemon.jobs.record import Job
 
 _log = logging.getLogger(__name__)
 
+_LAZY_S = 0.2
+"""How long a change that may be lost waits for another one to share its commit."""
+
 _MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE jobs (id TEXT PRIMARY KEY, job BLOB NOT NULL) WITHOUT ROWID;
@@ -46,6 +49,8 @@ class JobStore:
         self._requests: list[tuple[str, bytes | None]] = []
         self._changed: dict[str, Job] = {}
         self._dropped: dict[str, None] = {}
+        self._is_urgent = False
+        self._lazy_since_s = 0.0
         for part in ("requests", "results"):
             (folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._db = self._open_or_replace()
@@ -92,16 +97,23 @@ class JobStore:
             self._requests.append((job.id, None))
         self.save(job)
 
-    def save(self, job: Job) -> None:
-        """Keep a job's new state with the next commit."""
+    def save(self, job: Job, *, lazily: bool = False) -> None:
+        """Keep a job's new state with the next commit; ``lazily``: with the next one that has more to write.
+
+        That a job has started may be lost by a crash: it is started again then, as it would be anyway.
+        """
         self._dropped.pop(job.id, None)
+        if not self._changed:
+            self._lazy_since_s = time.monotonic()
         self._changed[job.id] = job
+        self._is_urgent = self._is_urgent or not lazily
 
     def drop(self, job: str, attempt: int) -> None:
         """Forget a job with its request and results."""
         self._changed.pop(job, None)
         self._requests = [r for r in self._requests if r[0] != job]
         self._dropped[job] = None
+        self._is_urgent = True
         blobs.remove(self._request_file(job))
         for a in range(attempt + 1):
             self.drop_result(job, a)
@@ -119,16 +131,18 @@ class JobStore:
 
         After an error the changes stay for the next commit, so nothing is lost while the process lives.
         """
-        if not (self._changed or self._dropped or self._requests):
+        if not self._is_urgent and (not self._changed or time.monotonic() - self._lazy_since_s < _LAZY_S):
             return
         rows = [(job.id, msgpack.packb(record.to_map(job))) for job in self._changed.values()]
         gone = [(job,) for job in self._dropped]
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT OR REPLACE INTO requests (id, frames) VALUES (?, ?)", self._requests)
+            if self._requests:
+                self._db.executemany("INSERT OR REPLACE INTO requests (id, frames) VALUES (?, ?)", self._requests)
             self._db.executemany("INSERT OR REPLACE INTO jobs (id, job) VALUES (?, ?)", rows)
-            self._db.executemany("DELETE FROM requests WHERE id = ?", gone)
-            self._db.executemany("DELETE FROM jobs WHERE id = ?", gone)
+            if gone:
+                self._db.executemany("DELETE FROM requests WHERE id = ?", gone)
+                self._db.executemany("DELETE FROM jobs WHERE id = ?", gone)
             self._db.execute("COMMIT")
         except sqlite3.Error as e:
             with contextlib.suppress(sqlite3.Error):
@@ -137,6 +151,7 @@ class JobStore:
         self._requests.clear()
         self._changed.clear()
         self._dropped.clear()
+        self._is_urgent = False
 
     def sweep(self, jobs: Iterable[Job]) -> int:
         """Delete result files that belong to no job's last attempt: what a crash left behind. The bytes freed."""
@@ -148,7 +163,12 @@ class JobStore:
         return freed
 
     def close(self) -> None:
-        """Close the database; the changes must have been committed."""
+        """Write what may have waited, and close the database."""
+        self._is_urgent = bool(self._changed)
+        try:
+            self.commit()
+        except KineographError as e:
+            _log.error("jobs could not be kept at the end: %s", e)
         self._db.close()
 
     # ---- opening ---------------------------------------------------------------------------------------------------

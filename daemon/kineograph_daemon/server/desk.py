@@ -160,7 +160,7 @@ class Desk:
 
     def _changed(self, i: s.Changed) -> None:
         job = self.machine.jobs[i.job]
-        self.store.save(job)
+        self.store.save(job, lazily=i.event is EventName.JOB_STARTED)
         self._events.job(i.event, self.machine.status(i.job))
         if job.state.is_final:
             _log.info("job %s", job.state, extra={"job": i.job, "data": _told(job)})

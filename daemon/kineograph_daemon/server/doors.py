@@ -51,11 +51,8 @@ class Door:
 
     def receive(self) -> Iterator[Incoming]:
         """The messages that wait, without waiting for more."""
-        while True:
-            try:
-                peer = self.requests.recv(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
-                return
+        while self.requests.get(zmq.EVENTS) & zmq.POLLIN:
+            peer = self.requests.recv(zmq.NOBLOCK, copy=False)
             frames, user = _rest(self.requests, peer)
             yield Incoming(self, peer.bytes, self._role(user), frames)
 

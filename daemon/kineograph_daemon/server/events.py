@@ -11,7 +11,8 @@ from typing import Any
 
 from kineograph.wire import codec
 from kineograph.wire.codec import Buffer
-from kineograph.wire.messages import EventName, JobStatus, to_body
+from kineograph.wire.messages import EventName, JobStatus
+from kineograph_daemon.server.status import status_map
 
 
 class Publisher:
@@ -31,7 +32,7 @@ class Publisher:
 
     def job(self, name: EventName, status: JobStatus) -> None:
         """An event of a job carries its whole status."""
-        self.publish(name, to_body(status))
+        self.publish(name, status_map(status))
 
     def flush(self) -> None:
         """Send what was published since the last flush."""

@@ -38,6 +38,9 @@ _log = logging.getLogger(__name__)
 _SLICE_S = 0.005
 """How long one turn takes messages from one door before the others get theirs."""
 _PING_EVERY_S = 1.0
+_NAP_S = 0.25
+_CHORES_EVERY_S = 0.02
+"""A busy loop turns hundreds of times a second; what nobody waits for is done less often."""
 
 
 class Front:
@@ -76,6 +79,7 @@ class Front:
         self._heartbeat_every_s = settings.heartbeat_s
         self._heartbeat = heartbeat
         self._heartbeat_s = 0.0
+        self._chores_s = 0.0
         self._why: str | None = None
         self._idle: list[Callable[[], None]] = []
         self._wake, self._waker = socket.socketpair()
@@ -138,17 +142,22 @@ class Front:
 
     def _pass_time(self) -> None:
         now_s = self._clock.now_s()
+        if now_s - self._chores_s >= _CHORES_EVERY_S:
+            self._chores_s = now_s
+            self._do_chores(now_s)
+        self._parking.expire()
+        self._results.expire()
+        if self._why is None:
+            self._desk.tick()
+
+    def _do_chores(self, now_s: float) -> None:
         for lost in self._supervisor.poll(now_s):
             self._link.lost(lost.worker, lost.reason, lost.details)
         self._link.ping(_PING_EVERY_S)
-        self._parking.expire()
-        self._results.expire()
         self._retention.run()
         if now_s - self._heartbeat_s >= self._heartbeat_every_s:
             self._heartbeat_s = now_s
             self._events.publish(EventName.DAEMON_HEARTBEAT, self._heartbeat())
-        if self._why is None:
-            self._desk.tick()
 
     def _finish(self) -> None:
         refused = self._desk.commit()
@@ -159,15 +168,16 @@ class Front:
         if self._idle:
             return 0.02
         now_s = self._clock.now_s()
+        chores = [self._heartbeat_s + self._heartbeat_every_s, self._supervisor.next_s()]
         due = [
-            self._heartbeat_s + self._heartbeat_every_s,
+            # A dead worker is noticed by polling its process, so never sleep long.
+            now_s + _NAP_S,
+            max(min(d for d in chores if d is not None), self._chores_s + _CHORES_EVERY_S),
             self._desk.machine.next_deadline_s(),
             self._results.next_s(),
             self._parking.next_s(),
-            self._supervisor.next_s(),
         ]
-        # A dead worker is noticed by polling its process, so never sleep long.
-        return min(0.25, max(0.0, min(d for d in due if d is not None) - now_s))
+        return max(0.0, min(d for d in due if d is not None) - now_s)
 
     def _register(self) -> None:
         self._wake.setblocking(False)

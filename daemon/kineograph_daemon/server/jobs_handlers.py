@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
 from typing import Any
 
 from kineograph.errors import KineographError
@@ -17,7 +16,6 @@ from kineograph.wire.messages import (
     JobRef,
     JobResult,
     JobStatus,
-    to_body,
 )
 from kineograph_daemon.jobs import signals as s
 from kineograph_daemon.jobs.record import Job
@@ -26,8 +24,8 @@ from kineograph_daemon.server.clock import Clock
 from kineograph_daemon.server.desk import Desk
 from kineograph_daemon.server.events import Publisher
 from kineograph_daemon.server.results import Results, unknown
+from kineograph_daemon.server.status import COLUMNS, status_map, status_row
 
-COLUMNS = [f.name for f in fields(JobStatus)]
 _OPTIONS = ("priority", "deadline_s", "on_busy", "formats", "trajectories", "label", "character", "refs")
 
 
@@ -48,7 +46,7 @@ class JobHandlers:
     def status(self, call: Call) -> None:
         """``job.status``."""
         m: JobRef = call.message
-        self._outbox.reply(call.sender, to_body(self._known(m.job)))
+        self._outbox.reply(call.sender, status_map(self._known(m.job)))
 
     def result(self, call: Call) -> None:
         """``job.result``: may be answered later."""
@@ -63,7 +61,7 @@ class JobHandlers:
         frames = self._desk.request_frames(m.job)
         body = codec.decode_body(frames[0], frames[1:])
         options = {key: body[key] for key in _OPTIONS if key in body}
-        self._outbox.reply(call.sender, {"job": to_body(status), "request": body["request"], "options": options})
+        self._outbox.reply(call.sender, {"job": status_map(status), "request": body["request"], "options": options})
 
     def list(self, call: Call) -> None:
         """``job.list``: columns and rows, oldest first."""
@@ -73,7 +71,7 @@ class JobHandlers:
         page = wanted[start : start + max(0, m.limit)]
         places = {job: n for n, job in enumerate(self._desk.machine.waiting(), 1)}
         status_of = self._desk.machine.status_of
-        rows = [_row(status_of(job, places.get(job.id))) for job in page]
+        rows = [status_row(status_of(job, places.get(job.id))) for job in page]
         self._outbox.reply(
             call.sender, {"columns": COLUMNS, "rows": rows, "total": len(wanted), "seq": self._events.seq}
         )
@@ -88,14 +86,14 @@ class JobHandlers:
                 states.append(None)
                 continue
             self._desk.feed(s.Cancel(job, by, now_s))
-            states.append(to_body(self._desk.machine.status(job)))
+            states.append(status_map(self._desk.machine.status(job)))
         self._outbox.reply(call.sender, {"jobs": states})
 
     def move(self, call: Call) -> None:
         """``job.move``."""
         m: JobMove = call.message
         self._desk.ask(s.Move(m.job, m.to, m.before, self._clock.now_s()))
-        self._outbox.reply(call.sender, to_body(self._known(m.job)))
+        self._outbox.reply(call.sender, status_map(self._known(m.job)))
 
     def forget(self, call: Call) -> None:
         """``job.forget``."""
@@ -127,16 +125,6 @@ def _searched(job: Job) -> str:
     return "\n".join((f.job, f.label, f.character, f.prompt, f.model, f.client)).casefold()
 
 
-def _row(status: JobStatus) -> list[Any]:
-    row = [getattr(status, name) for name in COLUMNS]
-    p = status.progress
-    row[_PROGRESS_AT] = {"fraction": p.fraction, "step": p.step, "steps": p.steps, "stage": p.stage}
-    return row
-
-
-_PROGRESS_AT = COLUMNS.index("progress")
-
-
 def _answer(outbox: Outbox, to: Sender) -> Any:
     def answer(outcome: list[Buffer] | KineographError) -> None:
         if isinstance(outcome, KineographError):
@@ -145,6 +133,3 @@ def _answer(outbox: Outbox, to: Sender) -> Any:
             outbox.reply_packed(to, outcome)
 
     return answer
-
-
-__all__ = ["COLUMNS", "JobHandlers"]

@@ -91,11 +91,8 @@ class WorkerLink:
 
     def receive(self) -> None:
         """Take what workers have said."""
-        while True:
-            try:
-                peer, *frames = self.socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
+        while self.socket.get(zmq.EVENTS) & zmq.POLLIN:
+            peer, *frames = self.socket.recv_multipart(zmq.NOBLOCK)
             worker = peer.decode("ascii", "replace")
             try:
                 self._said(worker, link.unpack(frames).message)

@@ -17,12 +17,13 @@ import msgpack
 
 from kineograph.errors import ErrorCode, JobError, KineographError, UnavailableError, error, from_envelope
 from kineograph.wire.codec import Buffer
-from kineograph.wire.messages import JobState, JobStatus, ResultFormat, to_body
+from kineograph.wire.messages import JobState, JobStatus, ResultFormat
 from kineograph_daemon.jobs import blobs
 from kineograph_daemon.jobs import signals as s
 from kineograph_daemon.server.clock import Clock
 from kineograph_daemon.server.desk import Desk
 from kineograph_daemon.server.models import ModelTable
+from kineograph_daemon.server.status import status_map
 
 Answer = Callable[[list[Buffer] | KineographError], None]
 """Takes the packed body of the reply, or the error; called exactly once."""
@@ -112,7 +113,7 @@ class Results:
             self._desk.feed(s.Expire(job_id, self._clock.now_s()))
             raise _expired(job_id) from None
         head = b"".join(
-            (_TWO_KEYS, _KEY_JOB, msgpack.packb(to_body(self._desk.machine.status(job_id))), _KEY_RESULT, stored[0])
+            (_TWO_KEYS, _KEY_JOB, msgpack.packb(status_map(self._desk.machine.status(job_id))), _KEY_RESULT, stored[0])
         )
         return [head, *stored[1:]]
 
@@ -129,7 +130,7 @@ class Results:
 
     def _partial(self, job_id: str) -> list[Buffer]:
         status: JobStatus = self._desk.machine.status(job_id)
-        return [b"".join((_TWO_KEYS, _KEY_JOB, msgpack.packb(to_body(status)), _KEY_RESULT, _NIL))]
+        return [b"".join((_TWO_KEYS, _KEY_JOB, msgpack.packb(status_map(status)), _KEY_RESULT, _NIL))]
 
     def _partial_or_error(self, job_id: str) -> list[Buffer] | KineographError:
         return self._partial(job_id) if job_id in self._desk.machine.jobs else unknown(job_id)

@@ -24,6 +24,7 @@ from kineograph_daemon.server.call import Call, Outbox, Peers
 from kineograph_daemon.server.desk import Desk
 from kineograph_daemon.server.models import ModelTable
 from kineograph_daemon.server.parking import Parking
+from kineograph_daemon.server.status import status_map
 
 _ID = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}")
 _MAX_TEXT = 500
@@ -50,7 +51,7 @@ class Submitting:
             if self._parking.must_wait(call, _named(m.request)):
                 return
             known = self._queue(m, call)
-        self._outbox.reply(call.sender, to_body(known), promises=m.job)
+        self._outbox.reply(call.sender, status_map(known), promises=m.job)
 
     def batch(self, call: Call) -> None:
         """One job an item, each with its own answer."""
@@ -140,7 +141,11 @@ class Submitting:
                 if isinstance(request, KineographError):
                     raise request
                 results.append(
-                    {"job": to_body(self._item(job, {"protocol_version": version, **item}, request, m, client, group))}
+                    {
+                        "job": status_map(
+                            self._item(job, {"protocol_version": version, **item}, request, m, client, group)
+                        )
+                    }
                 )
             except KineographError as e:
                 results.append(e.to_envelope())

@@ -84,7 +84,7 @@ def test_noise_of_all_kinds_never_ends_the_daemon(house: House) -> None:
             for _ in range(rng.randrange(4)):
                 frame[rng.randrange(len(frame))] = rng.randrange(256)
         if rng.random() < 0.2:
-            frames = frames[: rng.randrange(3)] + [bytearray(rng.randbytes(rng.randrange(50)))]
+            frames = [*frames[: rng.randrange(3)], bytearray(rng.randbytes(rng.randrange(50)))]
         wire.socket.send_multipart([bytes(f) for f in frames])
     wait_until(lambda: good.call("daemon.stats")["epoch"])
     assert not any(line["level"] == "error" and "a request failed" in line["msg"] for line in house.log())

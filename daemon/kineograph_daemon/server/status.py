@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A job's status in its wire form. ``messages.to_body`` says the same; this one is written once for each event."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any
+
+from kineograph.wire.messages import JobStatus, Progress
+
+COLUMNS = [f.name for f in fields(JobStatus)]
+_VALUES = attrgetter(*COLUMNS)
+_PROGRESS_AT = COLUMNS.index("progress")
+
+
+def status_row(status: JobStatus) -> list[Any]:
+    """The values in the order of ``COLUMNS``."""
+    row = list(_VALUES(status))
+    row[_PROGRESS_AT] = _progress(status.progress)
+    return row
+
+
+def status_map(status: JobStatus) -> dict[str, Any]:
+    """The map that ``messages.to_body`` makes."""
+    return dict(zip(COLUMNS, status_row(status), strict=True))
+
+
+def _progress(p: Progress) -> dict[str, Any]:
+    return {"fraction": p.fraction, "step": p.step, "steps": p.steps, "stage": p.stage}
