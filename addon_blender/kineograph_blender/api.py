@@ -20,6 +20,7 @@ from typing import Any
 import bpy
 
 from kineograph.errors import ErrorCode, error
+from kineograph.fixes import Problem
 from kineograph.wire.messages import JobStatus
 
 from . import session as sessions
@@ -27,7 +28,7 @@ from .bridge.bones import Which
 from .bridge.keys import KeyMode
 from .bridge.marks import Heading, mark_path, mark_pin, unmark
 from .bridge.request import Block, Direction, Remark, scene_span
-from .session import Job, Session
+from .session import Job, Session, problem_of
 from .takes import Take
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "generate",
     "mark_path",
     "mark_pin",
+    "problem_of",
     "unmark",
 ]
 
@@ -76,6 +78,11 @@ class Handle:
             raise self.job.error
         assert self.job.take is not None
         return self.job.take
+
+    @property
+    def problem(self) -> Problem | None:
+        """What went wrong, in words and with fixes; None while nothing has."""
+        return None if self.job.error is None else problem_of(self.job.error, self.job)
 
     def cancel(self) -> None:
         """Stop this job, and no other. ``wait`` then raises ``request_cancelled``."""

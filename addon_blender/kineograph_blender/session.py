@@ -22,6 +22,7 @@ import bpy
 
 from kineograph.client import Client, Errand, LinkState, Result
 from kineograph.errors import ErrorCode, InternalError, KineographError, error
+from kineograph.fixes import Problem, resolve
 from kineograph.wire.messages import JobCancel, JobStatus, Method
 
 from .bridge import request
@@ -227,6 +228,15 @@ class Session:
     def _end(self, job: Job, failed: KineographError | None) -> None:
         job.error = failed
         job.is_done = True
+
+
+def problem_of(failed: KineographError, job: Job | None = None) -> Problem:
+    """What to say about an error and which fixes to offer, from the catalogue."""
+    ref = (failed.details.get("where") or {}).get("ref") or {}
+    if job is None:
+        return resolve(failed, {"character": ref.get("character") or None})
+    sent = job.outgoing
+    return resolve(failed, {"request": sent.request, "refs": sent.refs, "character": sent.rig.armature})
 
 
 def check_address(address: str | None) -> None:

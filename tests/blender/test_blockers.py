@@ -10,8 +10,7 @@ import pytest
 from tests.blender import measure, scenes
 
 from kineograph.errors import ErrorCode, KineographError
-from kineograph_blender import compat
-from kineograph_blender.bridge import blockers
+from kineograph_blender import compat, session
 from kineograph_blender.bridge import rig as rigs
 
 
@@ -38,17 +37,17 @@ def refusal(armature: Any) -> KineographError:
 
 
 def fix(e: KineographError) -> str:
-    """The id of the first fix."""
-    return str(e.details["fixes"][0]["id"])
+    """The id of the first fix that the catalogue offers."""
+    return session.problem_of(e).fixes[0].id
 
 
 def test_rest_position_is_refused_both_ways(scene: Any) -> None:
     armature = hero()
     armature.data.pose_position = "REST"
-    assert fix(refusal(armature)) == "use_pose_position"
+    assert fix(refusal(armature)) == "show_pose_position"
     with pytest.raises(KineographError) as e:
         measure.gather(armature)
-    assert e.value.details["reason"] == "rest_position"
+    assert session.problem_of(e.value).text == "'Hero' shows its rest position."
     assert armature.data.pose_position == "REST"
 
 
@@ -59,7 +58,7 @@ def test_edit_mode(scene: Any) -> None:
     try:
         with pytest.raises(KineographError) as e:
             measure.gather(armature)
-        assert fix(e.value) == "leave_edit_mode"
+        assert session.problem_of(e.value).text == "'Hero' cannot take the motion: edit mode."
     finally:
         bpy.ops.object.mode_set(mode="OBJECT")
 
@@ -106,13 +105,13 @@ def test_a_solo_track_and_a_blended_action(scene: Any) -> None:
     track = data.nla_tracks.new()
     track.strips.new("walk", 1, bpy.data.actions.new("other"))
     track.is_solo = True
-    assert fix(refusal(armature)) == "unsolo"
+    assert "solo nla track" in session.problem_of(refusal(armature)).text
     track.is_solo = False
     data.action_influence = 0.5
-    assert fix(refusal(armature)) == "replace_blending"
+    assert refusal(armature).details["blocker"] == "action_blending"
     data.action_influence = 1.0
     data.action_blend_type = "ADD"
-    assert fix(refusal(armature)) == "replace_blending"
+    assert refusal(armature).details["blocker"] == "action_blending"
 
 
 def test_strips_below_and_muted_tracks_do_not_show_through(scene: Any) -> None:
@@ -135,7 +134,7 @@ def test_driven_bones(scene: Any) -> None:
     curve = armature.pose.bones["LeftArm"].driver_add("rotation_quaternion", 1)
     curve.driver.expression = "0.1"
     e = refusal(armature)
-    assert (e.details["reason"], e.details["bones"], fix(e)) == ("driven", ["LeftArm"], "mute_drivers")
+    assert (e.details["bones"], fix(e)) == (["LeftArm"], "mute_drivers")
     curve.mute = True
     rig = rigs.read(armature, scene)
     measure.baked(rig, measure.wander(rig, 5))
@@ -153,7 +152,8 @@ def test_locked_channels_that_a_take_would_change(scene: Any) -> None:
     armature.pose.bones["LeftArm"].lock_rotation[0] = True
     armature.pose.bones["Hips"].lock_location[1] = True
     e = refusal(armature)
-    assert (e.details["reason"], e.details["bones"], fix(e)) == ("locked", ["Hips", "LeftArm"], "unlock")
+    assert (e.details["bones"], fix(e)) == (["Hips", "LeftArm"], "unlock_channels")
+    assert session.problem_of(e).text == "2 bones are locked: Hips, LeftArm."
     rig = rigs.read(armature, scene)
     measure.baked(rig, measure.wander(rig, 5), ignore_locks=True)
 
@@ -185,13 +185,3 @@ def test_constraints_on_written_bones_are_listed_and_can_be_muted(scene: Any) ->
     assert report.muted == report.constraints
     assert copy.mute
     assert max(measure.miss(rig, measure.shown(armature, rig, range(1, 21)), want)) < 1e-5
-
-
-def test_the_error_travels_with_words_and_place() -> None:
-    e = blockers.blocked("Hero", "linked", "'Hero' is linked", ("make_override", "Make a library override"))
-    assert e.to_envelope()["error"]["details"] == {
-        "where": {"object": "Hero"},
-        "reason": "linked",
-        "got": "linked",
-        "fixes": [{"id": "make_override", "label": "Make a library override", "patch": {"object": "Hero"}}],
-    }

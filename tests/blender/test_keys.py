@@ -31,7 +31,7 @@ def test_a_key_on_one_bone_constrains_one_bone(scene: Any) -> None:
     assert only["frame"] == 9, "frames of a request count from the start of the range"
     assert list(only["joint_rotations"]) == ["LeftArm"]
     assert "root_position" not in only
-    assert out.refs["constraints"] == [{"character": "Hero", "key": 10}]
+    assert out.refs["constraints"] == [{"kind": "key", "object": "frame 10", "character": "Hero", "frame": 10}]
 
 
 def test_the_value_is_the_turn_from_rest_in_the_requests_axes(scene: Any) -> None:

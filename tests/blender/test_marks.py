@@ -14,6 +14,7 @@ from tests.blender import measure, scenes
 
 from kineograph.errors import ErrorCode, KineographError
 from kineograph.motion import quat
+from kineograph_blender import session
 from kineograph_blender.bridge import marks, paths
 from kineograph_blender.bridge.marks import Heading
 
@@ -127,7 +128,7 @@ def test_a_path_without_length_is_named(scene: Any) -> None:
     with pytest.raises(KineographError) as e:
         measure.gather(armature)
     assert e.value.code is ErrorCode.SCHEMA_VALIDATION
-    assert e.value.details["where"]["object"] == "Dot"
+    assert e.value.details["where"]["ref"]["object"] == "Dot"
 
 
 def test_a_path_over_a_part_of_the_range(scene: Any) -> None:
@@ -224,7 +225,9 @@ def test_a_pin_on_a_bone_that_is_not_there_suggests_the_same_side(scene: Any) ->
     with pytest.raises(KineographError) as e:
         measure.gather(armature)
     assert e.value.code is ErrorCode.UNKNOWN_JOINT
-    assert e.value.details["where"]["object"] == "Grab"
+    problem = session.problem_of(e.value)
+    assert problem.text == "Pin 'Grab' points at 'LefHand', which 'Hero' does not have. Did you mean 'LeftHand'?"
+    assert "choose_joint" in {f.id for f in problem.fixes}
     assert e.value.details["suggestions"][0] == "LeftHand"
     assert "RightHand" not in e.value.details["suggestions"]
 

@@ -105,6 +105,8 @@ def test_an_armature_deleted_while_its_job_runs_leaves_a_take(scene: Any, daemon
     with pytest.raises(KineographError) as e:
         handle.wait(timeout_s=60)
     assert e.value.code is ErrorCode.RIG_CHANGED
+    assert handle.problem is not None
+    assert handle.problem.text == "'Hero' is gone; the result is kept as a take."
     take = handle.job.take
     assert take is not None
     assert session.current().takes[take.id] is take
@@ -184,7 +186,7 @@ def test_cancel_stops_one_job(scene: Any, daemon: Any) -> None:
 
 
 @daemon_test
-def test_what_the_daemon_refuses_names_the_object_in_the_scene(scene: Any, daemon: Any) -> None:
+def test_what_the_daemon_refuses_is_said_in_words(scene: Any, daemon: Any) -> None:
     armature = hero()
     with pytest.raises(KineographError) as e:
         sent(armature, model="kineograph-imagined").wait(timeout_s=60)
@@ -192,6 +194,11 @@ def test_what_the_daemon_refuses_names_the_object_in_the_scene(scene: Any, daemo
     with pytest.raises(KineographError) as e:
         sent(armature, options={"num_samples": 99}).wait(timeout_s=60)
     assert e.value.code is ErrorCode.INVALID_OPTIONS
+    handle = sent(armature, options={"nonsense": 1})
+    with pytest.raises(KineographError):
+        handle.wait(timeout_s=60)
+    assert handle.problem is not None
+    assert "nonsense" in handle.problem.text
     assert session.current().takes == {}
 
 

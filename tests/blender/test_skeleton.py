@@ -13,6 +13,7 @@ from mathutils import Matrix
 from tests.blender import measure, scenes
 
 from kineograph.errors import ErrorCode, KineographError
+from kineograph_blender import session
 from kineograph_blender.bridge import bones as bone_choice
 from kineograph_blender.bridge import rig as rigs
 from kineograph_blender.bridge.bones import Which
@@ -45,8 +46,10 @@ def test_several_roots_are_named_with_a_fix(scene: Any) -> None:
     assert e.value.code is ErrorCode.INVALID_SKELETON
     assert e.value.details["roots"] == ["Hips", "IK_foot", "weapon"]
     assert e.value.details["suggestions"] == ["Hips"]
-    patch = e.value.details["fixes"][0]["patch"]
-    assert len(rigs.read(armature, scene, root=patch["root"]).names) == len(scenes.BODY)
+    problem = session.problem_of(e.value)
+    assert problem.text == "The rig has 3 roots: Hips, IK_foot, weapon."
+    assert {f.id for f in problem.fixes} >= {"choose_root", "use_deform_bones"}
+    assert len(rigs.read(armature, scene, root=e.value.details["suggestions"][0]).names) == len(scenes.BODY)
 
 
 def test_deform_bones_leave_controls_out(scene: Any) -> None:
@@ -126,8 +129,9 @@ def test_a_scale_that_is_not_uniform_or_negative(scene: Any, scale: Any, words: 
     bpy.context.view_layer.update()
     with pytest.raises(KineographError, match=words) as e:
         measure.gather(armature)
-    assert e.value.code is ErrorCode.INVALID_SKELETON
-    assert e.value.details["fixes"][0]["id"] == "apply_scale"
+    assert e.value.code is ErrorCode.APPLY_BLOCKED
+    assert session.problem_of(e.value).fixes[0].id == "apply_scale"
+    assert session.problem_of(e.value).text == "'Hero' is scaled unevenly or mirrored."
     scenes.activate(armature)
     bpy.ops.object.transform_apply(location=False, rotation=False, scale=True)
     assert measure.gather(armature).rig.scale == pytest.approx(1.0), "the fix works"
@@ -142,7 +146,7 @@ def test_a_sheared_object_is_refused(scene: Any) -> None:
     bpy.context.view_layer.update()
     with pytest.raises(KineographError) as e:
         measure.gather(armature)
-    assert e.value.details["reason"] == "scale"
+    assert e.value.details["blocker"] == "scale"
 
 
 def test_an_edited_rest_is_noticed_and_a_moved_object_is_not(scene: Any) -> None:

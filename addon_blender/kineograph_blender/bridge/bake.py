@@ -27,6 +27,7 @@ from . import blockers, channels, guard, outside, stamps
 from . import rig as rigs
 from .action import Channels
 from .datapath import rotation_prop
+from .places import where
 from .request import scene_fps_hz
 from .rig import Rig
 
@@ -143,7 +144,7 @@ class Bake:
             raise error(
                 ErrorCode.RIG_CHANGED,
                 f"{armature.name!r} was edited: {'; '.join(changed[:3])}",
-                {"where": {"object": armature.name}, "got": changed, "take": self.report.take},
+                {"where": where("character", armature.name, armature.name), "got": changed, "take": self.report.take},
             )
         rigs.check_scale(armature.name, np.array(armature.matrix_world, float))
         blockers.check_driven(armature, self._rig.names)
@@ -223,7 +224,7 @@ class Bake:
             raise error(
                 ErrorCode.RIG_CHANGED,
                 f"{name!r} is gone; the result is kept as a take",
-                {"where": {"object": name}, "got": None, "take": self.report.take},
+                {"where": where("character", name, name), "change": "deleted", "got": None, "take": self.report.take},
             )
         return found
 
@@ -233,7 +234,7 @@ class Bake:
             raise error(
                 ErrorCode.RIG_CHANGED,
                 "the scene was undone or loaded while the take was being written; the result is kept",
-                {"where": {"object": self._rig.armature}, "got": None, "take": self.report.take},
+                {"where": where("character", self._rig.armature, self._rig.armature), "got": None},
             )
         return made
 

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from kineograph.errors import ErrorCode, KineographError, error
-
 from . import datapath
+from .places import blocked
 
 
 @dataclass(frozen=True)
@@ -21,30 +20,13 @@ class BoneConstraint:
     kind: str
 
 
-def blocked(
-    armature: str, reason: str, message: str, fix: tuple[str, str] | None = None, **details: Any
-) -> KineographError:
-    """``apply_blocked`` that names the blocker."""
-    fixes = [] if fix is None else [{"id": fix[0], "label": fix[1], "patch": {"object": armature, **details}}]
-    return error(
-        ErrorCode.APPLY_BLOCKED,
-        message,
-        {"where": {"object": armature}, "reason": reason, "got": reason, "fixes": fixes, **details},
-    )
-
-
 def check_readable(armature: Any) -> None:
     """Raises ``apply_blocked`` when the evaluated pose is not the animation's."""
     name = armature.name
     if armature.data.pose_position == "REST":
-        raise blocked(
-            name,
-            "rest_position",
-            f"{name!r} shows its rest position, so its pose cannot be read",
-            ("use_pose_position", "Show the pose position"),
-        )
+        raise blocked(name, "rest_position", f"{name!r} shows its rest position, so its pose cannot be read")
     if armature.mode == "EDIT":
-        raise blocked(name, "edit_mode", f"{name!r} is in Edit Mode", ("leave_edit_mode", "Leave Edit Mode"))
+        raise blocked(name, "edit_mode", f"{name!r} is in Edit Mode")
 
 
 def check_writable(armature: Any) -> None:
@@ -52,35 +34,19 @@ def check_writable(armature: Any) -> None:
     name = armature.name
     check_readable(armature)
     if not armature.is_editable:
-        raise blocked(
-            name, "linked", f"{name!r} is linked from another file", ("make_override", "Make a library override")
-        )
+        raise blocked(name, "linked", f"{name!r} is linked from another file")
     data = armature.animation_data
     if data is None:
         return
     if data.use_tweak_mode:
-        raise blocked(
-            name,
-            "nla_tweak_mode",
-            f"an NLA strip of {name!r} is being tweaked",
-            ("leave_tweak_mode", "Leave tweak mode"),
-        )
+        raise blocked(name, "tweak", f"an NLA strip of {name!r} is being tweaked")
     solo = next((t.name for t in data.nla_tracks if t.is_solo), None)
     if solo is not None and data.use_nla:
-        raise blocked(
-            name,
-            "nla_solo",
-            f"the NLA track {solo!r} of {name!r} is solo, which silences every action",
-            ("unsolo", "Turn solo off"),
-            track=solo,
-        )
+        message = f"the NLA track {solo!r} of {name!r} is solo, which silences every action"
+        raise blocked(name, "solo_nla_track", message, track=solo)
     if data.action_blend_type != "REPLACE" or data.action_influence < 1.0:
-        raise blocked(
-            name,
-            "action_blending",
-            f"the action of {name!r} is blended ({data.action_blend_type.lower()}, {data.action_influence:.2f})",
-            ("replace_blending", "Set it to Replace at full influence"),
-        )
+        how = f"{data.action_blend_type.lower()}, {data.action_influence:.2f}"
+        raise blocked(name, "action_blending", f"the action of {name!r} is blended ({how})")
 
 
 def check_driven(armature: Any, bones: Iterable[str]) -> None:
@@ -90,36 +56,22 @@ def check_driven(armature: Any, bones: Iterable[str]) -> None:
     driven = set()
     for curve in data.drivers if data is not None else ():
         channel = datapath.parse(curve.data_path)
-        if (
-            channel is not None
-            and channel.bone in wanted
-            and channel.prop in datapath.TRANSFORM_PROPS
-            and not curve.mute
-        ):
+        if channel is None or curve.mute or channel.prop not in datapath.TRANSFORM_PROPS:
+            continue
+        if channel.bone in wanted:
             driven.add(channel.bone)
     if driven:
         names = sorted(driven)
-        raise blocked(
-            armature.name,
-            "driven",
-            f"drivers hold {len(names)} bones of {armature.name!r}: {', '.join(names[:6])}",
-            ("mute_drivers", "Mute these drivers"),
-            bones=names,
-        )
+        message = f"drivers hold {len(names)} bones of {armature.name!r}: {', '.join(names[:6])}"
+        raise blocked(armature.name, "driven", message, bones=names)
 
 
 def check_locked(armature: Any, bones: Iterable[str]) -> None:
     """Raises ``apply_blocked`` naming ``bones``, whose locked channels a take would change."""
     names = list(bones)
     if names:
-        raise blocked(
-            armature.name,
-            "locked",
-            f"{len(names)} bones of {armature.name!r} have locked channels that the take would change: "
-            f"{', '.join(names[:6])}",
-            ("unlock", "Unlock these channels"),
-            bones=names,
-        )
+        message = f"the take would change locked channels of {len(names)} bones: {', '.join(names[:6])}"
+        raise blocked(armature.name, "locked", message, bones=names)
 
 
 def constraints_on(armature: Any, bones: Iterable[str]) -> list[BoneConstraint]:

@@ -14,6 +14,8 @@ from itertools import pairwise
 
 from kineograph.errors import ErrorCode, KineographError, error
 
+from .places import where
+
 Parents = Mapping[str, str | None]
 
 
@@ -34,13 +36,13 @@ def choose(armature: str, parents: Parents, deform: set[str], which: Which, root
         raise error(
             ErrorCode.UNKNOWN_JOINT,
             f"{root!r} is not a bone of {armature!r}",
-            {"where": {"object": armature, "field": "root"}, "got": root, "joint": root},
+            {"where": where("root", root, armature), "got": root, "joint": root},
         )
     if not parents:
         raise error(
             ErrorCode.INVALID_SKELETON,
             f"{armature!r} has no bones",
-            {"where": {"object": armature}, "roots": [], "got": 0},
+            {"where": where("character", armature, armature), "roots": [], "got": 0},
         )
     wanted = set(parents) if which is Which.ALL or not (deform & set(parents)) else set(deform)
     if root is not None:
@@ -127,16 +129,12 @@ def _several_roots(armature: str, parents: Parents, tree: dict[str, str | None],
         ErrorCode.INVALID_SKELETON,
         f"the rig {armature!r} has {len(roots)} roots: {', '.join(roots[:6])}",
         {
-            "where": {"object": armature},
+            "where": where("character", armature, armature),
             "roots": roots,
             "got": len(roots),
             "allowed": 1,
             "suggestions": [largest],
             "bones_below": {r: size[r] for r in roots},
-            "fixes": [
-                {"id": "choose_root", "label": f"Use only the bones below '{largest}'", "patch": {"root": largest}},
-                {"id": "deform_only", "label": "Use only deform bones", "patch": {"bones": str(Which.DEFORM)}},
-            ],
         },
     )
 

@@ -13,6 +13,7 @@ from kineograph.errors import ErrorCode, error
 
 from .frame import Frame
 from .marks import Heading
+from .places import where
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -42,7 +43,7 @@ def points_bu(curve: Any) -> FloatArray:
         raise error(
             ErrorCode.SCHEMA_VALIDATION,
             f"the path {curve.name!r} has no length",
-            {"where": {"object": curve.name}, "got": len(out), "errors": []},
+            {"where": where("path", curve.name, ""), "got": len(out), "errors": []},
         )
     return np.asarray(out)
 

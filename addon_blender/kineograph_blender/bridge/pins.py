@@ -16,6 +16,7 @@ from .. import compat
 from . import marks
 from .frame import rotation_of
 from .keys import keyed_span
+from .places import where
 from .rig import Rig
 
 FloatArray = NDArray[np.floating[Any]]
@@ -32,11 +33,10 @@ def check_joint(pin: Any, rig: Rig, all_bones: list[str]) -> str:
         ErrorCode.UNKNOWN_JOINT,
         f"the pin {pin.name!r} points at {joint!r} of {rig.armature!r}, {reason}",
         {
-            "where": {"object": pin.name, "character": rig.armature},
+            "where": where("pin", pin.name, rig.armature),
             "joint": joint,
             "got": joint,
             "suggestions": found,
-            "fixes": [{"id": "drop_pin", "label": "Drop this pin", "patch": {"object": pin.name}}],
         },
     )
 
@@ -69,7 +69,7 @@ def matrix(pin: Any) -> FloatArray:
         raise error(
             ErrorCode.SCHEMA_VALIDATION,
             f"the pin {pin.name!r} has no valid {what}",
-            {"where": {"object": pin.name}, "got": str(world[:3, 3].tolist()), "errors": []},
+            {"where": where("pin", pin.name, ""), "got": str(world[:3, 3].tolist()), "errors": []},
         )
     return world
 

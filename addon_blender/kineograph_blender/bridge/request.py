@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kineograph.errors import ErrorCode, error
 from kineograph.wire.version import MMCP_VERSION
 
-from . import blockers, guard, marks, paths, pins, poses, stamps
+from . import blockers, guard, marks, paths, pins, places, poses, stamps
 from . import keys as user_keys
 from . import rig as rigs
 from .bones import Which
@@ -115,7 +115,7 @@ def gather(armature: Any, scene: Any, direction: Direction) -> Outgoing:
     return Outgoing(
         rig=rig,
         request=_request(direction, rig, constraints, fps_hz),
-        refs={"skeleton": {"object": armature.name}, "constraints": refs},
+        refs={"skeleton": places.ref("character", armature.name, armature.name), "constraints": refs},
         start=direction.start,
         fps_hz=fps_hz,
         remarks=tuple(shot.remarks()),
@@ -186,7 +186,8 @@ class _Shot:
         index, root = self.rig.skeleton.index, self.rig.names[0]
         for n, frame in enumerate(self.seen):
             key, pose = self.keys.frames[frame], self.poses[n]
-            ref = {"character": self.rig.armature, "key": frame + self.direction.start}
+            at = frame + self.direction.start
+            ref = places.ref("key", f"frame {at}", self.rig.armature, frame=at)
             place = [float(x) for x in pose.root_m]
             if key.turned:
                 turned = [n for n in self.rig.names if n in key.turned]
@@ -214,7 +215,7 @@ class _Shot:
                 self.left_out.append(Remark(f"path {curve.name!r}", "it covers fewer than two frames of the range"))
                 continue
             item = paths.constraint(curve, self.rig.frame, frames, marks.heading_of(curve))
-            out.append((item, {"object": curve.name, "character": self.rig.armature}))
+            out.append((item, places.ref("path", curve.name, self.rig.armature)))
         return out
 
     def _pin_constraints(self) -> list[tuple[dict[str, Any], Any]]:
@@ -226,7 +227,7 @@ class _Shot:
             matrices = np.stack([self.pin_matrices[pin.name][f] for f in frames])
             at = [f - self.direction.start for f in frames]
             item = pins.constraint(pin, self.rig, marks.joint_of(pin), at, matrices)
-            out.append((item, {"object": pin.name, "character": self.rig.armature}))
+            out.append((item, places.ref("pin", pin.name, self.rig.armature)))
         return out
 
     def remarks(self) -> list[Remark]:
@@ -263,7 +264,7 @@ def _check_span(direction: Direction) -> None:
         raise error(
             ErrorCode.FRAME_OUT_OF_RANGE,
             f"the range ends at {direction.end}, before it starts at {direction.start}",
-            {"where": {"field": "end"}, "got": direction.end, "allowed": [direction.start, None]},
+            {"where": {"path": ["duration_frames"]}, "got": direction.end, "allowed": [direction.start, None]},
         )
 
 

@@ -10,12 +10,12 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import ErrorCode, error
 from kineograph.motion.skeleton import Skeleton
 
 from . import bones as bone_choice
 from .bones import Which
 from .frame import Frame, read_matrices, rotation_of, scale_of
+from .places import blocked
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -48,7 +48,7 @@ class Rig:
 def read(
     armature: Any, scene: Any, which: Which = Which.DEFORM, root: str | None = None, ground_bu: float = 0.0
 ) -> Rig:
-    """The rig as it stands now. Raises ``invalid_skeleton`` (roots, scale) and ``unknown_joint``."""
+    """The rig as it stands now. Raises ``invalid_skeleton`` (roots), ``apply_blocked`` (scale), ``unknown_joint``."""
     world = np.array(armature.matrix_world, float)
     scale = check_scale(armature.name, world)
     bones = armature.data.bones
@@ -78,7 +78,7 @@ def read(
 
 
 def check_scale(name: str, world: FloatArray) -> float:
-    """The object's uniform scale. Raises ``invalid_skeleton`` for one that is not uniform, negative or zero."""
+    """The object's uniform scale. Raises ``apply_blocked`` for one that is not uniform, negative or zero."""
     lengths = scale_of(world)
     flipped = bool(np.linalg.det(world[:3, :3]) <= 0.0)
     mean = float(lengths.mean())
@@ -87,17 +87,12 @@ def check_scale(name: str, world: FloatArray) -> float:
     if not (flipped or sheared or mean <= 0.0 or not np.isfinite(mean)):
         return mean
     what = "negative or zero" if flipped else "not the same along x, y and z"
-    raise error(
-        ErrorCode.INVALID_SKELETON,
+    raise blocked(
+        name,
+        "scale",
         f"the scale of {name!r} is {what}: {', '.join(f'{x:.4g}' for x in lengths)}",
-        {
-            "where": {"object": name, "field": "scale"},
-            "reason": "scale",
-            "got": [round(float(x), 6) for x in lengths],
-            "allowed": "one positive scale for x, y and z",
-            "roots": [],
-            "fixes": [{"id": "apply_scale", "label": "Apply the scale", "patch": {"object": name}}],
-        },
+        got=[round(float(x), 6) for x in lengths],
+        allowed="one positive scale for x, y and z",
     )
 
 
