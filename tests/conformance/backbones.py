@@ -38,7 +38,8 @@ class Described(Backbone):
 
     async def generate(self, request: GenerateRequest) -> MotionResult:
         """One answer."""
-        return self.answer(request)
+        result: MotionResult = self.answer(request)
+        return result
 
     def answer(self, request: GenerateRequest) -> Any:
         """What the behaviour's kind does with a request."""

@@ -129,7 +129,7 @@ def request(model: str = "narrow", frames: int = 10, **changes: Any) -> dict[str
     return {key: value for key, value in out.items() if value is not None}
 
 
-def text(frames: int = 10, prompt: str = "walk", **more: Any) -> dict[str, Any]:
+def text(frames: float = 10, prompt: str = "walk", **more: Any) -> dict[str, Any]:
     """A text segment."""
     return {"type": "text", "prompt": prompt, "duration_frames": frames, **more}
 
