@@ -14,6 +14,7 @@ from motionmcp.errors import ProtocolError
 from motionmcp.schemas import GenerateRequest
 
 from kineograph.errors import ErrorCode, InternalError, KineographError, error
+from kineograph.motion import quat
 from kineograph_daemon.backbones.base import KineographBackbone, has_hooks, settle
 from kineograph_daemon.pipeline.types import JobHooks, Stopped
 
@@ -109,8 +110,8 @@ def _check_finite(answer: MotionResult, expected: tuple[int, ...]) -> None:
     for name, array in arrays.items():
         if not np.issubdtype(np.asarray(array).dtype, np.floating) or not np.isfinite(array).all():
             raise _failed(f"{name} must be finite floating point numbers")
-    length = np.linalg.norm(np.asarray(answer.rotations, np.float64), axis=-1)
-    if (length < 1e-3).any():
+    rotations = np.asarray(answer.rotations)
+    if quat.squared_length(rotations).min(initial=1.0) < 1e-6:
         raise _failed("rotations hold quaternions of length zero")
 
 

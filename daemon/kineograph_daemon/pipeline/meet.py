@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,13 +38,17 @@ class Work:
     moved: Moved
     goals: Goals
     body: Body
-    ground: Ground
 
     @classmethod
     def of(cls, request: GenerateRequest, backbone: Backbone, spec: ModelSpec, line: Line | None, moved: Moved) -> Work:
         """With the request's constraints read once for all samples."""
         goals = read_goals(request, request.fps(spec.fps))
-        return cls(request, backbone, spec, line, moved, goals, read_body(goals.skeleton), read_ground(goals))
+        return cls(request, backbone, spec, line, moved, goals, read_body(goals.skeleton))
+
+    @cached_property
+    def ground(self) -> Ground:
+        """The ground under the motion; read when something stands on it."""
+        return read_ground(self.goals)
 
     @property
     def is_solved(self) -> bool:
@@ -95,8 +100,8 @@ def assemble(work: Work, samples: list[Sample], result: MotionResult) -> JobResu
     root = np.stack([s.solved.pose.root_m for s in samples]).astype(np.float32)
     moved = work.moved.translations_m
     keyframes = _thinned(work, samples, result)
-    notes = [dict(n) for n in result.notes]
-    report = reports.build(_facts(work, samples, keyframes))
+    notes_made = [dict(n) for n in result.notes]
+    report = reports.build(facts(work, samples, keyframes))
     return JobResultData(
         fps_hz=work.goals.fps_hz,
         joint_names=list(work.goals.skeleton.names),
@@ -107,7 +112,7 @@ def assemble(work: Work, samples: list[Sample], result: MotionResult) -> JobResu
         chunk_boundaries=work.moved.chunk_boundaries,
         canonical_to_request=result.canonical_to_request,
         keyframes=keyframes,
-        notes=notes + _notes(report),
+        notes=notes_made + notes(report),
         trajectories=None if result.trajectories is None else list(result.trajectories),
         report=report,
     )
@@ -141,8 +146,9 @@ def _thinned(work: Work, samples: list[Sample], result: MotionResult) -> dict[in
     return thin(work.goals.skeleton, rotations, root, budget, keep, moved)
 
 
-def _facts(work: Work, samples: list[Sample], keyframes: dict[int, dict[str, list[int]]] | None) -> reports.Facts:
-    misses = dict(samples[0].misses)
+def facts(work: Work, samples: list[Sample], keyframes: dict[int, dict[str, list[int]]] | None) -> reports.Facts:
+    """What the report is written from; without samples nothing was measured."""
+    misses = dict(samples[0].misses) if samples else {}
     for other in samples[1:]:
         misses = {i: miss.worse(other.misses[i]) for i, miss in misses.items()}
     goals = work.goals
@@ -174,7 +180,7 @@ def _ignored(work: Work) -> Mapping[str, str]:
 
 
 def _is_over_ground(work: Work, samples: list[Sample]) -> bool:
-    if work.ground.points_m is None:
+    if not samples or work.ground.points_m is None:
         return False
     return any(np.isfinite(work.ground.under(s.solved.pose.root_m[:, [0, 2]])).any() for s in samples)
 
@@ -191,7 +197,7 @@ def _mapping(work: Work) -> dict[str, Any]:
     }
 
 
-def _notes(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+def notes(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Notes for what an artist should know first."""
     out = []
     for entry in report["constraints"]:

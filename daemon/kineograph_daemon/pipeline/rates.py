@@ -31,23 +31,33 @@ _SAME_RATE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """The two time lines. ``there`` maps a request frame to a model frame, ``at`` (T,) is where to read back."""
+    """The two time lines. Segment i begins at ``starts[i]`` here and at position ``offsets[i]`` there.
+
+    ``lengths`` are the model's whole frames per segment; ``frames`` and ``model_frames`` the totals.
+    """
 
     fps_hz: float
     model_fps_hz: float
     frames: int
-    model_frames: int
-    borders: tuple[int, ...] = ()
-    model_borders: tuple[int, ...] = ()
-
-    def there(self, frame: int) -> int:
-        """The model's frame nearest to a request frame, inside the same segment."""
-        return round(float(np.interp(frame, self.borders, self.model_borders)))
+    starts: tuple[int, ...]
+    offsets: tuple[float, ...]
+    lengths: tuple[int, ...]
 
     @property
-    def at(self) -> FloatArray:
-        """Request frames as positions (T,) between the model's frames."""
-        return np.asarray(np.interp(np.arange(self.frames, dtype=float), self.borders, self.model_borders))
+    def model_frames(self) -> int:
+        """Frames that the model is asked for."""
+        return sum(self.lengths)
+
+    def position(self, frames: Any) -> FloatArray:
+        """Where request frames (N,) lie on the model's time line, in its frames, not rounded."""
+        f = np.asarray(frames, float)
+        i = np.clip(np.searchsorted(self.starts, f, side="right") - 1, 0, len(self.starts) - 1)
+        there = np.asarray(self.offsets)[i] + (f - np.asarray(self.starts)[i]) * self.model_fps_hz / self.fps_hz
+        return np.asarray(np.clip(there, 0.0, self.model_frames - 1))
+
+    def back(self, frame: int) -> int:
+        """The request frame nearest to a model frame."""
+        return int(np.abs(self.position(np.arange(self.frames)) - frame).argmin())
 
 
 def line_of(request: GenerateRequest, backbone: Backbone, spec: ModelSpec) -> Line | None:
@@ -55,31 +65,30 @@ def line_of(request: GenerateRequest, backbone: Backbone, spec: ModelSpec) -> Li
     fps = request.fps(spec.fps)
     if getattr(backbone, "any_fps", False) or abs(fps - spec.fps) <= _SAME_RATE * spec.fps:
         return None
-    lengths = [s.duration_frames for s in request.segments] or [request.total_frames]
-    model_lengths = [1 if n == 1 else max(2, round(n * spec.fps / fps)) for n in lengths]
-    total = sum(lengths)
-    # The model's last frame must not come before the last frame asked for.
-    missing = int(np.ceil((total - 1) * spec.fps / fps - 1e-9)) + 1 - sum(model_lengths)
-    if missing > 0 and model_lengths[-1] > 1:
-        model_lengths[-1] += missing
-    starts, model_starts = np.cumsum([0, *lengths[:-1]]), np.cumsum([0, *model_lengths[:-1]])
-    borders = _borders(starts, model_starts, total, model_lengths, spec, fps)
-    return Line(fps, spec.fps, total, sum(model_lengths), *borders)
+    rate = spec.fps / fps
+    sent = [s.duration_frames for s in request.segments] or [request.total_frames]
+    starts = [0, *np.cumsum(sent[:-1]).tolist()]
+    if any(s.type == "pose" for s in request.segments):
+        # A pose is one frame at every rate: what follows it moves up.
+        lengths = [1 if s.type == "pose" else max(1, round(s.duration_frames * rate)) for s in request.segments]
+        offsets = [float(x) for x in np.cumsum([0, *lengths[:-1]])]
+    else:
+        offsets = [s * rate for s in starts]
+        lengths = _whole(offsets, (sum(sent) - 1) * rate)
+    return Line(fps, spec.fps, sum(sent), tuple(starts), tuple(offsets), tuple(lengths))
 
 
-def _borders(
-    starts: Any, model_starts: Any, total: int, model_lengths: list[int], spec: ModelSpec, fps: float
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    end = min(sum(model_lengths) - 1, max(int(model_starts[-1]), round((total - 1) * spec.fps / fps)))
-    frames, there = [int(s) for s in starts], [int(s) for s in model_starts]
-    if total - 1 > frames[-1]:
-        frames, there = [*frames, total - 1], [*there, end]
-    return tuple(frames), tuple(there)
+def _whole(offsets: list[float], last: float) -> list[int]:
+    """Whole frames per segment: borders at the nearest frames, and enough at the end to reach position ``last``."""
+    borders = [0]
+    for offset in offsets[1:]:
+        borders.append(max(round(offset), borders[-1] + 1))
+    borders.append(max(int(np.ceil(last - 1e-9)) + 1, borders[-1] + 1))
+    return np.diff(borders).tolist()
 
 
 def to_model(request: GenerateRequest, line: Line) -> GenerateRequest:
     """The same request on the model's time line."""
-    lengths = np.diff([*line.model_borders[: max(len(request.segments), 1)], line.model_frames])
     update: dict[str, Any] = {
         "timing": Timing(fps=line.model_fps_hz),
         "constraints": [_moved(c, line) for c in request.constraints],
@@ -87,7 +96,7 @@ def to_model(request: GenerateRequest, line: Line) -> GenerateRequest:
     if request.segments:
         update["segments"] = [
             s if s.type == "pose" else s.model_copy(update={"duration_frames": int(n)})
-            for s, n in zip(request.segments, lengths, strict=True)
+            for s, n in zip(request.segments, line.lengths, strict=True)
         ]
     else:
         update["duration_frames"] = line.model_frames
@@ -100,7 +109,7 @@ def to_model(request: GenerateRequest, line: Line) -> GenerateRequest:
 def _moved(c: Any, line: Line) -> Any:
     match c:
         case PoseKeyframeConstraint():
-            return c.model_copy(update={"frame": line.there(c.frame)})
+            return c.model_copy(update={"frame": round(float(line.position(c.frame)))})
         case RootPathConstraint():
             kept = _nearest(c.frames, line)
             lists: dict[str, Any] = {"positions_xz": [c.positions_xz[i] for i in kept.values()]}
@@ -118,7 +127,7 @@ def _moved(c: Any, line: Line) -> Any:
 
 def _nearest(frames: list[int], line: Line) -> dict[int, int]:
     """Model frame to the index of the request frame that lands nearest to it, ascending."""
-    position = np.interp(np.asarray(frames, float), line.borders, line.model_borders)
+    position = line.position(frames)
     best: dict[int, int] = {}
     for i, x in enumerate(position):
         there = round(float(x))
@@ -147,7 +156,7 @@ def from_model(result: MotionResult, line: Line | None) -> Moved:
     chunks = None if result.chunk_boundaries is None else [[int(f) for f in row] for row in result.chunk_boundaries]
     if line is None:
         return Moved(rotations, root, moved, contacts, chunks)
-    at = line.at
+    at = line.position(np.arange(line.frames))
     low = np.clip(np.floor(at).astype(int), 0, line.model_frames - 1)
     high = np.minimum(low + 1, line.model_frames - 1)
     part = at - low
@@ -158,9 +167,5 @@ def from_model(result: MotionResult, line: Line | None) -> Moved:
         root[:, low] * (1 - w) + root[:, high] * w,
         None if moved is None else moved[:, low] * (1 - w[..., None]) + moved[:, high] * w[..., None],
         {k: v[:, near] for k, v in contacts.items()},
-        None if chunks is None else [sorted({_back(f, line) for f in row}) for row in chunks],
+        None if chunks is None else [sorted({line.back(f) for f in row}) for row in chunks],
     )
-
-
-def _back(frame: int, line: Line) -> int:
-    return round(float(np.interp(frame, line.model_borders, line.borders)))

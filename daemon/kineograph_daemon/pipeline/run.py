@@ -10,7 +10,7 @@ from motionmcp.schemas import GenerateRequest
 
 from kineograph.errors import KineographError
 from kineograph_daemon.backbones.base import has_batch
-from kineograph_daemon.pipeline import call, meet, rates
+from kineograph_daemon.pipeline import call, meet, rates, raw
 from kineograph_daemon.pipeline.types import JobHooks, JobResultData, Stopped
 
 MODEL_SHARE = 0.9
@@ -81,6 +81,8 @@ def finish(
 ) -> JobResultData:
     """A model's checked answer as the finished motion on the request's own frames and skeleton."""
     stop_if_asked(hooks)
+    if raw.is_wanted(request, line):
+        return raw.finish(request, backbone, spec, result)
     moved = rates.from_model(result, line)
     work = meet.Work.of(request, backbone, spec, line, moved)
     count = len(moved.root_m)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The short way of a motion that is wanted as the model made it: nothing to meet, so nothing is computed or copied.
+
+Taken for ``post_processing: false`` without constraints, on the model's own time line. What the solve would measure
+(slide, penetration, jerk) is left out and the report says so; the arrays that travel are the model's own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from motionmcp.backbone import Backbone, ModelSpec, MotionResult
+from motionmcp.schemas import GenerateRequest
+from numpy.typing import NDArray
+
+from kineograph.motion import quat
+from kineograph_daemon.pipeline import meet
+from kineograph_daemon.pipeline.rates import Line, Moved
+from kineograph_daemon.pipeline.types import JobResultData
+from kineograph_daemon.solve import report as reports
+
+FloatArray = NDArray[np.floating[Any]]
+
+UNIT_TOLERANCE = 1e-4
+"""How far a squared length may be from 1 before a quaternion is normalised."""
+NOT_MEASURED = "the motion is as the model made it: slide, penetration and jerk are not measured"
+
+
+def is_wanted(request: GenerateRequest, line: Line | None) -> bool:
+    """Whether the request asks for the model's own motion and nothing else."""
+    options = request.options
+    return (
+        options is not None
+        and not options.post_processing
+        and options.keyframe_budget is None
+        and line is None
+        and not request.constraints
+    )
+
+
+def _is_unit(rotations_xyzw: FloatArray) -> bool:
+    squares = quat.squared_length(rotations_xyzw)
+    return bool(squares.max() - 1.0 <= UNIT_TOLERANCE and 1.0 - squares.min() <= UNIT_TOLERANCE)
+
+
+def finish(request: GenerateRequest, backbone: Backbone, spec: ModelSpec, result: MotionResult) -> JobResultData:
+    """The model's checked answer as the result."""
+    rotations = np.asarray(result.rotations, np.float32)
+    if not _is_unit(rotations):
+        rotations = quat.normalize(rotations)
+    moved = None if result.translations is None else np.asarray(result.translations, np.float32)
+    contacts = {k: np.asarray(v, bool) for k, v in (result.foot_contacts or {}).items()}
+    chunks = None if result.chunk_boundaries is None else [[int(f) for f in row] for row in result.chunk_boundaries]
+    root = np.asarray(result.root_translations, np.float32)
+    work = meet.Work.of(request, backbone, spec, None, Moved(rotations, root, moved, contacts, chunks))
+    report = {**reports.build(meet.facts(work, [], None)), "quality_reason": NOT_MEASURED}
+    return JobResultData(
+        fps_hz=work.goals.fps_hz,
+        joint_names=list(work.goals.skeleton.names),
+        rotations_xyzw=rotations,
+        root_m=root,
+        translations_m=moved,
+        contacts=contacts,
+        chunk_boundaries=chunks,
+        canonical_to_request=result.canonical_to_request,
+        keyframes=result.keyframes,
+        notes=[dict(n) for n in result.notes] + meet.notes(report),
+        trajectories=None if result.trajectories is None else list(result.trajectories),
+        report=report,
+    )
