@@ -75,7 +75,11 @@ def request(frames: int, samples: int) -> dict[str, Any]:
         "model": "bench",
         "skeleton": rig().to_mmcp(),
         "segments": [{"type": "text", "prompt": "a person walks forward", "duration_frames": frames}],
-        "options": {"num_samples": samples, "seed": 1},
+        "options": {
+            "num_samples": samples,
+            "seed": 1,
+            "post_processing": False,
+        },  # as it was made: no solve on either side
     }
 
 

@@ -27,12 +27,21 @@ def identity(*shape: int) -> FloatArray:
     return out
 
 
+def squared_length(q_xyzw: FloatArray) -> FloatArray:
+    """x^2 + y^2 + z^2 + w^2, shape (...): column by column, which numpy does far faster than a sum over four."""
+    q = np.asarray(q_xyzw)
+    total: FloatArray = q[..., 0] * q[..., 0]
+    for i in range(1, q.shape[-1]):
+        total += q[..., i] * q[..., i]
+    return total
+
+
 def normalize(q_xyzw: FloatArray) -> FloatArray:
     """Unit length. A quaternion of length zero becomes the identity instead of NaN."""
     q = np.asarray(q_xyzw)
     if not np.issubdtype(q.dtype, np.floating):
         q = q.astype(np.float64)
-    length = np.sqrt(np.einsum("...i,...i->...", q, q))[..., None]
+    length = np.sqrt(squared_length(q))[..., None]
     safe = np.where(length > _TINY, length, 1.0)
     return np.where(length > _TINY, q / safe, IDENTITY_XYZW.astype(q.dtype))
 
