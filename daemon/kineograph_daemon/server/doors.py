@@ -59,7 +59,7 @@ class Door:
     def send(self, peer: bytes, frames: Sequence[Buffer]) -> None:
         """Answer a client; dropped when it is gone or does not read."""
         with contextlib.suppress(zmq.Again, zmq.ZMQError):
-            self.requests.send_multipart([peer, *frames], zmq.NOBLOCK, copy=_is_small(frames))
+            send(self.requests, [peer, *frames])
 
     def publish(self, frames: Sequence[Buffer]) -> None:
         """Send an event to whoever listens."""
@@ -123,5 +123,9 @@ def _rest(socket: Socket, first: Any) -> tuple[list[Buffer], str | None]:
     return frames, user
 
 
-def _is_small(frames: Sequence[Buffer]) -> bool:
-    return all(len(f) <= _COPY_BYTES for f in frames)
+def send(socket: Socket, frames: Sequence[Buffer]) -> None:
+    """Send a message at once or not at all (``zmq.Again``); large frames as they lie, small ones copied."""
+    last = len(frames) - 1
+    for n, frame in enumerate(frames):
+        # Only the first part can be refused: libzmq takes a message whole.
+        socket.send(frame, zmq.NOBLOCK | (zmq.SNDMORE if n < last else 0), copy=len(frame) <= _COPY_BYTES)

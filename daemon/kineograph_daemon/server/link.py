@@ -17,6 +17,7 @@ from kineograph_daemon.jobs import signals as s
 from kineograph_daemon.jobs.record import Job
 from kineograph_daemon.server.clock import Clock
 from kineograph_daemon.server.desk import Desk
+from kineograph_daemon.server.doors import send
 from kineograph_daemon.server.events import Publisher
 from kineograph_daemon.server.models import ModelTable
 from kineograph_daemon.workers import link
@@ -187,7 +188,7 @@ class WorkerLink:
 
     def _send(self, peer: str, message: Any, frames: Sequence[Buffer] = ()) -> None:
         try:
-            self.socket.send_multipart([peer.encode(), *link.pack(message, frames)], zmq.NOBLOCK)
+            send(self.socket, [peer.encode(), *link.pack(message, frames)])
         except zmq.ZMQError as e:
             # The supervisor notices a worker that is gone; its jobs are taken up again then.
             _log.warning("nothing could be sent to %s: %s", peer, e)
