@@ -251,7 +251,7 @@ class _Parts:
         desk = Desk(JobMachine(_rules(settings)), store, events, clock, settings.progress_every_s)
         models = ModelTable(data / "models.json", [*settings.backbone, f"only={settings.only_backbones}"])
         results = Results(desk, models, clock, settings.waiters_limit)
-        parking = Parking(models, clock, outbox, lambda: supervisor.is_settled, settings.spec_wait_s)
+        parking = Parking(models, clock, outbox, supervisor, settings.spec_wait_s)
         submitting = Submitting(desk, models, peers, outbox, parking)
         jobs = JobHandlers(desk, results, events, peers, outbox, clock, settings.wait_limit_s)
         return cls(desk, models, events, outbox, peers, results, parking, submitting, jobs)

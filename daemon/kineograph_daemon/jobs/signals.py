@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kineograph.wire.messages import EventName, OnBusy, Progress, ResultFormat
+from kineograph.wire.messages import EventName, JobStatus, OnBusy, Progress, ResultFormat
 from kineograph_daemon.jobs.record import JobFacts
 
 Envelope = dict[str, Any]
@@ -261,10 +261,11 @@ class DropResult:
 
 @dataclass(frozen=True)
 class Forgotten:
-    """Delete the job's row, body and results; tell everybody."""
+    """Delete the job's row, body and results; tell everybody, with the last that was known of it."""
 
     job: str
     attempt: int
+    status: JobStatus
 
 
 @dataclass(frozen=True)

@@ -406,9 +406,10 @@ class JobMachine:
         if not job.state.is_final:
             details = {"job": e.job, "state": str(job.state), "got": str(job.state)}
             return _refused(ErrorCode.INVALID_PARAMETERS, "the job has not ended; cancel it first", details)
+        status = self.status(e.job)
         del self.jobs[e.job]
         self.counts[job.state] -= 1
-        return [*self._drop_encodes(e.job), s.Forgotten(e.job, job.attempt)]
+        return [*self._drop_encodes(e.job), s.Forgotten(e.job, job.attempt, status)]
 
     def _expire(self, e: s.Expire) -> Out:
         job = self.jobs.get(e.job)

@@ -18,6 +18,7 @@ from kineograph_daemon.server.doors import Door
 _log = logging.getLogger(__name__)
 
 _PEERS = 10_000
+_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +78,18 @@ class Peers:
     """What clients said of themselves in ``hello``; the longest silent are forgotten first."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, bytes], Hello] = OrderedDict()
+        self._known: OrderedDict[tuple[str, bytes], str] = OrderedDict()
 
     def met(self, to: Sender, hello: Hello) -> None:
         """Remember a client."""
-        self._known[(to.door.name, to.peer)] = hello
+        self._known[(to.door.name, to.peer)] = hello.name[:_NAME]
         self._known.move_to_end((to.door.name, to.peer))
         if len(self._known) > _PEERS:
             self._known.popitem(last=False)
 
     def name(self, to: Sender) -> str:
         """The client's name; one that never introduced itself is just a client."""
-        hello = self._known.get((to.door.name, to.peer))
-        return "client" if hello is None else hello.name[:80]
+        return self._known.get((to.door.name, to.peer)) or "client"
 
 
 def guarded(outbox: Outbox, to: Sender, act: Callable[[], None]) -> None:

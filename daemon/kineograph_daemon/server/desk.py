@@ -198,7 +198,7 @@ class Desk:
 
     def _forgotten(self, i: s.Forgotten) -> None:
         self.store.drop(i.job, i.attempt)
-        self._events.publish(EventName.JOB_FORGOTTEN, {"job": i.job, "state": "expired"})
+        self._events.job(EventName.JOB_FORGOTTEN, i.status)
         self._drop_fresh(i.job)
 
     def _to_workers(self) -> Workers:

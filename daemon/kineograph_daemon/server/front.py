@@ -201,8 +201,8 @@ class _Signals:
     def __enter__(self) -> None:
         self._fd = signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         numbers = [signal.SIGINT, signal.SIGTERM]
-        if sys.platform != "win32":
-            numbers.append(signal.SIGHUP)
+        if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)  # unless nohup asked to outlive the terminal
         for number in numbers:
             handler = lambda n, _: self._stop(signal.Signals(n).name)  # noqa: E731
             self._before.append((number, signal.signal(number, handler)))

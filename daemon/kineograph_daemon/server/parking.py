@@ -10,20 +10,19 @@ from kineograph.errors import DEFAULT_RETRY_AFTER_S, ErrorCode, UnavailableError
 from kineograph_daemon.server.call import Call, Outbox
 from kineograph_daemon.server.clock import Clock
 from kineograph_daemon.server.models import ModelTable
+from kineograph_daemon.workers.supervisor import Supervisor
 
 _MOST = 1000
 
 
 class Parking:
-    """``is_settled`` tells whether every worker has reported its models."""
+    """A call waits until every worker has reported its models, or for ``wait_s``."""
 
-    def __init__(
-        self, models: ModelTable, clock: Clock, outbox: Outbox, is_settled: Callable[[], bool], wait_s: float
-    ) -> None:
+    def __init__(self, models: ModelTable, clock: Clock, outbox: Outbox, supervisor: Supervisor, wait_s: float) -> None:
         self._models = models
         self._clock = clock
         self._outbox = outbox
-        self._is_settled = is_settled
+        self._supervisor = supervisor
         self._wait_s = wait_s
         self._parked: deque[tuple[float, Call]] = deque()
 
@@ -32,7 +31,9 @@ class Parking:
 
         Raises ``model_unavailable`` when too many wait already, or when waiting has been in vain.
         """
-        if self._is_settled() or (self._models.ids and all(m is None or m in self._models.ids for m in models)):
+        if self._supervisor.is_settled or (
+            self._models.ids and all(m is None or m in self._models.ids for m in models)
+        ):
             return False
         if self._wait_s <= 0.0 or len(self._parked) >= _MOST:
             raise self._unavailable()
@@ -59,6 +60,7 @@ class Parking:
         return self._parked[0][0] if self._parked else None
 
     def _unavailable(self) -> UnavailableError:
-        details = {"waited_s": self._wait_s, "available": self._models.ids}
-        message = "the models are still starting"
+        last = [s.last for s in self._supervisor.slots if s.last]
+        details = {"waited_s": self._wait_s, "available": self._models.ids, "workers": self._supervisor.facts()}
+        message = "the models are still starting" + (f" (a worker failed: {last[0]})" if last else "")
         return UnavailableError(ErrorCode.MODEL_UNAVAILABLE, message, details, retry_after_s=DEFAULT_RETRY_AFTER_S)

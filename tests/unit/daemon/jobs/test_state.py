@@ -399,7 +399,8 @@ def test_only_an_ended_job_is_forgotten() -> None:
     d.running()
     assert refusal(d.do(s.Forget("j", d.now_s)))["error"]["code"] == ErrorCode.INVALID_PARAMETERS
     d.done()
-    assert d.do(s.Forget("j", d.now_s)) == [s.Forgotten("j", 1)]
+    last = d.machine.status("j")
+    assert d.do(s.Forget("j", d.now_s)) == [s.Forgotten("j", 1, last)]
     assert refusal(d.do(s.Forget("j", d.now_s)))["error"]["code"] == ErrorCode.REQUEST_NOT_FOUND
     assert sum(d.machine.counts.values()) == 0
 

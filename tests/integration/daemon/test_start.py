@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first seconds of a daemon: it answers at once, and waits for its models where that helps."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+from tests.fakes.backbones import request_map
+from tests.integration.daemon.conftest import House, generate
+
+from kineograph.errors import ErrorCode, KineographError
+from kineograph_daemon import app
+
+
+def test_hello_and_capabilities_answer_before_the_models_do(make_house: Callable[..., House]) -> None:
+    house = make_house()
+    house.wait_for_workers()
+    assert house.stop() == 0
+    began_s = time.monotonic()
+    house.start()
+    wire = house.wire()
+    assert "fake" in wire.call("hello")["models"], "known from the last time"
+    assert wire.call("capabilities")["models"]["fake"]["state"] in ("loading", "unloaded")
+    assert time.monotonic() - began_s < 5.0
+    memory = wire.call("daemon.stats")["memory_bytes"]
+    assert memory < 120e6, f"{memory / 1e6:.0f} MB"
+
+
+def test_a_submit_on_the_very_first_start_waits_for_the_models(make_house: Callable[..., House]) -> None:
+    house = make_house("--spec-wait-s", "20")
+    wire = house.wire()
+    body = generate()
+    assert wire.call("generate", body, 25.0)["state"] == "queued"
+    assert wire.call("job.result", {"job": body["job"], "wait_s": 10.0})["job"]["state"] == "succeeded"
+
+
+def test_when_the_models_do_not_come_the_client_is_told_when_to_try_again(make_house: Callable[..., House]) -> None:
+    house = make_house("--spec-wait-s", "0.05")
+    wire = house.wire()
+    error = wire.error("generate", generate())
+    assert error.code is ErrorCode.MODEL_UNAVAILABLE
+    assert error.retry_after_s
+    assert error.details["workers"][0]["state"] == "starting"
+
+
+def test_start_status_and_stop_as_the_command_line_calls_them(
+    make_house: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = make_house(start=False)
+    house.home.mkdir()
+    assert app.status() is None
+    assert app.stop() is False
+    run = app.start(sys.executable, house.command[4:])
+    try:
+        again = subprocess.run(
+            [*house.command[:3], "start"], env=house.env, capture_output=True, text=True, timeout=20, check=True
+        )
+        assert again.stdout.strip() == run.endpoint
+        status = app.status()
+        assert status is not None
+        assert (status["pid"], status["endpoint"]) == (run.pid, run.endpoint)
+        with house.client() as client:
+            assert client.generate(request_map("fake"), timeout_s=20).job.state == "succeeded"
+    finally:
+        assert app.stop()
+    assert app.status() is None
+
+
+def test_a_daemon_that_cannot_start_says_why(make_house: Callable[..., House]) -> None:
+    house = make_house(start=False)
+    house.home.mkdir()
+    with pytest.raises(KineographError) as caught:
+        app.start(sys.executable, ["--queue-limit", "lots"], wait_s=10.0)
+    assert "queue_limit is 'lots'" in caught.value.details["log_tail"]
