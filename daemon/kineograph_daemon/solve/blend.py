@@ -111,10 +111,17 @@ def smooth(values: FloatArray, half: int) -> FloatArray:
 
 def away_from(frames: Iterable[int], total: int, half: float) -> FloatArray:
     """A weight (T,): 0 at ``frames``, rising smoothly to 1 at ``half`` frames from them."""
-    near = np.full(total, np.inf)
-    t = np.arange(total)
-    for f in frames:
-        near = np.minimum(near, np.abs(t - f))
+    near = distance_to(frames, total)
     if half <= 0:
         return np.where(near == 0, 0.0, 1.0)
     return curves.smootherstep(near / half)
+
+
+def distance_to(frames: Iterable[int], total: int) -> FloatArray:
+    """How many frames (T,) it is to the nearest of ``frames``; infinite where there is none."""
+    at = np.array(sorted(frames), float)
+    if not len(at):
+        return np.full(total, np.inf)
+    t = np.arange(total, dtype=float)
+    after = np.clip(np.searchsorted(at, t), 0, len(at) - 1)
+    return np.asarray(np.minimum(np.abs(at[after] - t), np.abs(t - at[np.maximum(after - 1, 0)])))

@@ -87,16 +87,4 @@ def pin(pose: Pose, goals: Goals) -> None:
 
 def keyed_frames(goals: Goals, joints: list[int]) -> list[int]:
     """Frames on which a key fixes any of these joints, ascending."""
-    found: set[int] = set()
-    wanted = set(joints)
-    for key in goals.keys:
-        if wanted & set(key.joints.tolist()):
-            found.add(key.frame)
-    return sorted(found)
-
-
-def keyed_frames_all(goals: Goals, joints: list[int]) -> list[int]:
-    """Frames on which keys fix every one of these joints, ascending."""
-    tracks = goals.rotation_keys()
-    fixed = [set(tracks[j][0].tolist()) if j in tracks else set() for j in joints]
-    return sorted(set.intersection(*fixed)) if fixed else []
+    return goals.frames_fixing(joints)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kineograph.motion import quat
-from kineograph_daemon.solve import correct, curves
+from kineograph_daemon.solve import curves
 from kineograph_daemon.solve.goals import Goals
 from kineograph_daemon.solve.pose import Pose
 
@@ -30,8 +30,7 @@ def close(pose: Pose, goals: Goals) -> None:
     miss = quat.to_rotvec(quat.mul(quat.conj(pose.rotations_xyzw[last]), pose.rotations_xyzw[0]))
     at_end = curves.smoothstep((np.arange(last + 1) - (last - frames)) / frames)
     at_start = curves.smoothstep((frames - np.arange(last + 1)) / frames)
-    keyed_last = np.array([last in correct.keyed_frames(goals, [j]) for j in range(len(goals.skeleton))])
-    keyed_first = np.array([0 in correct.keyed_frames(goals, [j]) for j in range(len(goals.skeleton))])
+    keyed_first, keyed_last = _keyed(goals, 0), _keyed(goals, last)
     weight = at_end[:, None] * ~keyed_last - at_start[:, None] * (keyed_last & ~keyed_first)
     weight[:, goals.skeleton.root] *= not goals.paths
     pose.rotations_xyzw = quat.mul(pose.rotations_xyzw, quat.from_rotvec(miss[None] * weight[..., None]))
@@ -42,3 +41,9 @@ def close(pose: Pose, goals: Goals) -> None:
     elif 0 not in heights:
         pose.root_m[:, 1] -= at_start * rise
     pose.touch()
+
+
+def _keyed(goals: Goals, frame: int) -> NDArray[np.bool_]:
+    """Which joints (J,) a key fixes on a frame."""
+    frames, table = goals.fixed
+    return np.asarray(table[frames == frame].any(axis=0))

@@ -8,7 +8,9 @@ that the report can say so.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -85,8 +87,28 @@ class Goals:
         """Every frame that carries a pose key, ascending."""
         return sorted({k.frame for k in self.keys})
 
+    @cached_property
+    def fixed(self) -> tuple[IntArray, BoolArray]:
+        """Key frames (F,), ascending, and which joints keys fix there (F, J)."""
+        frames = np.array(self.key_frames, int)
+        table = np.zeros((len(frames), len(self.skeleton)), bool)
+        for key in self.keys:
+            table[np.searchsorted(frames, key.frame), key.joints] = True
+        return frames, table
+
+    def frames_fixing(self, joints: Sequence[int], *, all_of_them: bool = False) -> list[int]:
+        """Frames whose keys fix any of these joints (or all of them), ascending."""
+        frames, table = self.fixed
+        pick = table[:, list(joints)]
+        hit = pick.all(axis=1) if all_of_them else pick.any(axis=1)
+        return [int(f) for f in frames[hit]]
+
     def rotation_keys(self) -> dict[int, tuple[IntArray, FloatArray]]:
         """Joint to (frames (K,), rotations (K, 4)), frames ascending; the later constraint wins a frame."""
+        return self._rotation_keys
+
+    @cached_property
+    def _rotation_keys(self) -> dict[int, tuple[IntArray, FloatArray]]:
         found: dict[int, dict[int, FloatArray]] = {}
         for key in self.keys:
             for joint, rotation in zip(key.joints.tolist(), key.rotations_xyzw, strict=True):

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph_daemon.solve.body import rest_floor
+from kineograph.motion import kinematics
+from kineograph_daemon.solve.body import read_body, rest_floor
 from kineograph_daemon.solve.goals import Goals
 
 FloatArray = NDArray[np.floating[Any]]
 
+RAISED = 0.25
+"""Keyed poses that stand higher or lower than the rest pose by this share of a leg stand on another floor."""
 SMOOTH_S = 0.35
 """Half-width of the window over which a body rises and sinks with uneven ground, seconds."""
 
@@ -61,7 +64,29 @@ class Ground:
 
 
 def read_ground(goals: Goals) -> Ground:
-    """The ground of a request; without surface points a floor where the skeleton's rest pose stands."""
-    floor = rest_floor(goals.skeleton)
+    """The ground of a request; without surface points a floor under the keys' feet, or where the rest pose stands."""
+    rest = rest_floor(goals.skeleton)
     reach = max(0.35 * goals.skeleton.height_m, 0.05)
-    return Ground(floor, floor, goals.ground_m, reach)
+    floor = rest if goals.ground_m is not None else rest + _raised(goals)
+    return Ground(floor, rest, goals.ground_m, reach)
+
+
+def _raised(goals: Goals) -> float:
+    """How much higher than in the rest pose the keyed poses stand: a scene may be set on a table or a roof.
+
+    Small differences are poses (a crouch, a jump), not floors.
+    """
+    body = read_body(goals.skeleton)
+    keys = [k for k in goals.keys if k.root_m is not None]
+    if not keys or not body.feet:
+        return 0.0
+    q = np.broadcast_to(goals.skeleton.rest_rotations_xyzw, (len(keys), len(goals.skeleton), 4)).copy()
+    for i, key in enumerate(keys):
+        q[i, key.joints] = key.rotations_xyzw
+    at, _ = kinematics.forward(goals.skeleton, q, np.array([k.root_m for k in keys]))
+    above = [(at[:, f.joints, 1] - f.rest_height_m).min(axis=1) for f in body.feet]
+    low = np.min(above, axis=0)
+    # Of keys that stand about as high the highest counts: a foot may be posed a little into its floor.
+    near = low[np.abs(low - np.median(low)) < 0.08 * body.size_m]
+    raised = float(near.max(initial=-np.inf) if len(near) else np.median(low)) - body.rest_floor_m
+    return raised if abs(raised) > RAISED * body.size_m else 0.0

@@ -51,6 +51,9 @@ def solve(
     body = read_body(goals.skeleton)
     ground = read_ground(goals)
     pose = Pose(goals.skeleton, rotations_xyzw, root_m, translations_m)
+    if not stands_on_ground:
+        # A model knows one floor, the one of the rest pose.
+        pose.shift(np.broadcast_to([0.0, ground.floor_m - ground.rest_floor_m, 0.0], pose.root_m.shape))
     flat = Ground(ground.floor_m, ground.rest_floor_m)
     correct.place(pose, goals)
     correct.keys(pose, goals)

@@ -337,3 +337,17 @@ def _seconds(asked: Any) -> float:
     start = time.process_time()
     run(asked)
     return time.process_time() - start
+
+
+def test_a_scene_on_a_roof_stands_on_the_roof() -> None:
+    """Keys two metres up: the same motion, two metres up."""
+
+    def at_height(y: float) -> Any:
+        keys = [key(HUMAN, 10, HANG, [0, 0.96 + y, 0]), key(HUMAN, 50, crouch(), [0, height(40) + y, 0.0])]
+        out = run(request(HUMAN, 120, [*keys, path([60, 119], [[0, 0], [0, 1.5]])]))
+        assert out.report["quality"][0]["penetration_cm"] < 2.0
+        return out
+
+    low, high = at_height(0.0), at_height(2.0)
+    np.testing.assert_allclose(high.root_m - low.root_m, np.broadcast_to([0, 2.0, 0], low.root_m.shape), atol=1e-4)
+    assert angles_deg(low.rotations_xyzw, high.rotations_xyzw).max() < 0.05

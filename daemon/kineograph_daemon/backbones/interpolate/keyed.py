@@ -105,10 +105,24 @@ def _facing(goals: Goals, way: curves.Travel, ease: Ease, alone: bool) -> FloatA
     frames, headings = goals.headings()
     tangent = np.unwrap(np.arctan2(way.tangent[:, 0], way.tangent[:, 1]))
     if len(frames):
+        frames, headings = _with_keyed(goals, frames, headings)
         return curves.scalars(frames, headings, np.arange(goals.frames, dtype=float), ease)
     if not goals.paths or not way.moves:
         return np.zeros(goals.frames) if alone and goals.paths else None
     return _smoothed(tangent, goals.fps_hz)
+
+
+def _with_keyed(goals: Goals, frames: IntArray, headings: FloatArray) -> tuple[IntArray, FloatArray]:
+    """A path's headings together with those of keys that turn the root, so that neither disturbs the other."""
+    root = goals.skeleton.root
+    keyed = goals.rotation_keys().get(root)
+    if keyed is None:
+        return frames, headings
+    rest = quat.conj(goals.skeleton.rest_rotations_xyzw[root])
+    both = np.concatenate([frames, keyed[0]])
+    values = np.concatenate([headings, quat.heading_rad(quat.mul(keyed[1], rest))])
+    order = np.argsort(both)
+    return both[order], np.unwrap(values[order])
 
 
 def _smoothed(values: FloatArray, fps_hz: float) -> FloatArray:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from kineograph.motion import quat
 from kineograph_daemon.backbones.interpolate import gait
-from kineograph_daemon.solve import correct, curves, feet
+from kineograph_daemon.solve import curves, feet
 from kineograph_daemon.solve.body import Body, Foot
 from kineograph_daemon.solve.goals import Goals
 from kineograph_daemon.solve.ground import Ground
@@ -86,8 +86,9 @@ class _Walker:
         self.way = np.concatenate([[0.0], np.cumsum(step + turn)])
         self.speed = np.gradient(self.way) * goals.fps_hz
         self.keyed = [
-            correct.keyed_frames_all(goals, [f.limb.top, f.limb.hinge, f.limb.end]) for f in body.feet
+            goals.frames_fixing([f.limb.top, f.limb.hinge, f.limb.end], all_of_them=True) for f in body.feet
         ]  # fmt: skip
+        self.keyed_set = [set(k) for k in self.keyed]
         self.clear = [feet.clearance(pose, f, ground) for f in body.feet]
         t = len(pose)
         self.tracks = [
@@ -104,17 +105,20 @@ class _Walker:
 
     def stretches(self) -> list[tuple[int, int]]:
         """Spans between neighbouring keys of all legs, and the open ends."""
-        common = sorted(set.intersection(*(set(k) for k in self.keyed)))
+        common = sorted(set.intersection(*self.keyed_set))
         borders = sorted({0, *common, len(self.pose) - 1})
         return list(pairwise(borders))
 
     def fill(self, start: int, stop: int) -> None:
         """Decide for each foot between two frames: stand, step, or follow its keys."""
+        if stop - start < 2:
+            self._touch(start, stop)
+            return
         before = [self._state(i, start) for i in range(len(self.tracks))]
         after = [self._state(i, stop) for i in range(len(self.tracks))]
         stepping = []
         for i, (a, b) in enumerate(zip(before, after, strict=True)):
-            if any(start < f < stop for f in self.keyed[i]) or not (a.stands and b.stands):
+            if self._is_keyed_between(i, start, stop) or not (a.stands and b.stands):
                 continue
             if self._same_place(i, a, b) and not self._walks_off(i, start, stop):
                 self._stand(i, start, stop, a, b)
@@ -123,9 +127,26 @@ class _Walker:
         if stepping:
             self._step(stepping, start, stop, before, after)
 
+    def _is_keyed_between(self, i: int, start: int, stop: int) -> bool:
+        """Whether this leg has keys of its own between two frames."""
+        first, last = np.searchsorted(self.keyed[i], [start + 1, stop])
+        return bool(first < last)
+
+    def _touch(self, start: int, stop: int) -> None:
+        """Neighbouring frames that are both keyed: nothing lies between, but a foot may stand."""
+        for i, track in enumerate(self.tracks):
+            if (
+                start in self.keyed_set[i]
+                and stop in self.keyed_set[i]
+                and self.clear[i][[start, stop]].max() < feet.LOW * self.size
+            ):
+                at = self.pose.positions_m[[start, stop]][:, track.foot.joints][..., [0, 2]]
+                nearest = float(np.linalg.norm(at[1] - at[0], axis=-1).min())
+                track.contact[[start, stop]] |= nearest * self.goals.fps_hz < feet.SLOW * self.size
+
     def _state(self, i: int, frame: int) -> State:
         foot = self.body.feet[i]
-        if frame in self.keyed[i]:
+        if frame in self.keyed_set[i]:
             low = bool(self.clear[i][frame] < feet.LOW * self.size)
             end = foot.limb.end
             return State(self.pose.positions_m[frame, end], self.pose.world_xyzw[frame, end], low)

@@ -16,7 +16,7 @@ from motionmcp.schemas import GenerateRequest
 from numpy.typing import NDArray
 
 from kineograph.motion import quat
-from kineograph_daemon.solve import curves
+from kineograph_daemon.solve import blend, curves
 from kineograph_daemon.solve.body import Body, Limb
 from kineograph_daemon.solve.goals import Goals
 from kineograph_daemon.solve.pose import Pose
@@ -145,7 +145,6 @@ def _away_from_keys(goals: Goals, joints: NDArray[np.integer[Any]]) -> FloatArra
     """A weight (T, K): 0 on each joint's own keys, full in the middle of long gaps, less in short ones."""
     out = np.ones((goals.frames, len(joints)))
     tracks = goals.rotation_keys()
-    t = np.arange(goals.frames)
     cache: dict[bytes, FloatArray] = {}
     for column, joint in enumerate(joints.tolist()):
         if joint not in tracks:
@@ -153,7 +152,6 @@ def _away_from_keys(goals: Goals, joints: NDArray[np.integer[Any]]) -> FloatArra
         frames = tracks[joint][0]
         key = frames.tobytes()
         if key not in cache:
-            distance = np.abs(t[:, None] - frames[None]).min(axis=1)
-            cache[key] = curves.smoothstep(distance / (RISE_S * goals.fps_hz))
+            cache[key] = curves.smoothstep(blend.distance_to(frames, goals.frames) / (RISE_S * goals.fps_hz))
         out[:, column] = cache[key]
     return out
