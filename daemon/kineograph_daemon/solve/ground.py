@@ -86,7 +86,7 @@ def _raised(goals: Goals) -> float:
     at, _ = kinematics.forward(goals.skeleton, q, np.array([k.root_m for k in keys]))
     above = [(at[:, f.joints, 1] - f.rest_height_m).min(axis=1) for f in body.feet]
     low = np.min(above, axis=0)
-    # Of keys that stand about as high the highest counts: a foot may be posed a little into its floor.
+    # Of keys that stand about as high the lowest counts: then no key stands in its own floor.
     near = low[np.abs(low - np.median(low)) < 0.08 * body.size_m]
-    raised = float(near.max(initial=-np.inf) if len(near) else np.median(low)) - body.rest_floor_m
+    raised = float(near.min() if len(near) else np.median(low)) - body.rest_floor_m
     return raised if abs(raised) > RAISED * body.size_m else 0.0
