@@ -64,7 +64,7 @@ def _add_flag(command: argparse.ArgumentParser, row: table.Setting) -> None:
     meaning = f"{row.help} Default: {row.default}".replace("`", "'").replace("%", "%%")
     if row.type is tuple:
         command.add_argument(row.flag, dest=row.name, action="append", default=None, help=meaning)
-    elif row.name == "tcp":
+    elif row.name in ("tcp", "http"):
         command.add_argument(row.flag, dest=row.name, nargs="?", const="127.0.0.1", default=None, help=meaning)
     elif row.type is bool:
         command.add_argument(row.flag, dest=row.name, nargs="?", const="true", default=None, help=meaning)

@@ -118,6 +118,8 @@ class Daemon:
     def __init__(self, settings: Settings, residence: runfile.Residence) -> None:
         self._settings = settings
         self._residence = residence
+        self._http_config = DoorConfig.from_settings(settings)
+        self._http: DoorProcess | None = None
         self.clock = Clock()
         self._context = zmq.Context()
         self._doors: list[Door] = []
@@ -170,14 +172,18 @@ class Daemon:
         self._residence.announce(
             main.endpoint, main.events_endpoint, self._server_key, os.getpid(), self.clock.started_s
         )
+        if self._http_config is not None:
+            self._http = DoorProcess(self._http_config, paths.log_dir())
         _log.info("ready", extra={"data": {"endpoints": [d.endpoint for d in self._doors], "version": __version__}})
         self.front.when_idle(_warm_up)
         self.front.when_idle(lambda: void(self._store.sweep(list(self.desk.machine.jobs.values()))))
         self.front.run()
 
     def close(self) -> None:
-        """Stop the workers, then the sockets, then the store."""
+        """Stop the HTTP door and the workers, then the sockets, then the store."""
         self.supervisor.begin_stop()
+        if self._http is not None:
+            self._http.stop()
         with contextlib.suppress(Exception):
             self.front.close()
         self.supervisor.end_stop(self._settings.worker_stop_s)

@@ -76,6 +76,16 @@ class Settings:
     only_backbones: bool = _row(False, "", "Host only what `backbone` names, none of the installed ones.")
     device: tuple[str, ...] = _row(("cpu",), "", "One worker process a device: `cpu`, `cuda:0`, ...")
     tcp: str = _row("", "address", "Also listen on TCP, with keys: `127.0.0.1`, or `127.0.0.1:PORT`.")
+    http: str = _row(
+        "", "address", "Also serve MMCP over HTTP: `127.0.0.1`, or `HOST:PORT`; beyond loopback with tokens."
+    )
+    http_hosts: tuple[str, ...] = _row((), "", "Names under which the HTTP door is reached, beside its address.")
+    http_origins: tuple[str, ...] = _row((), "", "Web pages that may use the HTTP door: `https://HOST`.")
+    http_wait_s: float = _row(600.0, "s", "How long an HTTP request may wait for its motion before 504.", 0.1, 86_400.0)
+    http_read_s: float = _row(60.0, "s", "How long an HTTP client may take to send a body.", 0.1, 3600.0)
+    http_requests: int = _row(1000, "requests", "HTTP requests answered at once; more are refused with 429.", 1)
+    http_certificate: str = _row("", "file", "A certificate chain (PEM): the HTTP door speaks HTTPS.")
+    http_key: str = _row("", "file", "The certificate's private key (PEM).")
     queue_limit: int = _row(20_000, "jobs", "Waiting jobs beyond this are refused with `queue_full`; 0: no limit.", 0)
     client_limit: int = _row(4, "tasks", "Tasks of one client that run at once; 0: no limit.", 0)
     batch_limit: int = _row(64, "jobs", "Jobs of one batch that a model gets in one pass.", 1, 1024)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from kineograph.wire.messages import JobState, Priority, Progress, ResultFormat
+from kineograph.wire.messages import JobState, JobStatus, Priority, Progress, ResultFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,35 @@ class Job:
     def due_s(self) -> float | None:
         """When the deadline strikes, seconds since 1970."""
         return None if self.facts.deadline_s is None else self.created_s + self.facts.deadline_s
+
+
+def to_status(job: Job, position: int | None, eta_s: float | None) -> JobStatus:
+    """A job as everybody sees it."""
+    f = job.facts
+    return JobStatus(
+        job=f.job,
+        state=job.state,
+        kind=f.kind,
+        model=f.model,
+        client=f.client,
+        label=f.label,
+        character=f.character,
+        prompt=f.prompt,
+        priority=f.priority,
+        frames=f.frames,
+        fps_hz=f.fps_hz,
+        samples=f.samples,
+        attempt=job.attempt,
+        created_s=job.created_s,
+        started_s=job.started_s,
+        finished_s=job.finished_s,
+        deadline_s=f.deadline_s,
+        position=position,
+        eta_s=eta_s,
+        progress=job.progress,
+        error=job.error,
+        note=job.note,
+    )
 
 
 _TRANSIENT = ("facts", "worker", "task", "stop_s", "progress", "state")

@@ -24,8 +24,9 @@ from typing import Any, assert_never
 from kineograph.errors import ErrorCode, error
 from kineograph.wire.messages import EventName, JobState, JobStatus, OnBusy, Progress, ResultFormat
 from kineograph_daemon.jobs import signals as s
+from kineograph_daemon.jobs.pace import Pace
 from kineograph_daemon.jobs.queue import WaitingLine
-from kineograph_daemon.jobs.record import Job, JobFacts
+from kineograph_daemon.jobs.record import Job, JobFacts, to_status
 
 Out = list[s.Instruction]
 
@@ -76,7 +77,7 @@ class JobMachine:
         self._running_of: Counter[str] = Counter()
         self._encodes: list[tuple[str, ResultFormat]] = []
         self._deadlines: list[tuple[float, str]] = []
-        self._pace_s: dict[str, float] = {}
+        self._pace = Pace()
         self._task_count = 0
         self._dirty = False
 
@@ -149,33 +150,9 @@ class JobMachine:
         position = self._line.position(job) if j.state is JobState.QUEUED and job in self._line else None
         return self.status_of(j, position)
 
-    def status_of(self, j: Job, position: int | None) -> JobStatus:
+    def status_of(self, job: Job, position: int | None) -> JobStatus:
         """The same, with a position that is known already."""
-        f = j.facts
-        return JobStatus(
-            job=f.job,
-            state=j.state,
-            kind=f.kind,
-            model=f.model,
-            client=f.client,
-            label=f.label,
-            character=f.character,
-            prompt=f.prompt,
-            priority=f.priority,
-            frames=f.frames,
-            fps_hz=f.fps_hz,
-            samples=f.samples,
-            attempt=j.attempt,
-            created_s=j.created_s,
-            started_s=j.started_s,
-            finished_s=j.finished_s,
-            deadline_s=f.deadline_s,
-            position=position,
-            eta_s=self._eta_s(j, position),
-            progress=j.progress,
-            error=j.error,
-            note=j.note,
-        )
+        return to_status(job, position, self._pace.eta_s(job, position, len(self._workers)))
 
     def waiting(self) -> list[str]:
         """The ids of all waiting jobs, next first."""
@@ -227,7 +204,7 @@ class JobMachine:
         limit = self.rules.client_limit
         active = self._running_of[e.facts.client] + self._line.waiting_of(e.facts.client)
         if e.on_busy is OnBusy.REFUSE and limit and active >= limit:
-            wait_s = max(self.rules.retry_after_s, self._pace_s.get(e.facts.model, 0.0))
+            wait_s = max(self.rules.retry_after_s, self._pace.of(e.facts.model) or 0.0)
             details = {"active_requests": active, "concurrency_limit": limit, "queue_depth": waiting}
             message = f"{active} of {limit} slots in use by {e.facts.client!r}"
             return _refused(ErrorCode.RATE_LIMITED, message, details, retry_after_s=wait_s)
@@ -325,7 +302,7 @@ class JobMachine:
             return [drop, *self._stopped(job, e.at_s, job.progress.step, job.progress.steps)]
         job.size_bytes = e.size_bytes
         job.progress = Progress(1.0, job.progress.steps, job.progress.steps, "done")
-        self._learn_pace(job, e.elapsed_s)
+        self._pace.learn(job.facts.model, e.elapsed_s)
         return self._end(job, JobState.SUCCEEDED, e.at_s)
 
     def _task_failed(self, e: s.TaskFailed) -> Out:
@@ -589,22 +566,6 @@ class JobMachine:
     def _watch_deadline(self, job: Job) -> None:
         if job.due_s is not None:
             heappush(self._deadlines, (job.due_s, job.id))
-
-    def _learn_pace(self, job: Job, elapsed_s: float) -> None:
-        model = job.facts.model
-        before = self._pace_s.get(model, elapsed_s)
-        self._pace_s[model] = before + 0.3 * (elapsed_s - before)
-
-    def _eta_s(self, job: Job, position: int | None) -> float | None:
-        """Seconds until the job ends, as far as the model's last jobs tell."""
-        pace_s = self._pace_s.get(job.facts.model)
-        if job.state is JobState.RUNNING:
-            if pace_s is None:
-                return None
-            return pace_s * (1.0 - job.progress.fraction)
-        if position is None or pace_s is None:
-            return None
-        return pace_s * (1.0 + position / max(1, len(self._workers)))
 
 
 _UNKNOWN_MODEL = ErrorCode.UNKNOWN_MODEL

@@ -28,8 +28,10 @@ from kineograph_daemon.server.status import status_map
 
 _ID = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}")
 _MAX_TEXT = 500
-_COMPARED = ("request", "trajectories", "formats")
-"""What decides whether two submits are the same: everything that changes the result."""
+_COMPARED = ("request", "trajectories")
+"""What decides whether two submits are the same: what changes the result. Any form of it can be had later."""
+_MOST_PACKING = 3
+"""How many times longer a request can be here than as JSON (9 bytes for ``0.0,``), so that no client makes it less."""
 
 
 class Submitting:
@@ -74,7 +76,7 @@ class Submitting:
     def _queue(self, m: Generate, call: Call) -> JobStatus:
         from kineograph_daemon.mmcp.validate import check_request
 
-        request = check_request(m.request, call.size_bytes, self._models.entries, m.refs)
+        request = check_request(m.request, _size_bytes(m, call), self._models.entries, m.refs)
         facts = self._facts(m.job, m, request, self._peers.name(call.sender), call.frames)
         return self._desk.submit(facts, call.frames, m.on_busy)
 
@@ -132,7 +134,7 @@ class Submitting:
     def _batch(self, m: GenerateBatch, call: Call, items: Sequence[Any]) -> list[dict[str, Any]]:
         from kineograph_daemon.mmcp.validate import check_batch
 
-        checked = check_batch(m.batch, call.size_bytes, self._models.entries)
+        checked = check_batch(m.batch, _size_bytes(m, call), self._models.entries, m.item_bytes)
         client, group = self._peers.name(call.sender), f"batch-{m.jobs[0]}"
         version = m.batch["protocol_version"]
         results: list[dict[str, Any]] = []
@@ -193,6 +195,11 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(map(same, a, b))
     return type(a) is type(b) and bool(a == b)
+
+
+def _size_bytes(m: Generate | GenerateBatch, call: Call) -> int:
+    """What counts against byte caps: MMCP's are about JSON, so a door that took JSON tells its length."""
+    return call.size_bytes if m.size_bytes is None else max(m.size_bytes, call.size_bytes // _MOST_PACKING)
 
 
 def _check(job: str, deadline_s: float | None, path: list[Any]) -> None:
