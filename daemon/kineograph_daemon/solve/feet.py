@@ -159,11 +159,11 @@ def drop(pose: Pose, goals: Goals, wanted: list[Lock], size_m: float, most: floa
     for lock in wanted:
         limb = lock.foot.limb
         at = pose.positions_m
-        reach = REACH * (
-            np.linalg.norm(at[:, limb.hinge] - at[:, limb.top], axis=-1)
-            + np.linalg.norm(at[:, limb.end] - at[:, limb.hinge], axis=-1)
-        )
-        away = at[:, limb.top] - (at[:, limb.end] + lock.offset_m)
+        upper = np.linalg.norm(at[:, limb.hinge] - at[:, limb.top], axis=-1)
+        whole = upper + np.linalg.norm(at[:, limb.end] - at[:, limb.hinge], axis=-1)
+        target = at[:, limb.end] + lock.offset_m
+        reach = two_bone.longest_m(at[:, limb.top], at[:, limb.end], target, whole, REACH)
+        away = at[:, limb.top] - target
         level2 = away[:, 0] ** 2 + away[:, 2] ** 2
         high = away[:, 1] - np.sqrt(np.maximum(reach * reach - level2, 0.0))
         asked = np.zeros(len(pose), bool)

@@ -54,7 +54,7 @@ def _fold(
     """The world turn (N, 4) of the lower bone about the hinge that gives the limb its new length."""
     upper, lower = b - a, e - b
     la, lb = _length(upper), _length(lower)
-    longest, shortest = (la + lb) * STRAIGHT, np.abs(la - lb) + 1e-3 * (la + lb)
+    longest, shortest = longest_m(a, e, target, la + lb, STRAIGHT), np.abs(la - lb) + 1e-3 * (la + lb)
     distance = np.clip(_length(target - a), shortest, longest)
     inner = (la * la + lb * lb - distance * distance) / np.maximum(2 * la * lb, 1e-12)
     bend = np.pi - np.arccos(np.clip(inner, -1.0, 1.0))
@@ -63,6 +63,16 @@ def _fold(
     straight = along * lb[:, None]
     wanted = quat.rotate(quat.from_axis_angle(axis, bend), straight)
     return quat.between(lower, wanted)
+
+
+def longest_m(top: FloatArray, end: FloatArray, target: FloatArray, reach: FloatArray, share: float) -> FloatArray:
+    """How far (N,) an end may be from its top: ``share`` of the reach, or as far as it is now where it hardly moves.
+
+    A limb that stands straight in the pose itself stays so; one that is brought somewhere keeps a little bend.
+    """
+    now, moved = _length(end - top), _length(target - end)
+    stays = np.exp(-((moved / (0.01 * np.maximum(reach, 1e-9))) ** 2))
+    return np.asarray(reach * share + np.maximum(now - reach * share, 0.0) * stays)
 
 
 def hinge_axis(pose: Pose, limb: Limb, frames: IntArray) -> FloatArray:

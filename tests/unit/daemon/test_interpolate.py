@@ -350,4 +350,20 @@ def test_a_scene_on_a_roof_stands_on_the_roof() -> None:
 
     low, high = at_height(0.0), at_height(2.0)
     np.testing.assert_allclose(high.root_m - low.root_m, np.broadcast_to([0, 2.0, 0], low.root_m.shape), atol=1e-4)
-    assert angles_deg(low.rotations_xyzw, high.rotations_xyzw).max() < 0.05
+    assert angles_deg(low.rotations_xyzw, high.rotations_xyzw).max() < 0.3
+
+
+@pytest.mark.parametrize("skeleton", [rigs.quadruped(), rigs.chain(5)])
+def test_nothing_asked_is_the_rest_pose_held(skeleton: Skeleton) -> None:
+    out = run(request(skeleton, 20))
+    assert angles_deg(out.rotations_xyzw[0], skeleton.rest_rotations_xyzw).max() < 1e-3
+    rest = skeleton.rest_translations_m[skeleton.root]
+    np.testing.assert_allclose(out.root_m[0], np.broadcast_to(rest, (20, 3)), atol=1e-5)
+
+
+def test_a_person_of_whom_nothing_is_asked_stands_at_ease() -> None:
+    out = run(request(HUMAN, 20))
+    legs = [HUMAN.index[s + n] for s in ("Left", "Right") for n in ("UpLeg", "Leg", "Foot")]
+    assert angles_deg(out.rotations_xyzw[0][:, legs], quat.IDENTITY_XYZW).max() < 0.01
+    at, _ = world(request(HUMAN, 20), out)
+    assert (at[:, HUMAN.index["LeftHand"], 1] < 1.0).all()

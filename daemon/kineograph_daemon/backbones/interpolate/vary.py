@@ -23,9 +23,9 @@ from kineograph_daemon.solve.pose import Pose
 
 FloatArray = NDArray[np.floating[Any]]
 
-LARGEST_RAD = np.radians(24.0)
+LARGEST_RAD = np.radians(17.0)
 """How far the waves turn one joint at full variation, a typical peak."""
-PERIODS_S = (0.6, 2.4)
+PERIODS_S = (0.8, 3.0)
 WAVES = 3
 RISE_S = 0.4
 """Beside a key and at open ends the waves rise over this long, seconds."""
