@@ -22,6 +22,8 @@ from kineograph.client.keys import server_keys
 from kineograph.errors import ErrorCode, LinkError, RequestError
 from kineograph.wire.messages import Method
 from kineograph_daemon import logs, runfile
+from kineograph_daemon.http.config import DoorConfig
+from kineograph_daemon.http.process import DoorProcess
 from kineograph_daemon.jobs.state import JobMachine, Rules
 from kineograph_daemon.jobs.store import JobStore
 from kineograph_daemon.server.auth import Keyring, ZapHandler

@@ -182,6 +182,7 @@ class Generate:
     label: str = ""
     character: str = ""
     refs: dict[str, Any] = field(default_factory=dict)
+    size_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,8 @@ class GenerateBatch:
     trajectories: bool = False
     label: str = ""
     character: str = ""
+    size_bytes: int | None = None
+    item_bytes: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

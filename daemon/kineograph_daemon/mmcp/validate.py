@@ -64,10 +64,11 @@ def check_request(
 
 
 def check_batch(
-    payload: Any, size_bytes: int, models: Mapping[str, ModelEntry]
+    payload: Any, size_bytes: int, models: Mapping[str, ModelEntry], item_bytes: Sequence[int] = ()
 ) -> list[GenerateRequest | KineographError]:
     """One outcome an item, in order: the checked request, or its own refusal.
 
+    ``item_bytes`` tells what each item takes, where it is known; else it is measured when need be.
     Raises only when the body is no batch: too large, no version, a version of another major, no list of requests,
     or more of them than the smallest limit of all models.
     """
@@ -83,7 +84,8 @@ def check_batch(
             got=len(items),
             allowed=limit,
         )
-    return [_batch_item(index, item, version, size_bytes, models) for index, item in enumerate(items)]
+    known: Sequence[int | None] = item_bytes if len(item_bytes) == len(items) else [None] * len(items)
+    return [_batch_item(index, item, version, size_bytes, models, known[index]) for index, item in enumerate(items)]
 
 
 def _batch_parts(payload: Any) -> tuple[str, Sequence[Any]]:
@@ -110,7 +112,7 @@ def _batch_parts(payload: Any) -> tuple[str, Sequence[Any]]:
 
 
 def _batch_item(
-    index: int, item: Any, version: str, batch_bytes: int, models: Mapping[str, ModelEntry]
+    index: int, item: Any, version: str, batch_bytes: int, models: Mapping[str, ModelEntry], known_bytes: int | None
 ) -> GenerateRequest | KineographError:
     try:
         if not isinstance(item, dict):
@@ -119,7 +121,8 @@ def _batch_item(
         spec = _check_for_model(request, models)
         cap = spec.limits.max_request_bytes
         if batch_bytes > cap:  # only then can one item be over it: measuring an item means packing it
-            _check_size(sum(len(frame) for frame in codec.pack_body(item)), cap, item)
+            size_bytes = sum(map(len, codec.pack_body(item))) if known_bytes is None else known_bytes
+            _check_size(size_bytes, cap, item)
     except KineographError as exc:
         where = exc.details.get("where")
         if isinstance(where, dict):
