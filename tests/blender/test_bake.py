@@ -166,6 +166,12 @@ def test_the_users_action_survives_saving(scene: Any, tmp_path: Any) -> None:
     assert scenes.dump(bpy.data.actions[name]) == before
     armature = bpy.data.objects["Hero"]
     assert stamps.own_action(armature)[0] == bpy.data.actions[name]
+    # Even with every take deleted, the user's own stays in the file.
+    for action in [a for a in bpy.data.actions if stamps.take_of(a)]:
+        bpy.data.actions.remove(action)
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    assert scenes.dump(bpy.data.actions[name]) == before
 
 
 def test_nothing_is_shown_before_the_last_slice(scene: Any) -> None:

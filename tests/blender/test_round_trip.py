@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import bpy
@@ -61,20 +62,22 @@ def test_each_rotation_mode_is_kept_and_exact(scene: Any, mode: str) -> None:
     assert {b.rotation_mode for b in armature.pose.bones} == {mode}
 
 
-@pytest.mark.parametrize("mode", ["QUATERNION", "AXIS_ANGLE", "XYZ", "ZXY"])
-def test_channels_do_not_jump_between_frames(scene: Any, mode: str) -> None:
+@pytest.mark.parametrize(("mode", "step"), [("QUATERNION", 0.3), ("AXIS_ANGLE", 2.6), ("XYZ", 2.6), ("ZXY", 2.6)])
+def test_channels_do_not_jump_between_frames(scene: Any, mode: str, step: float) -> None:
     armature = scenes.simple()
     for bone in armature.pose.bones:
         bone.rotation_mode = mode
     rig = rigs.read(armature, scene)
-    measure.baked(rig, measure.wander(rig, 200))
+    clip = measure.wander(rig, 200)
+    # q and -q are one rotation: a model may answer either, frame by frame.
+    signs = np.random.default_rng(1).choice([-1.0, 1.0], clip.rotations_xyzw.shape[:2])
+    measure.baked(rig, replace(clip, rotations_xyzw=clip.rotations_xyzw * signs[..., None]))
     action, slot = scenes.own(armature)
     for curve in scenes.compat.curves(action, slot):
         if "rotation" in curve.data_path and len(curve.keyframe_points) > 1:
             values = np.array([p.co[1] for p in curve.keyframe_points])
-            steps = np.abs(np.diff(values))
-            # Beside a pole an Euler angle may turn fast, but never by the half or whole turn of a wrong branch.
-            assert steps.max() < 2.6, (curve.data_path, curve.array_index, steps.max())
+            # Beside a pole an angle may turn fast, but never by the half or whole turn of a wrong branch.
+            assert np.abs(np.diff(values)).max() < step, (curve.data_path, curve.array_index)
 
 
 @pytest.mark.parametrize("degrees", [0.0, 30.0, 174.29, 180.0])
