@@ -53,7 +53,7 @@ def landmarks(b: Build) -> dict[str, FloatArray]:
         at[f"spine{i}"] = at["hips"] + (0.0, y, -0.06 * y)
     chest = at[f"spine{len(b.trunk_m) - 1}"]
     for key, y in zip([*(f"neck{i}" for i in range(len(b.neck_m) - 2)), "head", "top"], b.neck_m, strict=True):
-        at[key] = chest + (0.0, y, 0.12 * y)
+        at[key] = chest + np.array([0.0, y, 0.12 * y])
     at["jaw"] = at["head"] + (0.0, 0.01, 0.04)
     for side, s in _SIDES:
         at[f"eye.{side}"] = at["head"] + (0.032 * s, 0.06, 0.09)
@@ -84,7 +84,7 @@ def _leg(b: Build) -> dict[str, FloatArray]:
 def _arm(b: Build) -> dict[str, FloatArray]:
     """The left arm hanging ``arms_down_deg`` below a T-pose, its palm down (turned by ``palm_roll_deg``)."""
     clavicle = np.array([0.025, 0.09, 0.01])
-    shoulder = clavicle + (b.clavicle_m, 0.0, -0.02)
+    shoulder = clavicle + np.array([b.clavicle_m, 0.0, -0.02])
     down = np.array([0.0, 0.0, 1.0])
     upper = quat.from_axis_angle(-down, np.radians(b.arms_down_deg))
     lower = quat.mul(upper, quat.from_axis_angle(np.array([0.0, -1.0, 0.0]), np.radians(b.elbow_deg)))
@@ -172,9 +172,9 @@ def cmu31() -> Skeleton:
     rows += _chain([("LowerBack", "spine0"), ("Spine", "spine1"), ("Spine1", "spine2")], "Hips")
     rows += _chain([("Neck", "neck0"), ("Neck1", "neck1"), ("Head", "head")], "Spine1")
     for s, side in (("Left", "l"), ("Right", "r")):
-        rows += _chain([(f"{s}Shoulder", f"clavicle.{side}"), (f"{s}Arm", f"upper_arm.{side}"),
-                        (f"{s}ForeArm", f"forearm.{side}"), (f"{s}Hand", f"hand.{side}"),
-                        (f"{s}FingerBase", f"middle0.{side}"), (f"{s[0]}Fingers", f"middle1.{side}")], "Spine1")  # fmt: skip
+        arm = [(f"{s}Shoulder", "clavicle"), (f"{s}Arm", "upper_arm"), (f"{s}ForeArm", "forearm"),
+               (f"{s}Hand", "hand"), (f"{s}FingerBase", "middle0"), (f"{s[0]}Fingers", "middle1")]  # fmt: skip
+        rows += _chain([(n, f"{k}.{side}") for n, k in arm], "Spine1")
         rows.append((f"{s[0]}Thumb", f"{s}Hand", f"thumb0.{side}"))
     return build(rows, landmarks(size), world_axes)
 
@@ -247,7 +247,7 @@ def unreal68() -> Skeleton:
 
 
 def vrm55() -> Skeleton:
-    """Named as VRM 1.0: identity axes, a small figure with short legs and a long trunk, palms turned forward a little."""
+    """Named as VRM 1.0: identity axes, a small figure with short legs and a long trunk, palms turned a little."""
     size = Build(0.70, 0.07, 0.29, 0.29, 0.075, 0.14, (0.05, 0.14, 0.25), (0.12, 0.19, 0.45),
                  0.10, 0.21, 0.19, 0.13, arms_down_deg=-2.0, palm_roll_deg=-12.0)  # fmt: skip
     rows: list[Row] = [("hips", None, "hips")]

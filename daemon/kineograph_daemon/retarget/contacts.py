@@ -38,7 +38,7 @@ class Contact:
 
 
 def detect(position_m: FloatArray, ground_m: float, fps_hz: float, size: float = 1.0) -> BoolArray:
-    """(T,) whether a joint at ``position_m`` (3, T) stands on the ground at ``ground_m``; ``size`` scales the limits."""
+    """(T,) whether a joint at ``position_m`` (3, T) stands on the ground at ``ground_m``; ``size`` scales limits."""
     height = position_m[1] - ground_m
     slow = speed(position_m, fps_hz)
     enter = (height < LOW_M * size) & (slow < SLOW_M_PER_S * size)

@@ -27,6 +27,7 @@ from kineograph_daemon.retarget.transfer import in_blocks
 
 FloatArray = NDArray[np.floating[Any]]
 BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.integer[Any]]
 
 FADE_S = 0.15
 REACH = 0.999
@@ -147,7 +148,7 @@ def offsets(on: BoolArray, tip_m: FloatArray, floor_m: float | None, fps_hz: flo
     return out
 
 
-def _fading(value: FloatArray, slope: FloatArray, away: FloatArray, length: FloatArray) -> FloatArray:
+def _fading(value: FloatArray, slope: FloatArray, away: IntArray, length: FloatArray) -> FloatArray:
     """A cubic from (value, slope a frame) at 0 to (0, 0) at ``length`` frames, sampled ``away`` frames on."""
     u = np.clip(away / np.maximum(length, 1e-9), 0.0, 1.0)
     stay = (1 + 2 * u) * (1 - u) ** 2
@@ -191,7 +192,8 @@ def envelope(values: FloatArray, half: int) -> FloatArray:
     padded = np.pad(values, 2 * half, mode="edge")
     top = _running_max(padded, 2 * half + 1)
     window = np.hanning(2 * half + 3)[1:-1]
-    return np.convolve(top, window / window.sum(), mode="valid").astype(values.dtype)
+    smooth: FloatArray = np.convolve(top, window / window.sum(), mode="valid").astype(values.dtype)
+    return smooth
 
 
 def _running_max(values: FloatArray, size: int) -> FloatArray:

@@ -31,7 +31,7 @@ class Options:
     """``fps_hz`` None keeps the clip's rate. ``travel_scale`` None is the ratio of the leg lengths.
 
     ``floor_m`` is the height that the result stands on; None keeps the source's heights, scaled. ``threads`` share the
-    frames of one clip.
+    frames of one clip: worth it for one long clip, not where many clips share the cores.
     """
 
     root: RootPolicy = RootPolicy.HIPS
@@ -42,4 +42,4 @@ class Options:
     rest: Rest = Rest.AUTO
     travel_scale: float | None = None
     floor_m: float | None = 0.0
-    threads: int = 2
+    threads: int = 1

@@ -162,14 +162,19 @@ def _shares(joints: list[int], arc_of: dict[int, float], low: float, high: float
 
 
 def arcs(skeleton: Skeleton, joints: Sequence[int], low: int | None, high: int | None) -> list[float]:
-    """How far along its chain each joint stands, 0 to 1, by rest positions, from ``low`` to ``high`` (or the last)."""
+    """How far along its chain each joint's bone lies, 0 to 1, by rest positions, from ``low`` to ``high``.
+
+    A joint turns the bone that begins at it, so the middle of that bone counts: joints that coincide with their parent,
+    as mocap skeletons have, still take their share. A chain with no ``high`` ends in its last joint, at 1.
+    """
     way = [*([low] if low is not None else []), *joints, *([high] if high is not None else [])]
     position = skeleton.rest_positions_m[way]
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(position, axis=0), axis=1))])
     total = float(along[-1])
     along = along / total if total > 1e-9 else np.linspace(0, 1, len(way))
+    middle = np.append(0.5 * (along[:-1] + along[1:]), 1.0)
     first = 1 if low is not None else 0
-    return [float(x) for x in along[first : first + len(joints)]]
+    return [float(x) for x in middle[first : first + len(joints)]]
 
 
 def match(a: Sequence[float], b: Sequence[float]) -> list[tuple[int, int]]:

@@ -182,24 +182,20 @@ class _Compiler:
         way = path(self.source, above.source, pair.source)
         body, reflect = self.body, _reflect_matrix(self.reflect)
         # E = the turn between the two joints as the target's world sees it
-        inner = reflect @ left(quat.mul(body, self.rest_s[above.source]))
-        inner = inner @ right(quat.mul(quat.conj(self.rest_s[pair.source]), quat.conj(body)))
-        before, after = quat.conj(self.align[above.target]), self.align[pair.target]
+        inner = reflect @ left(mul(body, self.rest_s[above.source]))
+        inner = inner @ right(mul(conj(self.rest_s[pair.source]), conj(body)))
+        before, after = conj(self.align[above.target]), self.align[pair.target]
         if pair.role is not None and pair.role.group is Group.FINGERS:
-            before = self.palm[str(pair.role.side)]
-            before = quat.identity() if before is None else before
-            after = quat.conj(before)
+            palm = self.palm[str(pair.role.side)]
+            before = quat.identity() if palm is None else palm
+            after = conj(before)
         out = []
         rest = 1.0
         for joint, share in pair.shares:
-            outer = left(quat.mul(self._parent_rest(joint), before)) @ right(
-                quat.mul(quat.conj(before), self.rest_t[joint])
-            )
+            outer = left(mul(self._parent_rest(joint), before)) @ right(mul(conj(before), self.rest_t[joint]))
             out.append(Link(joint, way, outer, share, inner))
             rest -= share
-        outer = left(quat.mul(self._parent_rest(pair.target), before)) @ right(
-            quat.mul(after, self.rest_t[pair.target])
-        )
+        outer = left(mul(self._parent_rest(pair.target), before)) @ right(mul(after, self.rest_t[pair.target]))
         whole = abs(rest - 1.0) < 1e-9
         out.append(Link(pair.target, way, outer @ inner if whole else outer, rest, None if whole else inner))
         return out
@@ -207,14 +203,14 @@ class _Compiler:
     def _top_link(self, pair: Pair) -> Link:
         """The hips: the source's world rotation gives the target's, below ancestors that stay at rest."""
         matrix = _reflect_matrix(self.reflect) @ left(self.world)
-        matrix = matrix @ right(quat.mul(quat.conj(self.rest_s[pair.source]), quat.conj(self.body)))
+        matrix = matrix @ right(mul(conj(self.rest_s[pair.source]), conj(self.body)))
         outer = left(self._parent_rest(pair.target))
-        outer = outer @ right(quat.mul(self.align[pair.target], self.rest_t[pair.target]))
+        outer = outer @ right(mul(self.align[pair.target], self.rest_t[pair.target]))
         return Link(pair.target, tuple((j, False) for j in self.source.chain(pair.source)), outer @ matrix)
 
     def _parent_rest(self, joint: int) -> FloatArray:
         up = int(self.target.parents[joint])
-        return quat.identity() if up < 0 else quat.conj(self.rest_t[up])
+        return quat.identity() if up < 0 else conj(self.rest_t[up])
 
     def _paired_above(self, joint: int) -> Pair | None:
         at = int(self.target.parents[joint])
@@ -232,6 +228,19 @@ def path(skeleton: Skeleton, start: int, end: int) -> tuple[Step, ...]:
     while shared < min(len(up), len(down)) and up[shared] == down[shared]:
         shared += 1
     return (*((j, True) for j in reversed(up[shared:])), *((j, False) for j in down[shared:]))
+
+
+def mul(a: FloatArray, b: FloatArray) -> FloatArray:
+    """One product a*b (4,): many times quicker than the batched one on so few numbers."""
+    return np.asarray(left(a) @ b)
+
+
+def conj(q: FloatArray) -> FloatArray:
+    """The inverse of one unit quaternion (4,)."""
+    return np.asarray(q * _CONJ)
+
+
+_CONJ = np.array([-1.0, -1.0, -1.0, 1.0])
 
 
 def left(q: FloatArray) -> FloatArray:

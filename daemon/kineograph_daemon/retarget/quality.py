@@ -16,6 +16,7 @@ from kineograph.motion.skeleton import Skeleton
 from kineograph.rigs import RigMap, Role
 from kineograph_daemon.retarget import contacts, feet, soa
 from kineograph_daemon.retarget.limbs import Leg, leg_length_m, legs
+from kineograph_daemon.retarget.options import Options, RootPolicy
 from kineograph_daemon.retarget.plan import Plan
 from kineograph_daemon.retarget.restpose import RestPose, bind
 from kineograph_daemon.retarget.root import source_ground_m
@@ -119,7 +120,7 @@ def _limb_error(plan: Plan, source: Tracks, target: Tracks, mirror: bool) -> dic
                 continue
             seen = plan.mirror @ soa.rotate(plan.world_xyzw[:, None], _bone(source, a))
             angles.append(_angle_deg(seen, _bone(target, b)))
-    if plan.options.root == "object" or not angles:
+    if plan.options.root is RootPolicy.OBJECT or not angles:
         return {"mean": 0.0, "max": 0.0}
     every = np.concatenate(angles)
     return {"mean": float(every.mean()), "max": float(every.max())}
@@ -146,7 +147,7 @@ def _jerk_ratio(plan: Plan, source: Tracks, target: Tracks, fps_hz: float) -> fl
 
     Measured at no more than 30 Hz: the third difference of a faster capture is its noise.
     """
-    if plan.options.root == "object":
+    if plan.options.root is RootPolicy.OBJECT:
         return 1.0
     step = max(1, round(fps_hz / 30.0))
     means = []
@@ -166,7 +167,9 @@ def round_trip(result: Result, frames: int = _ROUND_TRIP_FRAMES) -> Mapping[str,
     """There and back again without the foot lock, on mapped joints: largest turn (degrees) and distance (cm)."""
     plan = result.plan
     clip = result.source.slice(0, min(frames, len(result.source)))
-    plain = replace(plan.options, feet=False, hands=False, fps_hz=None, root="hips", travel_scale=None, floor_m=None)
+    plain = replace(
+        plan.options, feet=False, hands=False, fps_hz=None, root=RootPolicy.HIPS, travel_scale=None, floor_m=None
+    )
     there = retarget(clip, plan.source_map, plan.target, plan.target_map, plain, source_rest=plan.source_rest)
     back = _back(there, plain)
     joints = [p.source for p in plan.pairs]
@@ -177,7 +180,7 @@ def round_trip(result: Result, frames: int = _ROUND_TRIP_FRAMES) -> Mapping[str,
     return {"degrees": float(np.degrees(turn.max())), "cm": float(100.0 * away.max())}
 
 
-def _back(there: Result, options: Any) -> Clip:
+def _back(there: Result, options: Options) -> Clip:
     plan = there.plan
     target = bind(plan.target)
     scale = 1.0 / plan.scale

@@ -13,8 +13,8 @@ from kineograph.errors import ErrorCode, RequestError
 from kineograph.motion.clip import Clip
 from kineograph.motion.resample import resample
 from kineograph.motion.skeleton import Skeleton
-from kineograph.rigs import RigMap, roles_of
-from kineograph_daemon.retarget import feet, restpose, root, transfer, twist
+from kineograph.rigs import RigMap
+from kineograph_daemon.retarget import feet, known, pairs, restpose, root, transfer, twist
 from kineograph_daemon.retarget.contacts import Contact
 from kineograph_daemon.retarget.options import Options, Rest, RootPolicy
 from kineograph_daemon.retarget.plan import Plan, compile_plan
@@ -54,8 +54,8 @@ def retarget(
     """
     options = options or Options()
     _check(clip, options)
-    source_map = source_map or _read(clip.skeleton)
-    target_map = target_map or _read(target)
+    source_map = source_map or known.rig_map(clip.skeleton)
+    target_map = target_map or known.rig_map(target)
     if options.fps_hz is not None:
         clip = resample(clip, options.fps_hz)
     plan = prepare(clip, source_map, target, target_map, options, source_rest)
@@ -82,15 +82,24 @@ def prepare(
     source_rest: RestPose | None = None,
 ) -> Plan:
     """The rest pose chosen and the plan compiled: the part that needs no more than a few frames."""
-    from kineograph_daemon.retarget import pairs
-
+    if source_rest is None and options.rest in (Rest.AUTO, Rest.BIND):
+        # The bind pose is the same for every clip of a rig, and so is all that follows from it.
+        key = (known.by_value(clip.skeleton), known.by_value(target), id(source_map), id(target_map), options)
+        plan = _PLANS.get(key, lambda: _bound(clip, source_map, target, target_map, options), (source_map, target_map))
+        if options.rest is Rest.BIND or plan.source_rest.score >= restpose.GOOD:
+            return plan
     pairs.check(clip.skeleton, source_map, target, target_map)
     rest = source_rest or restpose.choose(clip, source_map, restpose.bind(target), target_map, options.rest)
     return compile_plan(rest, clip.skeleton, source_map, target, target_map, options)
 
 
-def _read(skeleton: Skeleton) -> RigMap:
-    return roles_of(skeleton.names, skeleton.parents.tolist(), skeleton.rest_positions_m)
+_PLANS: known.Kept[Plan] = known.Kept()
+
+
+def _bound(clip: Clip, source_map: RigMap, target: Skeleton, target_map: RigMap, options: Options) -> Plan:
+    pairs.check(clip.skeleton, source_map, target, target_map)
+    rest = restpose.choose(clip, source_map, restpose.bind(target), target_map, Rest.BIND)
+    return compile_plan(rest, clip.skeleton, source_map, target, target_map, options)
 
 
 def _check(clip: Clip, options: Options) -> None:

@@ -39,7 +39,7 @@ def conj(q: FloatArray) -> FloatArray:
 def rotate(q: FloatArray, v: FloatArray) -> FloatArray:
     """Vectors turned by quaternions."""
     t = 2 * cross(q[:3], v)
-    return v + q[3] * t + cross(q[:3], t)
+    return np.asarray(v + q[3] * t + cross(q[:3], t))
 
 
 def cross(a: FloatArray, b: FloatArray) -> FloatArray:

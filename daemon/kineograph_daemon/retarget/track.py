@@ -33,7 +33,7 @@ class Tracks:
         self._position: dict[int, FloatArray] = {}
 
     def seed(self, joint: int, above_xyzw: FloatArray, position_m: FloatArray) -> None:
-        """Put a joint at ``position_m`` (F, 3) under a parent turned by ``above_xyzw`` (4, 1 or F), whatever is above."""
+        """Put a joint at ``position_m`` (F, 3) under a parent turned by ``above_xyzw`` (4, 1 or F)."""
         self._rotation[joint] = soa.mul(above_xyzw, self.local(joint))
         self._position[joint] = np.ascontiguousarray(position_m.T, np.float32)
         up = int(self.skeleton.parents[joint])
@@ -67,4 +67,4 @@ class Tracks:
     def _offset(self, joint: int) -> FloatArray:
         if self._moved is not None:
             return soa.column(self._moved, joint)
-        return self.skeleton.rest_translations_m[joint].astype(np.float32)[:, None]
+        return np.asarray(self.skeleton.rest_translations_m[joint].astype(np.float32)[:, None])

@@ -52,9 +52,8 @@ def distribute(plan: Plan, rotations_xyzw: FloatArray) -> None:
 def _twist_rad(local_xyzw: FloatArray, skeleton: Any, end: int, limb: int, part: str, axis: FloatArray) -> FloatArray:
     """Twist (T,) about the limb's axis, from rest, unwrapped."""
     rest = skeleton.rest_rotations_xyzw
-    if part in _ENDS:
-        turn = quat.mul(local_xyzw, quat.conj(rest[end]))  # in the limb's frame
-    else:
-        turn = quat.mul(quat.conj(rest[limb]), local_xyzw)  # in the limb's own frame
+    # The end's twist is seen in the limb's frame, the limb's own in its own.
+    before, after = (local_xyzw, quat.conj(rest[end])) if part in _ENDS else (quat.conj(rest[limb]), local_xyzw)
+    turn = quat.mul(before, after)
     half = np.arctan2(turn[..., :3] @ axis, turn[..., 3])
     return np.asarray(np.unwrap(2.0 * half))

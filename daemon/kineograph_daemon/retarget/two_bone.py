@@ -79,4 +79,4 @@ def natural_axis(top_xyzw: FloatArray, upper: FloatArray, lower: FloatArray, fal
     # A limb that bends both ways, or hardly at all, says nothing: then the rest pose does.
     if size < 0.5 * weight or weight < 1e-6 * local.shape[1]:
         return fallback
-    return total / size
+    return np.asarray(total / size)
