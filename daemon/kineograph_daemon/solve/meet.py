@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kineograph_daemon.solve import correct, cycle, feet, targets
 from kineograph_daemon.solve.body import Body, read_body
 from kineograph_daemon.solve.goals import Goals
-from kineograph_daemon.solve.ground import Ground, read_ground
+from kineograph_daemon.solve.ground import Ground, lift, read_ground
 from kineograph_daemon.solve.pose import Pose
 
 FloatArray = NDArray[np.floating[Any]]
@@ -51,16 +51,15 @@ def solve(
     body = read_body(goals.skeleton)
     ground = read_ground(goals)
     pose = Pose(goals.skeleton, rotations_xyzw, root_m, translations_m)
-    if not stands_on_ground:
-        # A model knows one floor, the one of the rest pose.
-        pose.shift(np.broadcast_to([0.0, ground.floor_m - ground.rest_floor_m, 0.0], pose.root_m.shape))
-    flat = Ground(ground.floor_m, ground.rest_floor_m)
+    if not stands_on_ground and ground.points_m is None:
+        lift(pose, goals, ground)
+    flat = Ground(ground.usual_m if ground.points_m is not None else ground.floor_m, ground.rest_floor_m)
     correct.place(pose, goals)
     correct.keys(pose, goals)
     before = ground if stands_on_ground else flat
     stands = feet.contacts_of(pose, body, contacts, before, goals.fps_hz)
-    if ground.points_m is not None and not stands_on_ground:
-        _lift(pose, goals, ground)
+    if not stands_on_ground and ground.points_m is not None:
+        lift(pose, goals, ground)
     pulled = targets.meet(pose, body, goals)
     stands = _let_go(pose, body, stands, pulled, ground, goals.fps_hz)
     _settle_feet(pose, body, goals, stands, pulled, ground)
@@ -69,15 +68,6 @@ def solve(
     correct.pin(pose, goals)
     gone = frozenset(i for i, foot in enumerate(body.feet) if foot.limb.end in pulled)
     return Solved(pose, body, ground, stands, gone)
-
-
-def _lift(pose: Pose, goals: Goals, ground: Ground) -> None:
-    """Raise a motion made for a flat floor onto uneven ground, except where keys say how high the root is."""
-    rise = ground.smooth_under(pose.root_m[:, [0, 2]], goals.fps_hz) - ground.rest_floor_m
-    keyed = sorted(goals.root_keys())
-    if keyed:
-        rise = rise - np.interp(np.arange(len(pose)), keyed, rise[keyed])
-    pose.shift(np.stack([np.zeros_like(rise), rise, np.zeros_like(rise)], axis=1))
 
 
 def _let_go(

@@ -18,7 +18,7 @@ from kineograph_daemon.solve import correct, cycle
 from kineograph_daemon.solve.body import Body, read_body
 from kineograph_daemon.solve.curves import Ease
 from kineograph_daemon.solve.goals import Goals, read_goals
-from kineograph_daemon.solve.ground import Ground, read_ground
+from kineograph_daemon.solve.ground import Ground, lift, read_ground
 from kineograph_daemon.solve.pose import Pose
 
 BoolArray = NDArray[np.bool_]
@@ -136,6 +136,7 @@ class _Work:
         root = goals.skeleton.root
         if self.clips:
             pose = clips.play(self.clips, goals, self.border_frames)
+            lift(pose, goals, self.ground)
             correct.place(pose, goals)
             correct.keys(pose, goals)
             return pose

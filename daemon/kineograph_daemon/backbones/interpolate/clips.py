@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from kineograph.motion import kinematics, quat
 from kineograph.motion.skeleton import Skeleton
 from kineograph_daemon.solve import curves
-from kineograph_daemon.solve.body import Body, read_body
+from kineograph_daemon.solve.body import Body, Limb, read_body
 from kineograph_daemon.solve.goals import Goals, skeleton_of
 from kineograph_daemon.solve.pose import Pose
 
@@ -67,22 +67,46 @@ def _carried(
     """World changes from rest, joint by joint; travel and height by the ratio of leg lengths."""
     other = read_body(source)
     pairs = _pairs(other, body)
-    _, world = kinematics.forward(source, local, root)
+    at, world = kinematics.forward(source, local, root)
     change = quat.mul(world, quat.conj(source.rest_world_rotations_xyzw))
+    aligned = _aligned_rest(other, body)
     out = np.empty((len(root), len(skeleton), 4))
     placed = np.empty_like(out)
     for joint in range(len(skeleton)):
         parent = int(skeleton.parents[joint])
         above = quat.identity(len(root)) if parent < 0 else placed[:, parent]
         if joint in pairs:
-            placed[:, joint] = quat.mul(change[:, pairs[joint]], skeleton.rest_world_rotations_xyzw[joint])
+            placed[:, joint] = quat.mul(change[:, pairs[joint]], aligned[joint])
             out[:, joint] = quat.mul(quat.conj(above), placed[:, joint])
         else:
             out[:, joint] = skeleton.rest_rotations_xyzw[joint]
             placed[:, joint] = quat.mul(above, out[:, joint])
     scale = body.size_m / max(other.size_m, 1e-6)
-    ours, theirs = skeleton.rest_positions_m[skeleton.root], source.rest_positions_m[source.root]
-    return out, (root - theirs) * scale + ours * [0, 1, 0] + theirs * scale * [1, 0, 1]
+    feet = [j for f in other.feet for j in f.joints.tolist()] or list(range(len(source)))
+    thickness = min((float(f.rest_height_m.min()) for f in other.feet), default=0.0)
+    floor = float(np.percentile(at[:, feet, 1].min(axis=1), 2)) - thickness
+    return out, (root - [0.0, floor, 0.0]) * scale
+
+
+def _aligned_rest(source: Body, target: Body) -> FloatArray:
+    """The target's world rest rotations (J, 4) with its limbs laid along the source's: an A-pose meets a T-pose."""
+    out = target.skeleton.rest_world_rotations_xyzw.copy()
+    ours, theirs = target.skeleton.rest_positions_m, source.skeleton.rest_positions_m
+    for a, b in _limb_pairs(source, target):
+        for here, child, there, their_child in (
+            (a.top, a.hinge, b.top, b.hinge),
+            (a.hinge, a.end, b.hinge, b.end),
+        ):
+            turn = quat.between(ours[child] - ours[here], theirs[their_child] - theirs[there])
+            out[here] = quat.mul(turn, out[here])
+    return out
+
+
+def _limb_pairs(source: Body, target: Body) -> list[tuple[Limb, Limb]]:
+    """Limbs of both bodies that play the same role, the target's first."""
+    by_role = {source.roles.roles.get(limb.end): limb for limb in source.limbs.values()}
+    pairs = [(limb, by_role.get(target.roles.roles.get(limb.end))) for limb in target.limbs.values()]
+    return [(ours, theirs) for ours, theirs in pairs if theirs is not None]
 
 
 def _pairs(source: Body, target: Body) -> dict[int, int]:
