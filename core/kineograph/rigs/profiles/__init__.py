@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rig profiles: what a person knows about a rig, in a TOML file that they can write, share and keep with a project.
+
+A profile says which joint plays which role where names do not, where the travel belongs, and which controls an animator
+uses. It is found by the rig's signature, so that nobody has to choose it.
+"""
+
+from kineograph.rigs.profiles.check import Finding, check, diff
+from kineograph.rigs.profiles.files import dumps, loads, read, write
+from kineograph.rigs.profiles.find import built_in, find, fits
+from kineograph.rigs.profiles.maps import from_map, to_map
+from kineograph.rigs.profiles.model import Limb, Match, Profile
+from kineograph.rigs.profiles.signature import signature
+
+__all__ = [
+    "Finding",
+    "Limb",
+    "Match",
+    "Profile",
+    "built_in",
+    "check",
+    "diff",
+    "dumps",
+    "find",
+    "fits",
+    "from_map",
+    "loads",
+    "read",
+    "signature",
+    "to_map",
+    "write",
+]
