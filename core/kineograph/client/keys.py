@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,12 +52,12 @@ def server_keys() -> KeyPair:
 
 def _write_once(path: Path) -> None:
     public, secret = zmq.curve_keypair()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    fd, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600; another thread has another
+    temporary = Path(name)
     with os.fdopen(fd, "w", encoding="utf-8") as f:
         json.dump({"public": public.decode(), "secret": secret.decode()}, f)
     try:
-        os.link(temporary, path)  # fails when another process was first: its pair is the one to keep
+        os.link(temporary, path)  # fails when another was first: its pair is the one to keep
     except FileExistsError:
         pass
     except OSError:  # a file system without hard links
