@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kineograph.motion import quat
 from kineograph.motion.clip import Clip
@@ -21,7 +21,7 @@ def clip(skeleton: Skeleton, frames: int = 360, fps_hz: float = 60.0) -> Clip:
     rig = roles_of(skeleton.names, skeleton.parents.tolist(), skeleton.rest_positions_m)
     t = np.arange(frames) / fps_hz
     step = 2 * np.pi * 0.95 * t
-    world = {}
+    world: dict[int, tuple[ArrayLike, ArrayLike, ArrayLike]] = {}
     chain = rig.chains.get(Role.SPINE, ())
     for joint in chain:
         world[joint] = (0, 0.12 * np.sin(step) / len(chain), 0.05 * np.sin(2 * step) / len(chain))

@@ -88,7 +88,7 @@ def test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
 
 def product(*, tests: bool = False) -> Environment:
     """The product's own environment; tests add theirs to it."""
-    extras = "daemon,cli,bench,test" if tests or _has_tests() else "daemon,cli"
+    extras = "daemon,cli,http,bench,test" if tests or _has_tests() else "daemon,cli"
     return Environment(
         folder=ROOT / ".venv",
         packages=("--editable", f"{ROOT}[{extras}]"),

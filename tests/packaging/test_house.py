@@ -48,7 +48,8 @@ def test_every_source_file_names_its_licence() -> None:
         place = path.relative_to(ROOT)
         if place.parts[0] not in SOURCES:
             continue
-        licence = "GPL-3.0-or-later" if place.parts[0] == "addon_blender" else "Apache-2.0"
+        within_blender = place.parts[0] == "addon_blender" or place.parts[:2] == ("tests", "blender")
+        licence = "GPL-3.0-or-later" if within_blender else "Apache-2.0"
         head = path.read_text(encoding="utf-8")[:300]
         if head.strip() and f"SPDX-License-Identifier: {licence}" not in head:
             wrong.append(str(place))

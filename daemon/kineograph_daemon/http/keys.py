@@ -10,7 +10,7 @@ from kineograph.errors import ErrorCode, RequestError
 
 _UUID = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}", re.IGNORECASE)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_BATCH = re.compile(rf"(?P<base>{_UUID.pattern})\.(?P<count>[1-9]\d{{0,4}})", re.IGNORECASE)
+_COUNT = re.compile(r"[1-9]\d{0,4}")
 _SPACE = uuid.UUID("5c3ee9a4-6d57-5c11-9f6e-3b1d3a2d7c44")
 
 
@@ -41,7 +41,7 @@ def batch_id(base: str, count: int) -> str:
 
 def parse_job(text: str) -> tuple[str, int] | None:
     """A job's or batch's id from a path, with the number of a batch's items (0: a single job); None when it is none."""
-    if _UUID.fullmatch(text):
-        return text.lower(), 0
-    found = _BATCH.fullmatch(text)
-    return (found["base"].lower(), int(found["count"])) if found else None
+    base, dot, count = text.partition(".")
+    if not _UUID.fullmatch(base) or (dot and not _COUNT.fullmatch(count)):
+        return None
+    return base.lower(), int(count or 0)

@@ -166,7 +166,7 @@ def _lift(
 
 def sole_height_m(skeleton: Skeleton, target: Tracks, leg: Leg) -> FloatArray:
     """Height (T,) of the lowest part of the sole: under heel, ball and tip, each where it touches at rest."""
-    lowest = None
+    lowest: FloatArray | None = None
     rest = skeleton.rest_positions_m
     floor = rest_floor_m(skeleton)
     for joint in sole_joints(skeleton, leg):

@@ -9,7 +9,7 @@ all samples. Fields without an effect are named in their entry's ``fields``: not
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -56,9 +56,7 @@ class Facts:
     quality: list[Quality]
     poses: list[Pose]
     mapping: Mapping[str, Any]
-    thinned_m: float | None = None
     keys_kept: tuple[int, int] | None = None
-    chosen: Mapping[str, str] = field(default_factory=dict)
     ground_used: bool = True
 
 
@@ -234,8 +232,6 @@ def _options(facts: Facts) -> list[dict[str, Any]]:
 def _option(facts: Facts, name: str, value: Any) -> dict[str, Any]:
     reason = facts.ignored.get(f"options.{name}")
     outcome = Outcome.APPLIED if reason is None else Outcome.IGNORED
-    if name in facts.chosen:
-        outcome, reason = Outcome.CHANGED, facts.chosen[name]
     if name == "loop" and value and (seam := _seam(facts)):
         outcome, reason = Outcome.CHANGED, seam
     if name == "keyframe_budget" and facts.keys_kept is not None:
