@@ -117,7 +117,7 @@ def _whole(path: Path, write: Callable[[Path], Any]) -> Path:
         raise SceneError(
             ErrorCode.FILE_UNREADABLE,
             f"'{path}' cannot be written: {e.strerror or e}",
-            {"file": str(path), "got": str(e)},
+            {"unwritable": str(path), "reason": e.strerror or str(e)},
         ) from e
     finally:
         with suppress(OSError):

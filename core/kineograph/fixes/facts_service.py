@@ -121,6 +121,9 @@ def _file(source: Source, facts: Facts) -> None:
     if path is not None:
         facts.put("file", path, _file_name(path))
         facts.put("file_raw", path)
+    blocked = source.text("unwritable")
+    if blocked is not None:
+        facts.put("unwritable", blocked, f"'{blocked}'")  # whole: the way to it is what has to be mended
 
 
 def _file_name(path: str) -> str:
