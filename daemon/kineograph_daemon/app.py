@@ -40,6 +40,7 @@ from kineograph_daemon.server.link import WorkerLink
 from kineograph_daemon.server.models import ModelTable
 from kineograph_daemon.server.parking import Parking
 from kineograph_daemon.server.results import Results
+from kineograph_daemon.server.retargeting import Retargeting
 from kineograph_daemon.server.retention import Retention
 from kineograph_daemon.server.submit import Submitting
 from kineograph_daemon.settings import Settings
@@ -271,6 +272,7 @@ def _table(parts: _Parts, daemon: DaemonHandlers) -> dict[Method, Handler]:
         Method.CAPABILITIES: daemon.capabilities,
         Method.GENERATE: parts.submitting.generate,
         Method.GENERATE_BATCH: parts.submitting.batch,
+        Method.RETARGET: Retargeting(parts.desk, parts.peers, parts.outbox, parts.submitting).retarget,
         Method.JOB_STATUS: parts.jobs.status,
         Method.JOB_RESULT: parts.jobs.result,
         Method.JOB_REQUEST: parts.jobs.request,

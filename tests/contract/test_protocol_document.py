@@ -25,6 +25,7 @@ from kineograph.wire.codec import Header, Kind
 from kineograph.wire.http_status import HTTP_STATUS
 from kineograph_daemon.mmcp.answers import result_body
 from kineograph_daemon.pipeline import JobResultData
+from kineograph_daemon.retarget import wire as retarget_wire
 from kineograph_daemon.server.daemon_handlers import DaemonHandlers
 from kineograph_daemon.settings import Settings
 from kineograph_daemon.workers import link as worker_link
@@ -141,6 +142,15 @@ def test_worker_link() -> None:
     assert said("TaskJob") == described(worker_link.TaskJob)
 
 
+def test_a_retargets_request() -> None:
+    t = table("A retarget's request")
+    assert {k for cell in t.column("key") for k in cell.split(", ")} == set(retarget_wire.KEYS)
+    (options,) = [what for key, what in zip(t.column("key"), t.column("what"), strict=True) if key == "options"]
+    for name, default in retarget_wire.OPTIONS.items():
+        assert name in options
+        assert all(str(v) in options for v in (type(default) if isinstance(default, StrEnum) else ()))
+
+
 def test_the_arrays_result() -> None:
     data = JobResultData(
         fps_hz=30.0,
@@ -221,4 +231,5 @@ def test_the_document_has_no_table_that_is_not_tested() -> None:
     prose_only = {"Transport"}
     tested = set(MESSAGES) | set(ENUMS) | {"Kind", "Methods", "Events", "Transitions", "Versions and limits", "Header"}
     tested |= {"Errors", "Run file", "The worker link", "TaskJob", "The arrays result", "Limits of a daemon"}
+    tested |= {"A retarget's request"}
     assert {t.heading for t in TABLES} <= tested | prose_only

@@ -95,6 +95,10 @@ class AsyncClient:
         message = verbs.batch_submission(batch, jobs, fields)
         return verbs.batch_outcomes(await self._ask(Method.GENERATE_BATCH, message))
 
+    async def submit_retarget(self, request: Any, job: str | None = None, **fields: Any) -> JobStatus:
+        """Submit a clip to be carried onto another rig."""
+        return await self._run(verbs.submit(verbs.retarget_submission(request, job, fields), self._rng))
+
     async def status(self, job: str) -> JobStatus:
         """Where a job stands."""
         status: JobStatus = await self._ask(Method.JOB_STATUS, m.JobRef(job))
@@ -122,6 +126,28 @@ class AsyncClient:
     ) -> Result:
         """Submit, wait and fetch, with retry by code. Cancelling the task cancels the job."""
         message = verbs.submission(request, job, fields)
+        ticket = verbs.Ticket(message.job)
+        watched = ticket if on_progress is not None else None
+        conversation = verbs.generate(message, ticket, timeout_s, self._rng, time.monotonic)
+        try:
+            return await self._run(conversation, Narrator(on_progress, on_retry), watched)
+        except BaseException as e:
+            if verbs.may_still_run(e):
+                self._engine.call(Method.JOB_CANCEL, m.JobCancel([ticket.job]))
+            raise
+
+    async def retarget(
+        self,
+        request: Any,
+        on_progress: OnStatus | None = None,
+        timeout_s: float | None = None,
+        *,
+        job: str | None = None,
+        on_retry: OnRetry | None = None,
+        **fields: Any,
+    ) -> Result:
+        """As ``generate``, for a clip that is carried onto another rig."""
+        message = verbs.retarget_submission(request, job, fields)
         ticket = verbs.Ticket(message.job)
         watched = ticket if on_progress is not None else None
         conversation = verbs.generate(message, ticket, timeout_s, self._rng, time.monotonic)

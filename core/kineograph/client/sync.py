@@ -140,6 +140,10 @@ class Client:
         message = verbs.batch_submission(batch, jobs, fields)
         return verbs.batch_outcomes(self._ask(Method.GENERATE_BATCH, message))
 
+    def submit_retarget(self, request: Any, job: str | None = None, **fields: Any) -> JobStatus:
+        """Submit a clip to be carried onto another rig (see ``client.retargeting``); ``fields`` as in ``Retarget``."""
+        return self._run(verbs.submit(verbs.retarget_submission(request, job, fields), self._rng))
+
     def status(self, job: str) -> JobStatus:
         """Where a job stands. Raises ``request_not_found``."""
         status: JobStatus = self._ask(Method.JOB_STATUS, m.JobRef(job))
@@ -176,6 +180,28 @@ class Client:
         watched = ticket if on_progress is not None else None
         try:
             return self._run(verbs.generate(message, ticket, timeout_s, self._rng, time.monotonic), narrator, watched)
+        except BaseException as e:
+            if verbs.may_still_run(e):
+                self._engine.call(Method.JOB_CANCEL, m.JobCancel([ticket.job]))
+            raise
+
+    def retarget(
+        self,
+        request: Any,
+        on_progress: OnStatus | None = None,
+        timeout_s: float | None = None,
+        *,
+        job: str | None = None,
+        on_retry: OnRetry | None = None,
+        **fields: Any,
+    ) -> Result:
+        """As ``generate``, for a clip that is carried onto another rig (see ``client.retargeting``)."""
+        message = verbs.retarget_submission(request, job, fields)
+        ticket = verbs.Ticket(message.job)
+        watched = ticket if on_progress is not None else None
+        conversation = verbs.generate(message, ticket, timeout_s, self._rng, time.monotonic)
+        try:
+            return self._run(conversation, Narrator(on_progress, on_retry), watched)
         except BaseException as e:
             if verbs.may_still_run(e):
                 self._engine.call(Method.JOB_CANCEL, m.JobCancel([ticket.job]))

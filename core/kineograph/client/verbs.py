@@ -76,6 +76,8 @@ Conversation = Generator[Step, Any, T]
 Clock = Callable[[], float]
 Cancelled = list[JobStatus | None]
 Outcomes = list[JobStatus | KineographError]
+Submission = m.Generate | m.Retarget
+_METHOD_OF: dict[type[Any], Method] = {m.Generate: Method.GENERATE, m.Retarget: Method.RETARGET}
 
 
 M = TypeVar("M")
@@ -99,6 +101,11 @@ def next_job_id(job: str) -> str:
 def submission(request: Any, job: str | None, fields: Mapping[str, Any]) -> m.Generate:
     """The submit message; ``fields`` are those of ``Generate``. Raises ``schema_validation`` for a wrong one."""
     return checked(m.Generate, {**fields, "job": job or new_job_id(), "request": request})
+
+
+def retarget_submission(request: Any, job: str | None, fields: Mapping[str, Any]) -> m.Retarget:
+    """The submit message of a retarget; ``fields`` are those of ``Retarget``. Raises ``schema_validation``."""
+    return checked(m.Retarget, {**fields, "job": job or new_job_id(), "request": request})
 
 
 def checked(kind: type[M], values: Mapping[str, Any]) -> M:
@@ -143,12 +150,12 @@ def result(job: str, form: ResultFormat, wait_s: float) -> Conversation[dict[str
     return reply.result
 
 
-def submit(message: m.Generate, rng: Random) -> Conversation[JobStatus]:
+def submit(message: Submission, rng: Random) -> Conversation[JobStatus]:
     """Submit, again under the same id after a retryable refusal."""
     attempt = 0
     while True:
         try:
-            status: JobStatus = yield Call(Method.GENERATE, message)
+            status: JobStatus = yield Call(_METHOD_OF[type(message)], message)
         except KineographError as e:
             attempt += 1
             delay_s = retry.retry_delay_s(e, attempt, rng)
@@ -237,7 +244,7 @@ def _explain(job: str, refusal: KineographError) -> Conversation[None]:
 
 
 def generate(
-    message: m.Generate, ticket: Ticket, timeout_s: float | None, rng: Random, clock: Clock
+    message: Submission, ticket: Ticket, timeout_s: float | None, rng: Random, clock: Clock
 ) -> Conversation[Result]:
     """Submit, wait, fetch; retry by code. A job that ended cannot run again: its retry is a new job (``ticket``)."""
     deadline_s = None if timeout_s is None else clock() + timeout_s
@@ -263,7 +270,7 @@ def generate(
             return Result.from_body(reply.job, reply.result)
 
 
-def _may_run_again(error: KineographError, message: m.Generate) -> bool:
+def _may_run_again(error: KineographError, message: Submission) -> bool:
     # A deadline that the caller set was a decision: the same again would end the same way.
     ran_out = error.code is ErrorCode.TIMEOUT and message.deadline_s is not None
     return error.details.get("job_state") == JobState.FAILED and not ran_out

@@ -42,6 +42,7 @@ HTTP_STATUS: dict[ErrorCode, int] = {
     ErrorCode.SERVICE_UNAVAILABLE: 503,
     ErrorCode.PROTOCOL_MISMATCH: 400,
     ErrorCode.BAD_RESPONSE: 400,
+    ErrorCode.MAP_INCOMPLETE: 400,
     ErrorCode.PROMPT_NOT_IN_PACK: 400,
 }
 """Codes that are not here are made by clients, of connections, scenes and files, and never cross the wire."""

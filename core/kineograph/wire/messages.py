@@ -23,6 +23,7 @@ class Method(StrEnum):
     CAPABILITIES = "capabilities"
     GENERATE = "generate"
     GENERATE_BATCH = "generate.batch"
+    RETARGET = "retarget"
     JOB_STATUS = "job.status"
     JOB_RESULT = "job.result"
     JOB_REQUEST = "job.request"
@@ -206,6 +207,19 @@ class GenerateBatchReply:
     """One entry an item, in order: ``{"job": JobStatus}`` or ``{"error": {...}}``."""
 
     results: list[Any]
+
+
+@dataclass(frozen=True)
+class Retarget:
+    """Submit one clip to be carried onto another rig: a job like any other, without a model."""
+
+    job: str
+    request: Any
+    priority: Priority = Priority.INTERACTIVE
+    deadline_s: float | None = None
+    on_busy: OnBusy = OnBusy.WAIT
+    label: str = ""
+    character: str = ""
 
 
 @dataclass(frozen=True)
@@ -395,6 +409,7 @@ REQUEST_OF: dict[Method, type[Any]] = {
     Method.CAPABILITIES: Empty,
     Method.GENERATE: Generate,
     Method.GENERATE_BATCH: GenerateBatch,
+    Method.RETARGET: Retarget,
     Method.JOB_STATUS: JobRef,
     Method.JOB_RESULT: JobResult,
     Method.JOB_REQUEST: JobRef,
@@ -414,6 +429,7 @@ REPLY_OF: dict[Method, type[Any]] = {
     Method.CAPABILITIES: CapabilitiesReply,
     Method.GENERATE: JobStatus,
     Method.GENERATE_BATCH: GenerateBatchReply,
+    Method.RETARGET: JobStatus,
     Method.JOB_STATUS: JobStatus,
     Method.JOB_RESULT: JobResultReply,
     Method.JOB_REQUEST: JobRequestReply,
@@ -433,6 +449,7 @@ ROLE_OF: dict[Method, Role] = {
     Method.CAPABILITIES: Role.OBSERVE,
     Method.GENERATE: Role.SUBMIT,
     Method.GENERATE_BATCH: Role.SUBMIT,
+    Method.RETARGET: Role.SUBMIT,
     Method.JOB_STATUS: Role.OBSERVE,
     Method.JOB_RESULT: Role.SUBMIT,
     Method.JOB_REQUEST: Role.SUBMIT,

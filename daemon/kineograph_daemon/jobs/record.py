@@ -9,6 +9,9 @@ from typing import Any
 
 from kineograph.wire.messages import JobState, JobStatus, Priority, Progress, ResultFormat
 
+RETARGET = "retarget"
+"""The kind of a job that carries a clip onto another rig, and what stands for its model: every worker can do it."""
+
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:

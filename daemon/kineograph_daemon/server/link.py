@@ -14,7 +14,7 @@ from kineograph.errors import KineographError
 from kineograph.wire.codec import Buffer
 from kineograph.wire.messages import EventName, ModelState, Progress, ResultFormat, to_body
 from kineograph_daemon.jobs import signals as s
-from kineograph_daemon.jobs.record import Job
+from kineograph_daemon.jobs.record import RETARGET, Job
 from kineograph_daemon.server.clock import Clock
 from kineograph_daemon.server.desk import Desk
 from kineograph_daemon.server.doors import send
@@ -150,9 +150,9 @@ class WorkerLink:
             return
         self._models.reported(worker, message.device, message.models)
         _log.info("worker %s is ready", worker, extra={"data": {"models": sorted(message.models)}})
-        self._desk.feed(s.WorkerReady(worker, self._models.usable_on(worker), now_s))
+        self._desk.feed(s.WorkerReady(worker, self._models.usable_on(worker) | {RETARGET}, now_s))
         if self._supervisor.is_settled:
-            self._desk.feed(s.ModelsSettled(self._models.hosted(), now_s))
+            self._desk.feed(s.ModelsSettled(self._models.hosted() | {RETARGET}, now_s))
         for model in message.models:
             reply = self._models.state(model)
             self._events.publish(_MODEL_EVENT[reply.state], to_body(reply))

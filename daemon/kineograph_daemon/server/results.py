@@ -20,6 +20,7 @@ from kineograph.wire.codec import Buffer
 from kineograph.wire.messages import JobState, JobStatus, ResultFormat
 from kineograph_daemon.jobs import blobs
 from kineograph_daemon.jobs import signals as s
+from kineograph_daemon.jobs.record import RETARGET
 from kineograph_daemon.server.clock import Clock
 from kineograph_daemon.server.desk import Desk
 from kineograph_daemon.server.models import ModelTable
@@ -122,6 +123,9 @@ class Results:
         if not self._desk.store.result_file(job_id, job.attempt).exists():
             self._desk.feed(s.Expire(job_id, self._clock.now_s()))
             raise _expired(job_id)
+        if job.facts.kind == RETARGET:
+            details = {"job": job_id, "got": str(form), "allowed": ["arrays"]}
+            raise error(ErrorCode.INVALID_PARAMETERS, "what a retarget made is had as arrays", details)
         if job.facts.model not in self._models.hosted():
             details = {"model": job.facts.model, "format": str(form), "got": str(form), "allowed": ["arrays"]}
             message = f"the model {job.facts.model!r} is needed to write {form}, and no worker hosts it now"

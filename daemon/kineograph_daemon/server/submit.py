@@ -27,7 +27,7 @@ from kineograph_daemon.server.parking import Parking
 from kineograph_daemon.server.status import status_map
 
 _ID = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}")
-_MAX_TEXT = 500
+MAX_TEXT = 500
 _COMPARED = ("request", "trajectories")
 """What decides whether two submits are the same: what changes the result. Any form of it can be had later."""
 _MOST_PACKING = 3
@@ -47,8 +47,8 @@ class Submitting:
     def generate(self, call: Call) -> None:
         """One job."""
         m: Generate = call.message
-        _check(m.job, m.deadline_s, ["job"])
-        known = self._known(m.job, call.frames)
+        check_id(m.job, m.deadline_s, ["job"])
+        known = self.known(m.job, call.frames)
         if known is None:
             if self._parking.must_wait(call, _named(m.request)):
                 return
@@ -66,7 +66,7 @@ class Submitting:
         if len(set(m.jobs)) != len(m.jobs):
             raise _wrong(["jobs"], "the same id twice", "an id for each request", "a job id stands twice")
         for index, job in enumerate(m.jobs):
-            _check(job, m.deadline_s, ["jobs", index])
+            check_id(job, m.deadline_s, ["jobs", index])
         if self._parking.must_wait(call, *map(_named, items)):
             return
         self._outbox.reply(call.sender, {"results": self._batch(m, call, items)})
@@ -96,9 +96,9 @@ class Submitting:
             model=request.model,
             client=client,
             priority=m.priority,
-            label=m.label[:_MAX_TEXT],
-            character=m.character[:_MAX_TEXT],
-            prompt=_prompt(request)[:_MAX_TEXT],
+            label=m.label[:MAX_TEXT],
+            character=m.character[:MAX_TEXT],
+            prompt=_prompt(request)[:MAX_TEXT],
             frames=int(request.total_frames),
             fps_hz=float(request.fps(spec.fps)),
             samples=1 if options is None else int(options.num_samples),
@@ -109,7 +109,7 @@ class Submitting:
             digest=digest(frames),
         )
 
-    def _known(self, job: str, frames: Sequence[Buffer]) -> JobStatus | None:
+    def known(self, job: str, frames: Sequence[Buffer]) -> JobStatus | None:
         """The status of a job that was submitted before with the same request. Raises ``idempotency_conflict``."""
         known = self._desk.machine.jobs.get(job)
         if known is None:
@@ -165,7 +165,7 @@ class Submitting:
             character=m.character,
         )
         frames = codec.pack_body(to_body(single))
-        known = self._known(job, frames)
+        known = self.known(job, frames)
         if known is not None:
             return known
         return self._desk.submit(self._facts(job, m, request, client, frames, group), frames, OnBusy.WAIT)
@@ -202,7 +202,8 @@ def _size_bytes(m: Generate | GenerateBatch, call: Call) -> int:
     return call.size_bytes if m.size_bytes is None else max(m.size_bytes, call.size_bytes // _MOST_PACKING)
 
 
-def _check(job: str, deadline_s: float | None, path: list[Any]) -> None:
+def check_id(job: str, deadline_s: float | None, path: list[Any]) -> None:
+    """Refuse what is no job id, and a deadline that cannot be met."""
     if not _ID.fullmatch(job):
         raise _wrong(path, job[:80], "a UUID in lower case", f"a job's id is a UUID, not {job[:80]!r}")
     if deadline_s is not None and not (deadline_s > 0.0 and math.isfinite(deadline_s)):
@@ -226,4 +227,4 @@ def _prompt(request: Any) -> str:
     return " / ".join(prompts)
 
 
-__all__ = ["Submitting", "digest", "same"]
+__all__ = ["MAX_TEXT", "Submitting", "check_id", "digest", "same"]

@@ -26,6 +26,7 @@ from kineograph.wire.version import MMCP_VERSION
 from kineograph_daemon import logs, pipeline
 from kineograph_daemon.backbones.base import has_batch
 from kineograph_daemon.jobs import blobs
+from kineograph_daemon.jobs.record import RETARGET
 from kineograph_daemon.mmcp import answers
 from kineograph_daemon.mmcp.schema import parse
 from kineograph_daemon.pipeline import JobResultData, Stopped
@@ -81,6 +82,9 @@ class Tasks:
         """Run a task to its end. Raises nothing that a job or a backbone does."""
         try:
             runs = [self._begin(job) for job in task.jobs]
+            if task.model == RETARGET:
+                self._retarget_in_turn(packet, runs)
+                return
             ready = self._ready(task.model, runs)
             if ready is not None:
                 backbone, spec = ready
@@ -131,6 +135,26 @@ class Tasks:
                     self._finish(run, request, spec, data)
                 except BaseException as e:  # noqa: BLE001 - foreign code: even sys.exit() fails this job alone
                     self._settle(run, e, spec.id)
+
+    def _retarget_in_turn(self, packet: link.Packet, runs: Sequence[Run]) -> None:
+        from kineograph_daemon.workers import retargeting  # only where it is asked for
+
+        for index, run in enumerate(runs):
+            if index:
+                run.restart(time.monotonic())
+            with logs.job(run.job.job, whole_process=True):
+                try:
+                    if run.hooks.should_stop():
+                        raise Stopped
+                    run.payload = packet.payload(run.job.frames).get("request")
+                    done = retargeting.run(
+                        run.job, run.payload, run.hooks, device=self._device, fsync=self._fsync, started_s=run.started_s
+                    )
+                    run.answered = True
+                    self._send(done)
+                    _log.info("retarget done", extra={"data": {"elapsed_s": round(done.elapsed_s, 4)}})
+                except BaseException as e:  # noqa: BLE001 - one bad clip fails its own job alone
+                    self._settle(run, e, RETARGET)
 
     def _run_together(self, packet: link.Packet, runs: Sequence[Run], backbone: Backbone, spec: ModelSpec) -> None:
         able: list[tuple[Run, GenerateRequest]] = []

@@ -65,6 +65,7 @@ OVERRIDES: dict[type[Any], dict[str, Any]] = {
     m.CapabilitiesReply: {"mmcp": _JSON, "models": _JSON},
     m.Generate: {"request": _ANY, "deadline_s": _MAYBE, "refs": _JSON},
     m.GenerateBatch: {"batch": _ANY, "deadline_s": _MAYBE},
+    m.Retarget: {"request": _ANY, "deadline_s": _MAYBE},
     m.GenerateBatchReply: {"results": st.lists(_ANY, max_size=3)},
     m.JobResult: {"wait_s": _NUMBER},
     m.JobStatus: _STATUS,
