@@ -28,8 +28,8 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from kineograph_bench import walk  # noqa: E402
 from tests.fakes import test_rigs as rigs  # noqa: E402
+from tests.fakes import walks  # noqa: E402
 
 from kineograph import formats  # noqa: E402
 from kineograph.formats import mannequin  # noqa: E402
@@ -56,7 +56,7 @@ def main() -> None:
 
 def measure(bpy: str | None, clip_path: Path | None, rounds: int, files: int) -> dict[str, Any]:
     """All figures."""
-    clip = formats.load(clip_path).clips[0] if clip_path else walk.clip(rigs.cmu31())
+    clip = formats.load(clip_path).clips[0] if clip_path else walks.walk(rigs.cmu31())
     targets = {name: make() for name, make in rigs.RIGS.items()}
     if bpy:
         targets["rigify"] = rigify_human(bpy)

@@ -60,6 +60,11 @@ class RigMap:
         out = {joint: r for r, chain in self.chains.items() for joint in chain}
         return out | {m.joint: r for r, m in self.matches.items()}
 
+    @cached_property
+    def by_joint(self) -> dict[int, Match]:
+        """Joint index to its match: what says how sure a joint's role is, and why."""
+        return {m.joint: m for m in self.matches.values()}
+
     def __getitem__(self, wanted: Role) -> int:
         return self.matches[wanted].joint
 

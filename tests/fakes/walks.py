@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A walk made of sines, so that measuring needs no file: legs swing, arms oppose, the trunk turns and leans."""
+"""A walk made of sines, so that nothing needs a file: legs swing, arms oppose, the trunk turns and leans."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kineograph.rigs import Role, roles_of
 FloatArray = NDArray[np.floating[Any]]
 
 
-def clip(skeleton: Skeleton, frames: int = 360, fps_hz: float = 60.0) -> Clip:
+def walk(skeleton: Skeleton, frames: int = 360, fps_hz: float = 60.0) -> Clip:
     """Walking along +Z at about 1.1 m/s on any rig with roles; turns are about world axes at rest."""
     rig = roles_of(skeleton.names, skeleton.parents.tolist(), skeleton.rest_positions_m)
     t = np.arange(frames) / fps_hz
