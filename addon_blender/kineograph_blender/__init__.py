@@ -3,16 +3,22 @@
 
 from __future__ import annotations
 
+import sys
+
+# Blender reloads this file alone when an extension is switched off and on, or updated: what it imported before goes.
+for _name in [name for name in sys.modules if name.startswith(__name__ + ".")]:
+    del sys.modules[_name]
+
 
 def register() -> None:
     """Called by Blender when the extension is enabled."""
-    from . import session
+    from . import registry
 
-    session.register()
+    registry.register()
 
 
 def unregister() -> None:
     """Called by Blender when the extension is disabled, and at exit."""
-    from . import session
+    from . import registry
 
-    session.unregister()
+    registry.unregister()

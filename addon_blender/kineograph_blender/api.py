@@ -91,7 +91,7 @@ class Handle:
 
 def configure(address: str | None = None, *, start_daemon: bool = False) -> None:
     """Which daemon to use: None finds this user's own, and ``start_daemon`` starts it when there is none."""
-    sessions.unregister()
+    sessions.detach()
     session = sessions.current()
     session.address, session.start_daemon = address, start_daemon
 
@@ -128,7 +128,7 @@ def generate(
     first, last = first if start is None else start, last if end is None else end
     session = sessions.current()
     direction = Direction(
-        model=model or _default_model(session),
+        model=model or "",
         start=first,
         end=last,
         blocks=tuple(blocks) or ((Block(first, last, prompt),) if prompt else ()),
@@ -150,12 +150,3 @@ def _options(options: Mapping[str, Any] | None, samples: int, seed: int | None) 
     if seed is not None:
         out["seed"] = seed
     return out
-
-
-def _default_model(session: Session) -> str:
-    reply = session.client.capabilities()
-    models = reply.mmcp.get("models") or []
-    name = reply.default_model or (models[0].get("id") if models else None)
-    if not name:
-        raise error(ErrorCode.UNKNOWN_MODEL, "this daemon has no models", {"got": None, "allowed": []})
-    return str(name)

@@ -87,5 +87,5 @@ def running_daemon(home: Path) -> Iterator[RunFile]:
 def daemon(running_daemon: RunFile) -> Iterator[RunFile]:
     """The daemon, and a session of this test's own."""
     yield running_daemon
-    session.unregister()
+    session.detach()
     assert not any(t.name.startswith("kineograph") and "reaper" not in t.name for t in threading.enumerate())

@@ -39,7 +39,7 @@ def test_twenty_times_on_and_off(scene: Any) -> None:
         assert session.current().link is not None
         kineograph_blender.unregister()
     assert (handlers(), threading.active_count(), len(dir(bpy.types))) == before
-    assert not bpy.app.timers.is_registered(session._tick)
+    assert not bpy.app.timers.is_registered(session.pump.tick)
 
 
 def test_the_core_runs_in_blenders_python() -> None:
@@ -91,7 +91,8 @@ def test_the_documents_trap_table_names_tests_that_exist() -> None:
         assert named or "open: with" in tests, number
         for file, name in named:
             assert f"def {name}(" in (Path(__file__).parent / file).read_text("utf-8"), (file, name)
-    modules = re.findall(r"^ +(\w+\.py) ", text, re.MULTILINE)
+    tree = text[text.index("```\nkineograph_blender/") :].split("```")[1]
+    modules = re.findall(r"(\w+\.py)\b", tree)
     ours = {p.name for p in ADDON.rglob("*.py")}
     assert set(modules) == ours, set(modules) ^ ours
 

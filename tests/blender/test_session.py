@@ -208,8 +208,8 @@ def test_what_the_daemon_refuses_is_said_in_words(scene: Any, daemon: Any) -> No
 @daemon_test
 def test_the_default_model_is_the_daemons(scene: Any, daemon: Any) -> None:
     handle = sent(hero(), model=None)
-    assert handle.job.outgoing.request["model"]
     handle.wait(timeout_s=60)
+    assert handle.job.outgoing.request["model"] == MODEL
 
 
 @daemon_test
@@ -226,7 +226,7 @@ def test_closing_the_session_in_the_middle(scene: Any, daemon: Any) -> None:
     armature = hero()
     sent(armature, apply=True)
     source = armature.animation_data.action
-    session.unregister()
+    session.detach()
     assert armature.animation_data.action == source
     assert not [a for a in bpy.data.actions if stamps.take_of(a)]
 
@@ -241,7 +241,7 @@ def test_without_a_daemon_nothing_waits(scene: Any, tmp_path: Any, monkeypatch: 
     assert time.perf_counter() - began < 0.5
     assert not handle.is_done
     assert session.current().link is not LinkState.READY
-    session.unregister()
+    session.detach()
 
 
 @pytest.mark.parametrize(
@@ -270,14 +270,14 @@ def test_beyond_this_computer_only_with_leave(address: str | None, ok: bool) -> 
 def test_the_timer_turns_the_pump_and_ends_itself(scene: Any, daemon: Any) -> None:
     handle = sent(hero())
     turns = 0
-    while (interval := session._tick()) is not None:
+    while (interval := session.tick()) is not None:
         assert interval == session.BUSY_INTERVAL_S
         turns += 1
         time.sleep(0.002)
         assert turns < 20000
     assert handle.is_done
-    session.unregister()
-    assert session._tick() is None
+    session.detach()
+    assert session.tick() is None
 
 
 @daemon_test

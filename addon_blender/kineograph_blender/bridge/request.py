@@ -40,7 +40,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Direction:
-    """What the user wants of one character. ``start`` and ``end`` are scene frames, both included."""
+    """What the user wants of one character. ``start`` and ``end`` are scene frames, both included.
+
+    An empty ``model`` is filled in before the request is sent.
+    """
 
     model: str
     start: int

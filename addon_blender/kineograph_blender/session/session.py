@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The session: one client, the jobs in flight, the takes that came back, and the pump that moves them.
+"""The session: one client, the jobs in flight, and the takes that came back.
 
 ``poll`` runs on Blender's main thread, from an app timer in the interface and from a loop in scripts; it never waits
 and works for a few milliseconds at most. The client's own thread owns the socket and never touches bpy. Live state
@@ -12,67 +12,29 @@ from __future__ import annotations
 import ipaddress
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 import bpy
 
-from kineograph.client import Client, Errand, LinkState, Result
+from kineograph.client import Client, ClientEvent, Errand, LinkChanged, LinkState, ModelEvent, Result
 from kineograph.errors import ErrorCode, InternalError, KineographError, error
 from kineograph.fixes import Problem, resolve
-from kineograph.wire.messages import JobCancel, JobStatus, Method
+from kineograph.wire.messages import Empty, JobCancel, JobStatus, Method
 
-from .bridge import request
-from .bridge.bake import Bake
-from .bridge.request import Direction, Outgoing
-from .takes import Take
+from ..bridge import request
+from ..bridge.request import Direction
+from ..takes import Take
+from .connection import Standing, standing
+from .job import Job, Timings, label_of
+from .models import Models
+from .pump import POLL_BUDGET_S, wake
+from .writer import Order, Writer
 
 log = logging.getLogger(__name__)
-
-POLL_BUDGET_S = 0.004
-BUSY_INTERVAL_S = 0.02
-IDLE_INTERVAL_S = 0.5
-
-
-@dataclass
-class Timings:
-    """The longest that Blender's main thread was held, seconds."""
-
-    submit_s: float = 0.0
-    poll_s: float = 0.0
-    bake_slice_s: float = 0.0
-
-
-@dataclass(eq=False)
-class Job:
-    """One generation under way. ``status`` is what the daemon said last; ``take`` or ``error`` is how it ended."""
-
-    label: str
-    outgoing: Outgoing
-    apply: dict[str, Any] | None
-    status: JobStatus | None = None
-    take: Take | None = None
-    error: KineographError | None = None
-    retry: tuple[KineographError, float] | None = None
-    is_done: bool = False
-    wants_cancel: bool = False
-    errand: Errand[Result] | None = None
-
-    @property
-    def id(self) -> str:
-        """The daemon's id of the job at work."""
-        return self.errand.job if self.errand is not None else ""
-
-
-@dataclass(eq=False)
-class _Apply:
-    take: Take
-    bake: Bake
-    job: Job | None
-    on_done: Callable[[KineographError | None], None] | None = None
 
 
 @dataclass(eq=False)
@@ -83,9 +45,13 @@ class Session:
     start_daemon: bool = False
     jobs: list[Job] = field(default_factory=list)
     takes: dict[str, Take] = field(default_factory=dict)
+    models: Models = field(default_factory=Models)
     timings: Timings = field(default_factory=Timings)
+    is_watching: bool = False
     _client: Client | None = None
-    _applies: deque[_Apply] = field(default_factory=deque)
+    _writer: Writer = field(default_factory=Writer)
+    _unsent: list[Job] = field(default_factory=list)
+    _was_lost: bool = False
 
     @property
     def client(self) -> Client:
@@ -102,9 +68,39 @@ class Session:
         return LinkState.CLOSED if self._client is None else self._client.state
 
     @property
+    def standing(self) -> Standing:
+        """The connection in words."""
+        failed = None if self._client is None else self._client.link_error
+        is_local = self.address is None
+        return standing(self.link, failed, self._was_lost, is_local, lambda e: problem_of(e).text)
+
+    @property
     def is_busy(self) -> bool:
         """Whether anything waits for ``poll``."""
-        return bool(self._applies) or any(not job.is_done for job in self.jobs)
+        return bool(self._writer) or any(not job.is_done for job in self.jobs)
+
+    def connect(self) -> None:
+        """Look for the daemon, follow what it says and keep its list of models; returns at once."""
+        client = self.client
+        if not self.is_watching:
+            self.is_watching = True
+            client.watch_nowait(self._told, snapshots=False)
+            if client.state is LinkState.READY:
+                self._ask_models()
+        wake()
+
+    def disconnect(self) -> None:
+        """Leave the daemon; jobs go on there. What is here of running jobs is forgotten, takes stay."""
+        self._writer.abandon()
+        for job in self.jobs:
+            if job.errand is not None:
+                job.errand.abandon()
+        self.jobs = [job for job in self.jobs if job.is_done]
+        self._unsent.clear()
+        self.is_watching, self._was_lost, self.models = False, False, Models()
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
     def generate(
         self, armature: Any, scene: Any, direction: Direction, label: str = "", apply: dict[str, Any] | None = None
@@ -115,42 +111,52 @@ class Session:
         """
         began = time.perf_counter()
         outgoing = request.gather(armature, scene, direction)
-        job = Job(label or _label(direction), outgoing, apply)
+        job = Job(label or label_of(direction), outgoing, apply)
+        self._send(job)
+        self.timings.submit_s = max(self.timings.submit_s, time.perf_counter() - began)
+        return job
+
+    def _send(self, job: Job) -> None:
+        self.jobs.append(job)
+        if job.outgoing.request["model"] or self._choose_model(job):
+            self._submit(job)
+        else:
+            # Nobody chose a model and the daemon has not told its own yet: the request waits for that answer.
+            self._unsent.append(job)
+            self._ask_models()
+        self.client.poll(0.0)  # the request leaves now, not at the next tick
+        wake()
+
+    def _choose_model(self, job: Job) -> bool:
+        job.outgoing.request["model"] = self.models.default
+        return bool(self.models.default)
+
+    def _submit(self, job: Job) -> None:
         job.errand = self.client.generate_nowait(
-            outgoing.request,
+            job.outgoing.request,
             lambda errand: self._arrived(job, errand),
             lambda status: self._heard(job, status),
-            on_retry=lambda why, delay_s: setattr(job, "retry", (why, delay_s)),
+            on_retry=lambda why, delay_s: self._retrying(job, why, delay_s),
             label=job.label,
-            character=armature.name,
-            refs=outgoing.refs,
+            character=job.armature,
+            refs=job.outgoing.refs,
         )
-        self.jobs.append(job)
-        self.client.poll(0.0)  # the request leaves now, not at the next tick
-        self.timings.submit_s = max(self.timings.submit_s, time.perf_counter() - began)
-        wake()
-        return job
 
     def apply(self, take: Take, on_done: Callable[[KineographError | None], None] | None = None, **how: Any) -> None:
         """Bake a take in slices, from ``poll``. ``how``: keywords of ``Take.bake``."""
-        self._applies.append(_Apply(take, take.bake(**how), None, on_done))
+        self._writer.add(Order(take, take.bake(**how), on_done or (lambda _: None)))
         wake()
 
     def cancel(self, job: Job) -> None:
         """Ask the daemon to stop this job, and no other; the answer comes through the job."""
         job.wants_cancel = True
+        if job in self._unsent:
+            self._unsent.remove(job)
+            self._end(job, error(ErrorCode.REQUEST_CANCELLED, "cancelled before it was sent", {"by": "you"}))
+            return
         # Before its first status a job may not have reached the daemon: a cancel sent now would overtake it.
         if job.status is not None:
             self._send_cancel(job)
-
-    def _heard(self, job: Job, status: JobStatus) -> None:
-        job.status = status
-        if job.wants_cancel:
-            self._send_cancel(job)
-
-    def _send_cancel(self, job: Job) -> None:
-        if not job.is_done and job.status is not None and not job.status.state.is_final:
-            self.client.call_nowait(Method.JOB_CANCEL, JobCancel([job.status.job]))
 
     def poll(self, budget_s: float = POLL_BUDGET_S) -> bool:
         """Run what has come and bake a little; returns whether there is more to wait for. Main thread only."""
@@ -158,8 +164,9 @@ class Session:
         if self._client is not None:
             self._client.poll(budget_s)
         left_s = budget_s - (time.perf_counter() - began)
-        if self._applies and left_s > 0.0:
-            self._bake(left_s)
+        if left_s > 0.0:
+            self._writer.step(left_s)
+        self.timings.bake_slice_s = max(self.timings.bake_slice_s, self._writer.longest_slice_s)
         self.timings.poll_s = max(self.timings.poll_s, time.perf_counter() - began)
         return self.is_busy
 
@@ -177,15 +184,48 @@ class Session:
 
     def close(self) -> None:
         """End the connection; jobs go on in the daemon. Half-written actions are removed."""
-        while self._applies:
-            self._applies.popleft().bake.abandon()
-        for job in self.jobs:
-            if job.errand is not None:
-                job.errand.abandon()
+        self.disconnect()
         self.jobs.clear()
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+
+    # --- what comes in ------------------------------------------------------------------------------------------------
+    def _told(self, event: ClientEvent) -> None:
+        match event:
+            case LinkChanged(LinkState.READY):
+                self._was_lost = False
+                self._ask_models()
+            case LinkChanged(LinkState.LOST):
+                self._was_lost = True
+            case ModelEvent():
+                self._ask_models()
+
+    def _ask_models(self) -> None:
+        self.client.call_nowait(Method.CAPABILITIES, Empty(), self._models_came)
+
+    def _models_came(self, reply: Future[Any]) -> None:
+        failed = reply.exception()
+        if failed is None:
+            self.models = Models.of(reply.result())
+        waiting, self._unsent = self._unsent, []
+        for job in waiting:
+            if failed is not None:
+                self._end(job, _known(failed))
+            elif self._choose_model(job):
+                self._submit(job)
+            else:
+                nothing: dict[str, Any] = {"got": None, "allowed": []}
+                self._end(job, error(ErrorCode.UNKNOWN_MODEL, "this daemon has no models", nothing))
+
+    def _heard(self, job: Job, status: JobStatus) -> None:
+        job.status, job.retry = status, None
+        if job.wants_cancel:
+            self._send_cancel(job)
+
+    def _retrying(self, job: Job, why: KineographError, delay_s: float) -> None:
+        job.retry = (why, time.monotonic() + delay_s)
+
+    def _send_cancel(self, job: Job) -> None:
+        if not job.is_done and job.status is not None and not job.status.state.is_final:
+            self.client.call_nowait(Method.JOB_CANCEL, JobCancel([job.status.job]))
 
     def _arrived(self, job: Job, errand: Errand[Result]) -> None:
         job.retry = None
@@ -202,28 +242,7 @@ class Session:
         if job.apply is None:
             self._end(job, None)
         else:
-            self._applies.append(_Apply(job.take, job.take.bake(**job.apply), job))
-
-    def _bake(self, budget_s: float) -> None:
-        current = self._applies[0]
-        failed: KineographError | None = None
-        try:
-            if not current.bake.step(budget_s):
-                return
-            current.take.applied.append(current.bake.report)
-            _push_undo(f"Apply {current.take.label}".strip())
-        except KineographError as e:
-            failed = e
-        except ReferenceError as e:  # RNA that went away inside one slice
-            failed = error(ErrorCode.RIG_CHANGED, f"the scene changed while the take was being written: {e}")
-        finally:
-            longest = current.bake.report.longest_slice_s
-            self.timings.bake_slice_s = max(self.timings.bake_slice_s, longest)
-        self._applies.popleft()
-        if current.job is not None:
-            self._end(current.job, failed)
-        if current.on_done is not None:
-            current.on_done(failed)
+            self._writer.add(Order(job.take, job.take.bake(**job.apply), lambda failed: self._end(job, failed)))
 
     def _end(self, job: Job, failed: KineographError | None) -> None:
         job.error = failed
@@ -256,61 +275,7 @@ def check_address(address: str | None) -> None:
         )
 
 
-_current: Session | None = None
-
-
-def current() -> Session:
-    """The session of this Blender."""
-    global _current
-    if _current is None:
-        _current = Session()
-    return _current
-
-
-def wake() -> None:
-    """Start the pump. Without an interface there are no timers: whoever waits polls."""
-    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.register(_tick, first_interval=0.0, persistent=True)
-
-
-def _tick() -> float | None:
-    """One turn of the pump; the timer ends itself when nothing is left to wait for."""
-    if _current is None:
-        return None
-    try:
-        busy = _current.poll()
-    except Exception:
-        # A timer that raises is dropped by Blender, and every later result with it.
-        log.exception("the pump stumbled")
-        return IDLE_INTERVAL_S
-    return BUSY_INTERVAL_S if busy else None
-
-
-def register() -> None:
-    """Nothing runs until something is asked for."""
-
-
-def unregister() -> None:
-    """Stop the pump, leave the daemon, forget what is alive."""
-    global _current
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
-    if _current is not None:
-        _current.close()
-        _current = None
-
-
-def _push_undo(message: str) -> None:
-    # One undo step for a bake that the pump made; operators have their own.
-    if not bpy.app.background and bpy.ops.ed.undo_push.poll():
-        bpy.ops.ed.undo_push(message=message)
-
-
 def _known(e: BaseException | None) -> KineographError:
     if isinstance(e, KineographError):
         return e
     return InternalError(ErrorCode.INTERNAL_ERROR, f"{type(e).__name__}: {e}")
-
-
-def _label(direction: Direction) -> str:
-    return next((b.prompt.strip() for b in direction.blocks if b.prompt.strip()), "take")

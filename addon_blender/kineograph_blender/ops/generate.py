@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sending a character's direction, and stopping what was sent."""
+
+from typing import Any
+
+import bpy
+from bpy.props import StringProperty
+
+from .. import plan, props, session
+from .base import CANCELLED, FINISHED, Outcome, told
+
+
+class KINEOGRAPH_OT_generate(bpy.types.Operator):
+    """Send the character's prompts, keys, paths and pins; the result comes as a take, Blender stays free meanwhile"""
+
+    bl_idname = "kineograph.generate"
+    bl_label = "Generate"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Needs a character."""
+        return plan.character_of(context) is not None
+
+    def execute(self, context: Any) -> Outcome:
+        """Read the scene and send it; returns at once."""
+        return told(self, lambda: _send(context))
+
+
+class KINEOGRAPH_OT_cancel(bpy.types.Operator):
+    """Stop this job, and no other"""
+
+    bl_idname = "kineograph.cancel"
+    bl_label = "Cancel"
+
+    job: StringProperty(name="Job", description="The job's id; empty stops the newest that runs", options={"SKIP_SAVE"})
+
+    def execute(self, context: Any) -> Outcome:
+        """Ask the daemon; the answer comes through the job."""
+        current = session.current()
+        running = [j for j in current.jobs if not j.is_done and self.job in ("", j.id)]
+        if not running:
+            self.report({"INFO"}, "Nothing runs")
+            return CANCELLED
+        current.cancel(running[-1])
+        return FINISHED
+
+
+def _send(context: Any) -> None:
+    scene, armature = context.scene, plan.character_of(context)
+    settings = props.of_scene(scene)
+    props.of_character(armature)
+    if settings.new_seed:
+        plan.throw_dice(scene)
+    current = session.current()
+    current.connect()
+    current.generate(armature, scene, plan.direction_of(armature, scene, settings.model))
+
+
+CLASSES = (KINEOGRAPH_OT_generate, KINEOGRAPH_OT_cancel)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From settings to what is asked: the character in view, the frames, the model and its options as one ``Direction``."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from . import direction, props
+from .bridge.bones import Which
+from .bridge.keys import KeyMode
+from .bridge.request import Direction, scene_span
+
+MOST_SEED = 2**31 - 1
+
+
+def character_of(context: Any) -> Any:
+    """The armature that the panels are about: the pinned one, else the active one, else the one that was active last.
+
+    A mesh speaks for the armature that deforms it. None when there is none.
+    """
+    settings = context.scene.kineograph
+    if settings.is_pinned and settings.character is not None:
+        return settings.character
+    active = getattr(context, "active_object", None)
+    if active is None:
+        return None
+    if active.type == "ARMATURE":
+        return active
+    return active.find_armature() if active.type == "MESH" else None
+
+
+def span_of(armature: Any, scene: Any) -> tuple[int, int]:
+    """First and last scene frame to generate, both included."""
+    settings = scene.kineograph
+    if settings.span == "OWN":
+        return int(settings.start), int(settings.end)
+    if settings.span == "BLOCKS":
+        found = direction.span_of(armature)
+        if found is not None:
+            return found
+    return scene_span(scene)
+
+
+def direction_of(armature: Any, scene: Any, model: str, span: tuple[int, int] | None = None) -> Direction:
+    """What the settings ask of a character. ``model`` is an id of the daemon's, or empty for its default; ``span``
+    overrides the range."""
+    first, last = span or span_of(armature, scene)
+    wishes = armature.kineograph
+    return Direction(
+        model=model,
+        start=first,
+        end=last,
+        blocks=direction.blocks_of(armature, first, last),
+        keys=KeyMode(wishes.keys),
+        bones=Which(wishes.bones),
+        root=wishes.root or None,
+        use_paths=wishes.use_paths,
+        use_pins=wishes.use_pins,
+        options=options_of(scene),
+    )
+
+
+def options_of(scene: Any) -> dict[str, Any]:
+    """The options that are sent: samples, the seed, and what the user set of the model's own."""
+    settings = scene.kineograph
+    out: dict[str, Any] = {"seed": int(settings.seed)}
+    if settings.samples != 1:
+        out["num_samples"] = int(settings.samples)
+    own = {item.name: item.value() for item in settings.options}
+    if own:
+        out["model_options"] = own
+    return out
+
+
+def throw_dice(scene: Any) -> int:
+    """A new seed for this scene."""
+    settings = props.of_scene(scene)
+    settings.seed = random.randrange(MOST_SEED)
+    return int(settings.seed)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is alive: one session for this Blender, and the pump that turns it."""
+
+from __future__ import annotations
+
+from . import pump
+from .connection import Phase, Standing
+from .job import Job, Timings
+from .models import Dial, Model, Models
+from .pump import BUSY_INTERVAL_S, IDLE_INTERVAL_S, POLL_BUDGET_S, redraw, wake
+from .session import Session, check_address, problem_of
+
+__all__ = [
+    "BUSY_INTERVAL_S",
+    "IDLE_INTERVAL_S",
+    "POLL_BUDGET_S",
+    "Dial",
+    "Job",
+    "Model",
+    "Models",
+    "Phase",
+    "Session",
+    "Standing",
+    "Timings",
+    "attach",
+    "check_address",
+    "current",
+    "detach",
+    "problem_of",
+    "redraw",
+    "tick",
+    "wake",
+]
+
+_current: Session | None = None
+
+
+def current() -> Session:
+    """The session of this Blender."""
+    global _current
+    if _current is None:
+        _current = Session()
+        pump.attach(tick)
+    return _current
+
+
+def tick() -> float | None:
+    """One turn: seconds until the next, None when there is nothing to wait for."""
+    if _current is None:
+        return None
+    busy = _current.poll()
+    redraw()
+    if busy:
+        return BUSY_INTERVAL_S
+    return IDLE_INTERVAL_S if _current.is_watching else None
+
+
+def attach() -> None:
+    """Nothing runs until something is asked for."""
+
+
+def detach() -> None:
+    """Stop the pump, leave the daemon, forget what is alive."""
+    global _current
+    pump.detach()
+    if _current is not None:
+        _current.close()
+        _current = None

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One generation under way, and how long Blender's main thread was held."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kineograph.client import Errand, Result
+from kineograph.errors import KineographError
+from kineograph.wire.messages import JobStatus
+
+from ..bridge.request import Direction, Outgoing
+from ..takes import Take
+
+
+@dataclass
+class Timings:
+    """The longest that Blender's main thread was held, seconds."""
+
+    submit_s: float = 0.0
+    poll_s: float = 0.0
+    bake_slice_s: float = 0.0
+
+
+@dataclass(eq=False)
+class Job:
+    """One generation under way. ``status`` is what the daemon said last; ``take`` or ``error`` is how it ended.
+
+    ``retry`` is what is being tried again and when, on the monotonic clock.
+    """
+
+    label: str
+    outgoing: Outgoing
+    apply: dict[str, Any] | None
+    status: JobStatus | None = None
+    take: Take | None = None
+    error: KineographError | None = None
+    retry: tuple[KineographError, float] | None = None
+    is_done: bool = False
+    wants_cancel: bool = False
+    errand: Errand[Result] | None = None
+
+    @property
+    def id(self) -> str:
+        """The daemon's id of the job at work."""
+        return self.errand.job if self.errand is not None else ""
+
+    @property
+    def armature(self) -> str:
+        """The character's name when the job was sent."""
+        return self.outgoing.rig.armature
+
+
+def label_of(direction: Direction) -> str:
+    """A name for a take: its first prompt."""
+    return next((b.prompt.strip() for b in direction.blocks if b.prompt.strip()), "take")

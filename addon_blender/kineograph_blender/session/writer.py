@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bakes in line: one at a time, a slice each time the pump turns, one undo step each."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import bpy
+
+from kineograph.errors import ErrorCode, KineographError, error
+
+from ..bridge.bake import Bake
+from ..takes import Take
+
+OnDone = Callable[[KineographError | None], None]
+
+
+@dataclass(eq=False)
+class Order:
+    """One bake to be done; ``on_done`` hears how it went."""
+
+    take: Take
+    bake: Bake
+    on_done: OnDone
+
+
+class Writer:
+    """Feed it orders; ``step`` works on the first."""
+
+    def __init__(self) -> None:
+        self._orders: deque[Order] = deque()
+        self.longest_slice_s = 0.0
+
+    def __len__(self) -> int:
+        return len(self._orders)
+
+    def add(self, order: Order) -> None:
+        """Behind the others."""
+        self._orders.append(order)
+
+    def step(self, budget_s: float) -> None:
+        """Work for about ``budget_s``; a bake that failed or ended leaves the line."""
+        if not self._orders:
+            return
+        current = self._orders[0]
+        failed: KineographError | None = None
+        try:
+            if not current.bake.step(budget_s):
+                return
+            current.take.applied.append(current.bake.report)
+            push_undo(f"Apply {current.take.label}".strip())
+        except KineographError as e:
+            failed = e
+        except ReferenceError as e:  # RNA that went away inside one slice
+            failed = error(ErrorCode.RIG_CHANGED, f"the scene changed while the take was being written: {e}")
+        finally:
+            self.longest_slice_s = max(self.longest_slice_s, current.bake.report.longest_slice_s)
+        self._orders.popleft()
+        current.on_done(failed)
+
+    def abandon(self) -> None:
+        """Give everything up; half-written actions are removed."""
+        while self._orders:
+            self._orders.popleft().bake.abandon()
+
+
+def push_undo(message: str) -> None:
+    """One undo step for what the pump did; operators have their own."""
+    if not bpy.app.background and bpy.ops.ed.undo_push.poll():
+        bpy.ops.ed.undo_push(message=message)

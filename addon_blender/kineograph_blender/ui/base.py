@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all panels share. Panels only show: no writes, no files, no questions to the daemon."""
+
+from typing import Any
+
+from .. import plan
+
+ORDER = ("connection", "character", "model", "direction", "options", "generate", "takes", "problems")
+"""The order of work, top to bottom; panel ids are ``KINEOGRAPH_PT_<name>``."""
+
+
+class Panel:
+    """A panel in the sidebar of the 3D view."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Kineograph"
+    layout: Any
+
+
+class CharacterPanel(Panel):
+    """One that needs a character."""
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Shown while there is a character."""
+        return plan.character_of(context) is not None
+
+
+def order_of(name: str) -> int:
+    """A panel's place."""
+    return ORDER.index(name)
+
+
+def grey(layout: Any, text: str, icon: str = "NONE") -> None:
+    """A line that explains; long ones are broken at blanks."""
+    column = layout.column(align=True)
+    column.active = False
+    for n, line in enumerate(broken(text)):
+        column.label(text=line, icon=icon if n == 0 else ("BLANK1" if icon != "NONE" else "NONE"))
+
+
+def broken(text: str, width: int = 44) -> list[str]:
+    """Text in lines of about ``width`` letters: Blender's labels do not wrap."""
+    lines, line = [], ""
+    for word in text.split():
+        if line and len(line) + 1 + len(word) > width:
+            lines.append(line)
+            line = word
+        else:
+            line = f"{line} {word}".strip()
+    return [*lines, line] if line else lines
