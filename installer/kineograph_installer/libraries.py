@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""System libraries that Blender's module needs: find what lacks, install it when allowed, else say the line."""
+"""System libraries of Blender's module and of the panel: find what lacks, install it if allowed, else say the line."""
 
 from __future__ import annotations
 
@@ -26,6 +26,31 @@ BLENDER: Mapping[str, str] = {
     "libgomp.so.1": "libgomp1",
 }
 """Shared library to Debian package, as ``import bpy`` and its renders need them on Linux."""
+
+PANEL: Mapping[str, str] = {
+    "libEGL.so.1": "libegl1",
+    "libGL.so.1": "libgl1",
+    "libxkbcommon.so.0": "libxkbcommon0",
+    "libdbus-1.so.3": "libdbus-1-3",
+    "libfontconfig.so.1": "libfontconfig1",
+    "libfreetype.so.6": "libfreetype6",
+    "libglib-2.0.so.0": "libglib2.0-0",
+}
+"""What the panel's Qt loads, window or not."""
+
+PANEL_WINDOW: Mapping[str, str] = {
+    "libX11-xcb.so.1": "libx11-xcb1",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-image.so.0": "libxcb-image0",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-render-util.so.0": "libxcb-render-util0",
+    "libxcb-xinerama.so.0": "libxcb-xinerama0",
+    "libxcb-shape.so.0": "libxcb-shape0",
+    "libxcb-randr.so.0": "libxcb-randr0",
+}
+"""What the panel's window needs beside them on X11."""
 
 
 def ensure(wanted: Mapping[str, str], log: Path) -> None:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kineograph_installer import libraries
+from kineograph_installer import libraries, panel
 from kineograph_installer.console import SetupError, say
 from kineograph_installer.environment import Environment, find_python
 
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Set Kineograph up and run it, or its tests. Safe to run again at any time.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="run|test")
-    run_ = commands.add_parser("run", help="set up, start the daemon, generate the demo")
+    run_ = commands.add_parser("run", help="set up, start the daemon, generate the demo, open the panel")
     run_.add_argument("--headless", action="store_true", help="open no window")
     run_.add_argument("--out", type=Path, default=Path("demo"), help="folder for the demo's files (default: demo)")
     test_ = commands.add_parser(
@@ -61,12 +61,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Set up, then the demo through the daemon."""
+    """Set up, then the demo through the daemon, then the panel where there is a display."""
     say("Kineograph")
     env = product()
     env.ensure()
     _remember(env)
-    return subprocess.call([str(env.script("kineograph")), "demo", "--out", str(options.out)])
+    code = subprocess.call([str(env.script("kineograph")), "demo", "--out", str(options.out)])
+    if code == 0 and not options.headless and panel.has_display():
+        panel.open_panel(env.script("kineograph"), ROOT / ".venv" / "panel.log")
+    return code
 
 
 def test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
@@ -74,6 +77,7 @@ def test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
     say("Kineograph's tests")
     env = product(tests=True)
     env.ensure()
+    libraries.ensure(libraries.PANEL, ROOT / ".venv" / "install.log")
     named = [a for a in pytest_arguments if not a.startswith("-") and (ROOT / a.split("::")[0]).exists()]
     elsewhere = [a for a in named if not _is_blender(a)]
     ends = []
@@ -88,7 +92,7 @@ def test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
 
 def product(*, tests: bool = False) -> Environment:
     """The product's own environment; tests add theirs to it."""
-    extras = "daemon,cli,http,bench,test" if tests or _has_tests() else "daemon,cli"
+    extras = "daemon,cli,gui,http,bench,test" if tests or _has_tests() else "daemon,cli,gui"
     return Environment(
         folder=ROOT / ".venv",
         packages=("--editable", f"{ROOT}[{extras}]"),

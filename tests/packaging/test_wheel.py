@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = {"core/kineograph": "kineograph", "daemon/kineograph_daemon": "kineograph_daemon"}
+PACKAGES = {
+    "core/kineograph": "kineograph",
+    "daemon/kineograph_daemon": "kineograph_daemon",
+    "gui/kineograph_gui": "kineograph_gui",
+}
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kineograph import __version__
-from kineograph.cli import daemon, demo, doctor, errors, generate, jobs, models
+from kineograph.cli import daemon, demo, doctor, errors, generate, gui, jobs, models
 
 EPILOG = """
 Exit codes: 0 done, 1 the model or daemon failed, 2 wrong command line, 3 request refused, 4 no daemon,
@@ -32,6 +32,7 @@ app.command("replay")(jobs.replay)
 app.command("errors")(errors.errors)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
+app.command("gui", context_settings=gui.CONTEXT)(gui.gui)
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of jobs: filtered and sorted by plain Python keys, changed row by row.
+
+Qt's own proxy compares through ``data()``, two calls a comparison; over 10,000 rows that holds the loop for a second.
+Here a row's key is made once, when the row is placed, and found again by bisection. A row keeps its place while its
+values change (nothing moves under the mouse); it is placed anew when the user sorts again.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+
+from kineograph.wire.messages import JobState, JobStatus
+from kineograph_gui.model import rows
+from kineograph_gui.model.jobs import JobStore
+from kineograph_gui.model.rows import Column
+from kineograph_gui.model.words import say
+
+Index = QModelIndex | QPersistentModelIndex
+STATUS_ROLE = Qt.ItemDataRole.UserRole
+NOWHERE = QModelIndex()
+MANY = 200
+"""So many new rows at once are cheaper as a fresh table than one by one."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What is shown. ``words`` must all occur; no states or no client: all of them."""
+
+    words: tuple[str, ...] = ()
+    states: frozenset[JobState] = frozenset()
+    client: str | None = None
+
+    @classmethod
+    def of(cls, text: str, states: Iterable[JobState] = (), client: str | None = None) -> Filter:
+        """From what was typed and chosen."""
+        return cls(tuple(text.casefold().split()), frozenset(states), client)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether everything passes."""
+        return not self.words and not self.states and self.client is None
+
+    def passes(self, job: JobStatus, haystack: str) -> bool:
+        """Whether a job is shown."""
+        if self.states and job.state not in self.states:
+            return False
+        if self.client is not None and job.client != self.client:
+            return False
+        return all(word in haystack for word in self.words)
+
+
+class QueueModel(QAbstractTableModel):
+    """Jobs of a store as a table."""
+
+    refilled = Signal()  # after a filter, a sort or very many new rows: the selection is to be made again
+
+    def __init__(self, store: JobStore, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._store = store
+        self._filter = Filter()
+        self._column = Column.WHEN
+        self._descending = False
+        self._keys: list[Any] = []
+        self._ids: list[str] = []
+        self._key_of: dict[str, Any] = {}
+        self._hay: dict[str, str] = {}
+        store.changed.connect(self._changed)
+        store.removed.connect(self._removed)
+        self._refill()
+
+    # --- Qt's side ----------------------------------------------------------------------------------------------------
+    def rowCount(self, parent: Index = NOWHERE) -> int:
+        return 0 if parent.isValid() else len(self._ids)
+
+    def columnCount(self, parent: Index = NOWHERE) -> int:
+        return 0 if parent.isValid() else len(Column)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        job = self.status_at(index.row()) if index.isValid() else None
+        if job is None:
+            return None
+        column = Column(index.column())
+        if role == Qt.ItemDataRole.DisplayRole:
+            return rows.cell(job, column)
+        if role == STATUS_ROLE:
+            return job
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return _tooltip(job, column)
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"{rows.name_of(job)}, {rows.state_words(job)}"
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
+            return say(f"col.{rows.TITLES[section]}")
+        return None
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        self._column = Column(column) if column >= 0 else Column.WHEN
+        self._descending = order == Qt.SortOrder.DescendingOrder
+        self._refill()
+
+    # --- the panel's side ---------------------------------------------------------------------------------------------
+    @property
+    def filter(self) -> Filter:
+        """What is shown."""
+        return self._filter
+
+    def set_filter(self, wanted: Filter) -> None:
+        """Show something else."""
+        if wanted != self._filter:
+            self._filter = wanted
+            self._refill()
+
+    def status_at(self, row: int) -> JobStatus | None:
+        """The job of a row."""
+        return self._store.get(self._ids[row]) if 0 <= row < len(self._ids) else None
+
+    def row_of(self, job: str) -> int | None:
+        """The row of a job, or None when it is not shown."""
+        key = self._key_of.get(job)
+        return None if key is None else bisect_left(self._keys, key)
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+    def _key(self, job: JobStatus) -> Any:
+        key = rows.key_of(job, self._column)
+        return _Reversed(key) if self._descending else key
+
+    def _shown(self, job: JobStatus) -> bool:
+        hay = self._hay.get(job.job) if self._filter.words else ""
+        if hay is None:
+            hay = self._hay[job.job] = rows.haystack(job)
+        return self._filter.passes(job, hay)
+
+    def _refill(self) -> None:
+        self.beginResetModel()
+        pairs = sorted((self._key(job), job.job) for job in self._store if self._shown(job))
+        self._keys = [key for key, _ in pairs]
+        self._ids = [job for _, job in pairs]
+        self._key_of = {job: key for key, job in pairs}
+        self.endResetModel()
+        self.refilled.emit()
+
+    def _changed(self, jobs: Sequence[JobStatus]) -> None:
+        for job in jobs:
+            self._hay.pop(job.job, None)
+        if sum(job.job not in self._key_of for job in jobs) > MANY:
+            self._refill()
+            return
+        for job in jobs:
+            row, shown = self.row_of(job.job), self._shown(job)
+            if row is None and shown:
+                self._insert(job)
+            elif row is not None and not shown:
+                self._remove(row)
+            elif row is not None:
+                self._touch(row)
+
+    def _touch(self, row: int) -> None:
+        self.dataChanged.emit(self.index(row, 0), self.index(row, len(Column) - 1))
+
+    def _insert(self, job: JobStatus) -> None:
+        key = self._key(job)
+        row = bisect_left(self._keys, key)
+        self.beginInsertRows(QModelIndex(), row, row)
+        self._keys.insert(row, key)
+        self._ids.insert(row, job.job)
+        self._key_of[job.job] = key
+        self.endInsertRows()
+
+    def _remove(self, row: int) -> None:
+        self.beginRemoveRows(QModelIndex(), row, row)
+        job = self._ids.pop(row)
+        del self._keys[row], self._key_of[job]
+        self.endRemoveRows()
+
+    def _removed(self, jobs: Sequence[str]) -> None:
+        for job in jobs:
+            self._hay.pop(job, None)
+        if len(jobs) > MANY:
+            self._refill()
+            return
+        for job in jobs:
+            row = self.row_of(job)
+            if row is not None:
+                self._remove(row)
+
+
+class _Reversed:
+    """A key that sorts the other way round."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: tuple[Any, ...]) -> None:
+        self.key = key
+
+    def __lt__(self, other: _Reversed) -> bool:
+        return other.key < self.key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Reversed) and other.key == self.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+def _tooltip(job: JobStatus, column: Column) -> str | None:
+    match column:
+        case Column.WHEN:
+            return rows.exact(job.created_s)
+        case Column.JOB:
+            return "\n".join(x for x in (job.label, job.prompt, job.job) if x)
+        case Column.STATE | Column.PROGRESS if job.state is JobState.FAILED:
+            return rows.problem_of(job).text
+        case Column.STATE if job.note:
+            return job.note
+        case _:
+            return None

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Before a real daemon with a real worker: the demo, a misspelt joint that is mended, crash and restart."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from PySide6.QtWidgets import QLabel, QWidget
+from pytestqt.qtbot import QtBot
+from tests.gui.conftest import MakePanel
+
+from kineograph import demo
+from kineograph.client import discovery
+from kineograph.wire.messages import JobState
+from kineograph_gui.app import Panel
+from kineograph_gui.model.words import say
+from kineograph_gui.ui import problem_card
+
+WAIT_MS = 30_000
+
+
+@pytest.fixture
+def daemon(home: Path) -> Iterator[discovery.RunFile]:
+    """A daemon of this test's own."""
+    run = discovery.start_daemon()
+    yield run
+    _end()
+
+
+def _end(*, hard: bool = False) -> None:
+    run = discovery.find_daemon()
+    if run is None:
+        return
+    family = [psutil.Process(run.pid), *psutil.Process(run.pid).children(recursive=True)]
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(run.pid, signal.SIGKILL if hard else signal.SIGTERM)
+    gone, alive = psutil.wait_procs(family, timeout=15)
+    assert not alive, f"still running: {alive}"
+
+
+@pytest.fixture
+def panel(daemon: discovery.RunFile, make_panel: MakePanel, qtbot: QtBot) -> Panel:
+    """A panel that found it by itself and knows its models."""
+    out = make_panel()
+    qtbot.waitUntil(lambda: bool(out.desk.model_ids), timeout=WAIT_MS)
+    return out
+
+
+def _only(panel: Panel, state: JobState) -> bool:
+    return any(s.state is state for s in panel.desk.jobs)
+
+
+def test_the_demo_runs_and_can_be_played(panel: Panel, qtbot: QtBot) -> None:
+    panel.window.run_demo()
+    qtbot.waitUntil(lambda: panel.window.focus_model.take is not None, timeout=WAIT_MS)
+    take = panel.window.focus_model.take
+    assert take is not None
+    assert take.frames > 100
+    player = panel.window.queue.player
+    player.play()
+    qtbot.waitUntil(lambda: player.preview.frame > 3)
+    player.stop()
+    texts = [label.text() for label in panel.window.queue.details.findChildren(QLabel)]
+    assert say("details.all_met", count=12) in texts
+
+
+def test_a_misspelt_joint_is_mended_and_the_job_sent_again_succeeds(panel: Panel, qtbot: QtBot) -> None:
+    request = demo.request(panel.desk.model_ids[0])
+    pin = next(c for c in request["constraints"] if c["type"] == "effector_target")
+    pin["joint"] = "RigthHand"
+    panel.window.new.last_sent = (request, {"label": "wave", "character": "demo"})
+    panel.desk.submit(request, {"label": "wave", "character": "demo"})
+    qtbot.waitUntil(lambda: panel.window.trouble.problem is not None, timeout=WAIT_MS)
+    card = panel.window.trouble_card
+    problem = panel.window.trouble.problem
+    assert problem is not None
+    assert "RigthHand" in problem.text
+    assert "RightHand" in problem.text
+    _press(card, next(f.id for f in panel.window.trouble.buttons))
+    assert any("RightHand" in change for change in panel.window.trouble.changes)
+    assert panel.window.trouble.difference, "what changed is shown before it is sent"
+    card.send_again.click()
+    qtbot.waitUntil(lambda: _only(panel, JobState.SUCCEEDED), timeout=WAIT_MS)
+    assert panel.window.trouble.problem is None
+    assert panel.window.trouble_card.isHidden()
+
+
+def _press(card: problem_card.ProblemCard, fix: str) -> None:
+    found = card.findChild(QWidget, f"fix.{fix}")
+    assert found is not None
+    found.click()  # type: ignore[attr-defined]  # a button
+
+
+def test_a_daemon_that_is_killed_is_started_again_and_the_rows_stay(panel: Panel, qtbot: QtBot) -> None:
+    panel.window.run_demo()
+    qtbot.waitUntil(lambda: _only(panel, JobState.SUCCEEDED), timeout=WAIT_MS)
+    _end(hard=True)
+    qtbot.waitUntil(lambda: not panel.desk.is_ready, timeout=WAIT_MS)
+    assert len(panel.desk.jobs) == 1
+    qtbot.waitUntil(lambda: not panel.window.bottom.start.isHidden(), timeout=WAIT_MS)
+    panel.window.bottom.start.click()
+    qtbot.waitUntil(lambda: panel.desk.is_ready, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: len(panel.desk.jobs) == 1 and _only(panel, JobState.SUCCEEDED), timeout=WAIT_MS)
