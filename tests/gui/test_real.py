@@ -40,7 +40,7 @@ def _end(*, hard: bool = False) -> None:
     family = [psutil.Process(run.pid), *psutil.Process(run.pid).children(recursive=True)]
     with contextlib.suppress(ProcessLookupError):
         os.kill(run.pid, signal.SIGKILL if hard else signal.SIGTERM)
-    gone, alive = psutil.wait_procs(family, timeout=15)
+    _, alive = psutil.wait_procs(family, timeout=15)
     assert not alive, f"still running: {alive}"
 
 
