@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from kineograph.client.result import Result
 from kineograph.motion.clip import Clip
@@ -13,6 +13,20 @@ from kineograph.motion.clip import Clip
 from .bridge.bake import Bake, BakeOptions, BakeReport
 from .bridge.request import Outgoing, Remark
 from .bridge.rig import Rig
+from .bridge.strips import Part
+
+
+class How(TypedDict, total=False):
+    """How a take is written; see ``BakeOptions``."""
+
+    mute_constraints: bool
+    ignore_locks: bool
+    bones: frozenset[str] | None
+    in_place: bool
+    blend_in: int
+    blend_out: int
+    over: bool
+    strips: tuple[Part, ...] | None
 
 
 @dataclass(eq=False)
@@ -59,15 +73,14 @@ class Take:
         *,
         sample: int = 0,
         start: float | None = None,
-        mute_constraints: bool = False,
-        ignore_locks: bool = False,
+        **how: Unpack[How],
     ) -> Bake:
         """A bake to be stepped; ``apply`` is the one that finishes at once.
 
         ``armature`` names another one with the same bones; ``start`` is the scene frame of the take's first frame.
         """
         name = f"{self.rig.armature} {self.label}".strip() + (f" {sample + 1}" if self.samples > 1 else "")
-        options = BakeOptions(name, mute_constraints, ignore_locks)
+        options = BakeOptions(name, **how)
         at = float(self.start if start is None else start)
         return Bake(self.rig, self.clip(sample), at, uuid.uuid4().hex, options, armature=armature, scene=scene)
 
@@ -78,16 +91,12 @@ class Take:
         *,
         sample: int = 0,
         start: float | None = None,
-        mute_constraints: bool = False,
-        ignore_locks: bool = False,
+        **how: Unpack[How],
     ) -> BakeReport:
-        """Show this take on the armature, as a new action.
+        """Show this take on the armature, as a new action or, with ``strips``, on a new NLA track.
 
         Raises ``rig_changed`` and ``apply_blocked``, with the scene as it was; the take stays.
         """
-        bake = self.bake(
-            armature, scene, sample=sample, start=start, mute_constraints=mute_constraints, ignore_locks=ignore_locks
-        )
-        report = bake.finish()
+        report = self.bake(armature, scene, sample=sample, start=start, **how).finish()
         self.applied.append(report)
         return report

@@ -30,16 +30,21 @@ class Channels:
     values: FloatArray
 
 
-def start(armature: Any, take: str, name: str, written: set[str], held: set[str], at: float) -> Any:
+def start(
+    armature: Any, take: str, name: str, written: set[str], held: set[str], at: float, *, from_shown: bool = False
+) -> Any:
     """A new, unassigned action that carries on what the user's own action says about everything else.
 
     Curves of ``written`` bones are left out; those of ``held`` bones (they move written ones from outside) keep
-    their value at frame ``at``. The user's action is only read.
+    their value at frame ``at``. ``from_shown`` carries on what plays now instead, which may be a take. All that is
+    there is only read.
     """
     source, source_slot = stamps.own_action(armature)
-    if _says_more(source, source_slot, written):
-        action = source.copy()
-        slot = compat.same_slot(action, source_slot)
+    base, base_slot = shown(armature) if from_shown else (source, source_slot)
+    if _says_more(base, base_slot, written):
+        action = base.copy()
+        stamps.clear(action)
+        slot = compat.same_slot(action, base_slot)
         compat.drop_other_slots(action, slot)
         _sift(action, slot, written, held, at)
     else:
@@ -50,6 +55,13 @@ def start(armature: Any, take: str, name: str, written: set[str], held: set[str]
     action.use_fake_user = False
     stamps.stamp(action, take, source, source_slot)
     return action
+
+
+def shown(armature: Any) -> tuple[Any, Any]:
+    """What plays now, and its slot: the user's own action or a take's."""
+    data = armature.animation_data
+    action = None if data is None else data.action
+    return (None, None) if action is None else (action, compat.slot_of(data))
 
 
 def slot_in(action: Any) -> Any:
@@ -86,8 +98,11 @@ def leftovers(armature: Any, written: Iterable[str], moved: set[str], at: float)
 
     ``moved`` bones have their location written frame by frame.
     """
-    source, slot = stamps.own_action(armature)
-    animated = {datapath.parse(c.data_path) for c in compat.curves(source, slot)}
+    animated = {
+        datapath.parse(c.data_path)
+        for action, slot in (stamps.own_action(armature), shown(armature))
+        for c in compat.curves(action, slot)
+    }
     out = []
     frames = np.array([at], np.float32)
     for name in written:

@@ -23,11 +23,13 @@ from kineograph.motion.resample import resample
 
 from .. import compat
 from . import action as actions
-from . import blockers, channels, guard, outside, stamps
+from . import blockers, channels, fit, guard, merge, outside, poses, stamps, strips
 from . import rig as rigs
 from .action import Channels
-from .datapath import rotation_prop
+from .datapath import Channel, rotation_prop
+from .merge import Outside
 from .places import where
+from .poses import Pose
 from .request import scene_fps_hz
 from .rig import Rig
 
@@ -41,11 +43,24 @@ _LOCK_TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class BakeOptions:
-    """How a take is written. ``mute_constraints`` silences constraints on written bones; locks can be ignored."""
+    """How a take is written.
+
+    ``mute_constraints`` silences constraints on written bones; locks can be ignored. ``bones``: only these are
+    written, all others go on as they are shown. ``in_place`` leaves the way over the floor out. ``blend_in`` and
+    ``blend_out``: over so many frames the motion comes out of what is shown now, and goes back into it. ``over``: what
+    is shown now stays before and after the take. ``strips``: on a new NLA track, one strip for each (``()``: one for
+    all) instead of as the armature's action.
+    """
 
     name: str = "Kineograph take"
     mute_constraints: bool = False
     ignore_locks: bool = False
+    bones: frozenset[str] | None = None
+    in_place: bool = False
+    blend_in: int = 0
+    blend_out: int = 0
+    over: bool = False
+    strips: tuple[strips.Part, ...] | None = None
 
 
 @dataclass
@@ -60,6 +75,7 @@ class BakeReport:
     muted: list[blockers.BoneConstraint] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     missed_m: dict[str, float] = field(default_factory=dict)
+    strips: list[str] = field(default_factory=list)
 
 
 class Bake:
@@ -115,7 +131,14 @@ class Bake:
         table = outside.table_of(armature, self._rig)
         held = outside.influencers(armature, table)
         self.report.held = sorted(held)
-        made = actions.start(armature, self.report.take, self._options.name, set(table.names), held, self._start)
+        written = self._written(armature, table)
+        yield
+        clip = yield from self._fitted(clip)
+        kept = yield from self._outside(written, clip)
+        start = self._start
+        made = actions.start(
+            self._find(), self.report.take, self._options.name, set(written), held, start, from_shown=self._adds
+        )
         self.report.action = made.name
         yield
         surroundings = outside.sample(self._find(), self._scene_now(), self._begun(), table, self._frames(clip))
@@ -128,7 +151,7 @@ class Bake:
         self._note_misses(table, whole)
         yield
         todo = []
-        for batch in self._channels(table, whole, clip):
+        for batch in self._channels(table, whole, clip, set(written), kept):
             todo += batch
             yield
         self._check_locks(table, todo)
@@ -136,6 +159,68 @@ class Bake:
             self.report.keys += actions.write(self._begun(), item)
             yield
         self._assign()
+
+    @property
+    def _adds(self) -> bool:
+        """Whether something of what is shown now stays."""
+        return self._options.over or self._options.bones is not None
+
+    def _written(self, armature: Any, table: channels.BoneTable) -> list[str]:
+        chosen = self._options.bones
+        written = [n for n in table.names if chosen is None or n in chosen]
+        if not written:
+            raise error(
+                ErrorCode.APPLY_BLOCKED,
+                f"none of the chosen bones of {armature.name!r} is in the take",
+                {"where": where("character", armature.name, armature.name), "blocker": "no_bones"},
+            )
+        return written
+
+    def _fitted(self, clip: Clip) -> Generator[None, None, Clip]:
+        """In place and blended, as asked."""
+        if self._options.in_place:
+            clip = fit.in_place(clip)
+            yield
+        if self._options.blend_in or self._options.blend_out:
+            count = len(clip)
+            heads = range(min(self._options.blend_in, count))
+            tails = range(count - min(self._options.blend_out, count - len(heads)), count)
+            before = yield from self._shown(heads)
+            after = yield from self._shown(tails)
+            clip = fit.blended(clip, before, after)
+            yield
+        return clip
+
+    def _shown(self, frames: range) -> Generator[None, None, list[Pose]]:
+        """What the armature shows at some frames of the take, a few a slice."""
+        out = []
+        for first in range(frames.start, frames.stop, 2):
+            armature, scene = self._find(), self._scene_now()
+            with guard.untouched(scene, armature):
+                for frame in range(first, min(first + 2, frames.stop)):
+                    guard.go_to(scene, self._start + frame)
+                    out.append(poses.read(armature, self._rig))
+            yield
+        return out
+
+    def _outside(self, written: list[str], clip: Clip) -> Generator[None, None, dict[Channel, Outside]]:
+        """With ``over``, what the written bones show before and after the take."""
+        kept: dict[Channel, Outside] = {}
+        if not self._options.over:
+            return kept
+        last = self._start + len(clip) - 1
+        for first in range(0, len(written), 8):
+            armature = self._find()
+            found = merge.curves_by_channel(*actions.shown(armature))
+            for name in written[first : first + 8]:
+                bone = armature.pose.bones[name]
+                for prop in (rotation_prop(bone.rotation_mode)[0], "location", "scale"):
+                    channel = Channel(name, prop)
+                    if prop != "scale" or channel in found:
+                        now = tuple(getattr(bone, prop))
+                        kept[channel] = merge.outside(found.get(channel, {}), now, self._start, last)
+            yield
+        return kept
 
     def _check(self, armature: Any) -> None:
         blockers.check_writable(armature)
@@ -180,20 +265,45 @@ class Bake:
         missed = whole.missed_bu.max(axis=0) * metres
         self.report.missed_m = {table.names[int(j)]: float(missed[j]) for j in np.flatnonzero(missed > 1e-4)}
 
-    def _channels(self, table: channels.BoneTable, whole: channels.Locals, clip: Clip) -> Iterator[list[Channels]]:
+    def _channels(
+        self,
+        table: channels.BoneTable,
+        whole: channels.Locals,
+        clip: Clip,
+        written: set[str],
+        kept: dict[Channel, Outside],
+    ) -> Iterator[list[Channels]]:
         frames = self._frames(clip)
         by_mode: dict[str, list[int]] = {}
         for j, mode in enumerate(table.modes):
-            by_mode.setdefault(mode, []).append(j)
+            if table.names[j] in written:
+                by_mode.setdefault(mode, []).append(j)
         for mode, joints in by_mode.items():
             prop, _ = rotation_prop(mode)
             for some in (joints[i : i + 40] for i in range(0, len(joints), 40)):
                 values = channels.rotation_channels(mode, whole.rotations_xyzw[:, some])
-                yield [Channels(table.names[j], prop, frames, values[:, n]) for n, j in enumerate(some)]
+                batch = [Channels(table.names[j], prop, frames, values[:, n]) for n, j in enumerate(some)]
+                yield [merge.joined(item, kept.get(Channel(item.bone, prop))) for item in batch]
         moved = [j for j in range(len(table.names)) if j == 0 or whole.locations_bu[:, j].any()]
-        yield [Channels(table.names[j], "location", frames, whole.locations_bu[:, j]) for j in moved]
-        moved_names = {table.names[j] for j in moved}
-        yield actions.leftovers(self._find(), table.names, moved_names, float(frames[0]))
+        places = [Channels(table.names[j], "location", frames, whole.locations_bu[:, j]) for j in moved]
+        places = [item for item in places if item.bone in written]
+        yield [merge.joined(item, kept.get(Channel(item.bone, "location"))) for item in places]
+        yield self._rest(written, {item.bone for item in places}, frames, kept)
+
+    def _rest(
+        self, written: set[str], moved: set[str], frames: NDArray[np.float32], kept: dict[Channel, Outside]
+    ) -> list[Channels]:
+        """Location and scale that no take writes: back at rest, in the take's range at least."""
+        out = []
+        for item in actions.leftovers(self._find(), sorted(written), moved, float(frames[0])):
+            beside = kept.get(Channel(item.bone, item.prop))
+            if beside is None:
+                out.append(item)
+                continue
+            ends = frames[[0, -1]] if len(frames) > 1 else frames
+            still = Channels(item.bone, item.prop, ends, np.repeat(item.values, len(ends), axis=0))
+            out.append(merge.joined(still, beside))
+        return out
 
     def _check_locks(self, table: channels.BoneTable, todo: list[Channels]) -> None:
         if self._options.ignore_locks:
@@ -212,7 +322,12 @@ class Bake:
             stamps.keep(armature, source)
         if self._options.mute_constraints:
             self.report.muted = blockers.mute(armature, self.report.constraints)
-        compat.bind(data, made, actions.slot_in(made))
+        if self._options.strips is None:
+            compat.bind(data, made, actions.slot_in(made))
+        else:
+            first, last = (float(x) for x in made.frame_range)
+            parts = self._options.strips or (strips.Part(self._options.name, first, last),)
+            self.report.strips = strips.lay(armature, made, actions.slot_in(made), self._options.name, parts)
         scene = self._scene_now()
         guard.go_to(scene, scene.frame_current + scene.frame_subframe)
         self.report.action = made.name

@@ -13,6 +13,8 @@ _TAKE = "kineograph_take"
 _SOURCE = "kineograph_source"
 _SOURCE_SLOT = "kineograph_source_slot"
 _KEPT = "kineograph_kept_actions"
+_OWN = "kineograph_own"
+_OWN_SLOT = "kineograph_own_slot"
 
 
 def stamp(action: Any, take: str, source: Any, source_slot: Any) -> None:
@@ -24,6 +26,12 @@ def stamp(action: Any, take: str, source: Any, source_slot: Any) -> None:
         action[_SOURCE_SLOT] = source_slot.identifier
 
 
+def clear(action: Any) -> None:
+    """In a copy of a take's action: it is nobody's yet."""
+    for key in [k for k in action.keys() if k.startswith("kineograph_")]:  # noqa: SIM118  # an ID, not a dict
+        del action[key]
+
+
 def take_of(action: Any) -> str | None:
     """The take that an action was baked from; None for the user's own actions."""
     found = None if action is None else action.get(_TAKE)
@@ -31,17 +39,32 @@ def take_of(action: Any) -> str | None:
 
 
 def own_action(owner: Any) -> tuple[Any, Any]:
-    """The user's own action on an owner, and its slot: what it plays, or what stands behind the take it plays."""
+    """The user's own action on an owner, and its slot: what it plays, what stands behind the take it plays, or what
+    was pushed down below a take's strips."""
     data = owner.animation_data
     action = None if data is None else data.action
     if action is None:
-        return None, None
+        return _named(owner, _OWN, _OWN_SLOT)
     if take_of(action) is None:
         return action, compat.slot_of(data)
-    source = action.get(_SOURCE)
+    return _named(action, _SOURCE, _SOURCE_SLOT)
+
+
+def remember_own(owner: Any) -> None:
+    """Before nothing plays any more: which action is the user's own."""
+    source, slot = own_action(owner)
+    if source is None:
+        return
+    owner[_OWN] = source
+    if slot is not None:
+        owner[_OWN_SLOT] = slot.identifier
+
+
+def _named(holder: Any, key: str, slot_key: str) -> tuple[Any, Any]:
+    source = holder.get(key)
     if source is None or not compat.HAS_SLOTS:
         return source, None
-    wanted = action.get(_SOURCE_SLOT)
+    wanted = holder.get(slot_key)
     return source, next((s for s in source.slots if s.identifier == wanted), None)
 
 
