@@ -36,6 +36,11 @@ def with_seed(request: GenerateRequest) -> tuple[GenerateRequest, int, bool]:
     return request.model_copy(update={"options": drawn}), seed, True
 
 
+def keep_to_what_was_asked(report: dict[str, Any]) -> None:
+    """Take a seed that was drawn here out of the report: nobody asked for it. The provenance has it."""
+    report["options"] = [entry for entry in report.get("options") or [] if entry.get("name") != "seed"]
+
+
 def request_sha256(payload: Any) -> str:
     """Hash of a request's wire form, hexadecimal."""
     digest = hashlib.sha256()

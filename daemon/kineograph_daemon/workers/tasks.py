@@ -200,6 +200,8 @@ class Tasks:
         if run.hooks.should_stop():  # asked to stop, but went on to its end: the answer is the one asked for
             raise Stopped(run.hooks.step, run.hooks.steps)
         answers.check(data)
+        if run.seed_drawn:
+            provenance.keep_to_what_was_asked(data.report)
         if run.job.trajectories:
             answers.with_trajectories(request, data)
         size_bytes = self._write_forms(run, request, spec, data)

@@ -54,6 +54,7 @@ def test_a_drawn_seed_replays_to_the_same_bytes(front: Any) -> None:
     front.wait(link.TaskEnd)
     seed = front.result(first)["provenance"]["seed"]
     assert front.result(first)["provenance"]["seed_drawn"] is True
+    assert all(entry["name"] != "seed" for entry in front.result(first)["report"]["options"])
     again = front.run("again", request_map("fake", seed=seed))
     other = front.run("other", request_map("fake"))
     for _ in range(2):
