@@ -73,6 +73,9 @@ class Generating:
         hold_s = (prefer.wait_s or 0.0) if is_async else self._config.wait_s
         if prefer.wait_s is not None:
             hold_s = min(hold_s, prefer.wait_s, self._config.wait_s) if is_async else hold_s
+        if is_async and hold_s <= 0.0 and not status.state.is_final:
+            await self.accepted(x, status, job, applied=prefer.respond_async)
+            return
         try:
             body = await self._attend(x, line, [job], has_key or is_async, self.document(line, job, form, hold_s))
         except UnavailableError as e:

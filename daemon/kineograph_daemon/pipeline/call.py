@@ -13,7 +13,7 @@ from motionmcp.backbone import Backbone, MotionResult
 from motionmcp.errors import ProtocolError
 from motionmcp.schemas import GenerateRequest
 
-from kineograph.errors import ErrorCode, InternalError, KineographError, error
+from kineograph.errors import RETRYABLE_CODES, ErrorCode, InternalError, KineographError, error
 from kineograph.motion import quat
 from kineograph_daemon.backbones.base import KineographBackbone, has_hooks, settle
 from kineograph_daemon.pipeline.types import JobHooks, Stopped
@@ -71,7 +71,9 @@ def translated(e: BaseException) -> KineographError:
         case KineographError():
             return e
         case ProtocolError():
-            return error(e.code, e.message, e.details)
+            wait = e.details.get("retry_after_s") if e.code in RETRYABLE_CODES and isinstance(e.details, dict) else None
+            told_wait_s = float(wait) if isinstance(wait, (int, float)) else None
+            return error(e.code, e.message, e.details, retry_after_s=told_wait_s)
         case MemoryError():
             return error(ErrorCode.RESOURCE_EXHAUSTED, "the model ran out of memory", {"reason": str(e)[:500]})
         case _ if type(e).__name__ == "OutOfMemoryError":
