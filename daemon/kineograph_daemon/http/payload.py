@@ -36,5 +36,8 @@ def _int(digits: str) -> int | str:
 
 
 def item_bytes(items: list[Any]) -> list[int]:
-    """What each item of a batch takes as compact JSON: its share of the body."""
-    return [len(json.dumps(item, separators=(",", ":"))) for item in items]
+    """What each item of a batch takes as compact JSON: its share of the body. Raises ``schema_validation``."""
+    try:
+        return [len(json.dumps(item, separators=(",", ":"))) for item in items]
+    except RecursionError:
+        raise RequestError(ErrorCode.SCHEMA_VALIDATION, "the body is nested too deeply", {"got": "nesting"}) from None

@@ -17,14 +17,15 @@ from kineograph.errors import ErrorCode
 from kineograph_daemon.http.envelope import answer_of, refusal
 
 HEADER_S = 10.0
-"""How long a client may take for its headers."""
+"""How long a client may take for its headers, unless the time for a body is shorter."""
 MAX_HEADER_BYTES = 32 * 1024
 
 
 class DoorProtocol(H11Protocol):
-    """One connection. ``most_connections`` is the door's."""
+    """One connection. ``most_connections`` and ``header_s`` are the door's."""
 
     most_connections = 4096
+    header_s = HEADER_S
     _header_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -59,7 +60,7 @@ class DoorProtocol(H11Protocol):
     def _await_headers(self) -> None:
         busy = self.cycle is not None and not self.cycle.response_complete
         if self._header_timer is None and not busy:
-            self._header_timer = self.loop.call_later(HEADER_S, self._too_slow)
+            self._header_timer = self.loop.call_later(self.header_s, self._too_slow)
 
     def _headers_are_in(self) -> None:
         if self._header_timer is not None:
@@ -71,7 +72,7 @@ class DoorProtocol(H11Protocol):
         if self.conn.states[h11.CLIENT] is h11.IDLE and not self.conn.trailing_data[0]:
             self.transport.close()  # connected and silent: nothing was asked
             return
-        self._refuse(408, ErrorCode.TIMEOUT, f"the request's headers did not arrive within {HEADER_S:g} s")
+        self._refuse(408, ErrorCode.TIMEOUT, f"the request's headers did not arrive within {self.header_s:g} s")
 
     def _refuse(self, status: int, code: ErrorCode, message: str) -> None:
         request_id = uuid.uuid4().hex

@@ -20,7 +20,7 @@ from kineograph import paths
 from kineograph_daemon import logs
 from kineograph_daemon.http.app import Door
 from kineograph_daemon.http.config import DoorConfig
-from kineograph_daemon.http.protocol import MAX_HEADER_BYTES, DoorProtocol
+from kineograph_daemon.http.protocol import HEADER_S, MAX_HEADER_BYTES, DoorProtocol
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ def run(config: DoorConfig) -> int:
 
 async def _serve(config: DoorConfig, listener: socket.socket, announce: Callable[[], None]) -> None:
     door = Door(config)
+    DoorProtocol.header_s = min(HEADER_S, config.read_s)
     server = uvicorn.Server(
         uvicorn.Config(
             door,

@@ -34,6 +34,7 @@ _RANGE_FAULTS = frozenset(
         "value_error",
     }
 )
+_DEEPEST = 32  # no part of a request is nested as deep
 _LIMIT_KEYS = ("ge", "gt", "le", "lt", "min_length", "max_length", "expected", "pattern", "expected_tags")
 
 
@@ -89,15 +90,17 @@ def _is_negative_frame(record: Mapping[str, Any]) -> bool:
     )
 
 
-def _lists(value: Any) -> Any:
-    """``value`` with its arrays as lists; the very same object when there is none."""
+def _lists(value: Any, depth: int = 0) -> Any:
+    """``value`` with its arrays as lists; the very same object when there is none, or none that a request may have."""
     if isinstance(value, np.ndarray):
         return value.tolist()
+    if depth > _DEEPEST:
+        return value
     if isinstance(value, dict):
-        out = {key: _lists(item) for key, item in value.items()}
+        out = {key: _lists(item, depth + 1) for key, item in value.items()}
         return out if any(out[key] is not item for key, item in value.items()) else value
     if isinstance(value, (list, tuple)):
-        items = [_lists(item) for item in value]
+        items = [_lists(item, depth + 1) for item in value]
         return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
     return value
 

@@ -19,6 +19,7 @@ import pytest
 from tests.integration.daemon.conftest import House, make_house, wait_until
 
 OPEN_S = 20.0
+QUIET_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Site:
             return Answer(reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read())
 
     def raw(self, *parts: bytes, pause_s: float = 0.0, timeout_s: float = 30.0) -> bytes:
-        """Bytes as they are on a connection of their own, and everything that came back until it closed."""
+        """Bytes as they are on a connection of their own, and everything that came back."""
         with closing(socket.create_connection(self.address, timeout_s)) as link:
             out = b""
             try:
@@ -84,7 +85,8 @@ class Site:
                     time.sleep(pause_s)
                 while data := link.recv(65_536):
                     out += data
-            except ConnectionError:
+                    link.settimeout(QUIET_S)  # an answer came; the connection itself may stay open
+            except (ConnectionError, TimeoutError):
                 pass  # closed while we sent: what came back before counts
             return out
 
@@ -94,7 +96,7 @@ def answer_of(raw: bytes) -> Answer:
     head, _, body = raw.partition(b"\r\n\r\n")
     line, *rest = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value for name, _, value in (r.partition(": ") for r in rest)}
-    return Answer(int(line.split()[1]), headers, body)
+    return Answer(int(line.split()[1]), headers, body[: int(headers.get("content-length", len(body)))])
 
 
 def site_of(house: House) -> Site:
