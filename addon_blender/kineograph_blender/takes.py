@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict, Unpack
 
 from kineograph.client.result import Result
@@ -14,6 +14,7 @@ from .bridge.bake import Bake, BakeOptions, BakeReport
 from .bridge.request import Outgoing, Remark
 from .bridge.rig import Rig
 from .bridge.strips import Part
+from .bridge.written import UserKey
 
 
 class How(TypedDict, total=False):
@@ -34,7 +35,8 @@ class Take:
     """One result for one character. Holds no RNA: the armature is found again by its id or name when needed.
 
     ``remarks``: what of the scene was not sent, or changed on the way; the daemon's own account is
-    ``result.report``. ``applied``: the account of each bake, newest last.
+    ``result.report``, whose frames begin ``lead_in`` frames before ``start``. ``applied``: the account of each bake,
+    newest last.
     """
 
     id: str
@@ -43,12 +45,25 @@ class Take:
     start: int
     result: Result
     remarks: tuple[Remark, ...] = ()
+    lead_in: int = 0
+    frames: int | None = None
+    edits: tuple[UserKey, ...] = ()
     applied: list[BakeReport] = field(default_factory=list)
 
     @classmethod
     def of(cls, outgoing: Outgoing, result: Result, label: str) -> Take:
         """From what was sent and what came back. Raises ``unknown_joint`` when the joints are not the rig's."""
-        take = cls(uuid.uuid4().hex, label, outgoing.rig, outgoing.start, result, outgoing.remarks)
+        take = cls(
+            id=uuid.uuid4().hex,
+            label=label,
+            rig=outgoing.rig,
+            start=outgoing.start,
+            result=result,
+            remarks=outgoing.remarks,
+            lead_in=outgoing.lead_in,
+            frames=outgoing.frames,
+            edits=outgoing.edits,
+        )
         take.clip(0)
         return take
 
@@ -63,8 +78,9 @@ class Take:
         return self.result.report
 
     def clip(self, sample: int = 0) -> Clip:
-        """One variant on the rig as it was sent."""
-        return self.result.clip(sample, self.rig.skeleton)
+        """One variant on the rig as it was sent: exactly the frames asked for, without the leads."""
+        whole = self.result.clip(sample, self.rig.skeleton)
+        return whole if self.frames is None else whole.slice(self.lead_in, self.lead_in + self.frames)
 
     def bake(
         self,
@@ -80,8 +96,9 @@ class Take:
         ``armature`` names another one with the same bones; ``start`` is the scene frame of the take's first frame.
         """
         name = f"{self.rig.armature} {self.label}".strip() + (f" {sample + 1}" if self.samples > 1 else "")
-        options = BakeOptions(name, **how)
         at = float(self.start if start is None else start)
+        edits = tuple(replace(key, frame=key.frame + at - self.start) for key in self.edits)
+        options = BakeOptions(name, edits=edits, **how)
         return Bake(self.rig, self.clip(sample), at, uuid.uuid4().hex, options, armature=armature, scene=scene)
 
     def apply(

@@ -23,6 +23,8 @@ BLENDERS: dict[str, tuple[str, tuple[int, int]]] = {
 }
 """Blender version to the release of its Python module and the Python that module is built for."""
 DEFAULT_BLENDER = "5.0"
+TEST_TOOLS = ("pytest>=8.3", "pytest-timeout>=2.3", "hypothesis>=6.120")
+"""What the tests within Blender need beside the add-on's own libraries."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -108,8 +110,8 @@ def blender(version: str, python: Path) -> Environment:
     release = BLENDERS[version][0]
     return Environment(
         folder=ROOT / f".venv-blender-{version}",
-        packages=(f"bpy=={release}", "pyzmq>=26.2", "msgpack>=1.0.8", "pytest>=8.3", "pytest-timeout>=2.3"),
-        probe="import bpy, zmq, msgpack, pytest",
+        packages=(f"bpy=={release}", "pyzmq>=26.2", "msgpack>=1.0.8", *TEST_TOOLS),
+        probe="import bpy, zmq, msgpack, pytest, hypothesis",
         python=python,
         title=f"Blender {release} as a module (about 400 MB)",
     )

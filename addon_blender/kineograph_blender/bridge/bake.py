@@ -23,8 +23,9 @@ from kineograph.motion.resample import resample
 
 from .. import compat
 from . import action as actions
-from . import blockers, channels, fit, guard, merge, outside, poses, stamps, strips
+from . import blockers, channels, fit, guard, identity, merge, outside, poses, stamps, strips
 from . import rig as rigs
+from . import written as records
 from .action import Channels
 from .datapath import Channel, rotation_prop
 from .merge import Outside
@@ -32,6 +33,7 @@ from .places import where
 from .poses import Pose
 from .request import scene_fps_hz
 from .rig import Rig
+from .written import UserKey
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -49,7 +51,8 @@ class BakeOptions:
     written, all others go on as they are shown. ``in_place`` leaves the way over the floor out. ``blend_in`` and
     ``blend_out``: over so many frames the motion comes out of what is shown now, and goes back into it. ``over``: what
     is shown now stays before and after the take. ``strips``: on a new NLA track, one strip for each (``()``: one for
-    all) instead of as the armature's action.
+    all) instead of as the armature's action. ``edits``: keys of the user that the take was made to meet: they
+    are written to the last bit.
     """
 
     name: str = "Kineograph take"
@@ -61,6 +64,7 @@ class BakeOptions:
     blend_out: int = 0
     over: bool = False
     strips: tuple[strips.Part, ...] | None = None
+    edits: tuple[UserKey, ...] = ()
 
 
 @dataclass
@@ -155,9 +159,12 @@ class Bake:
             todo += batch
             yield
         self._check_locks(table, todo)
+        todo = records.over(todo, self._edits())
         for item in todo:
             self.report.keys += actions.write(self._begun(), item)
             yield
+        self._remember(todo, (self._start, self._start + len(clip) - 1))
+        yield
         self._assign()
 
     @property
@@ -221,6 +228,16 @@ class Bake:
                         kept[channel] = merge.outside(found.get(channel, {}), now, self._start, last)
             yield
         return kept
+
+    def _edits(self) -> list[UserKey]:
+        # A place that the user keyed is not where a motion without its travel is.
+        return [k for k in self._options.edits if not (self._options.in_place and k.prop == "location")]
+
+    def _remember(self, todo: list[Channels], span: tuple[float, float]) -> None:
+        """What was written stays beside it: the user's later edits are told by the difference."""
+        armature, made = self._find(), self._begun()
+        carried = records.carried_on(armature, span, self._edits())
+        records.store(made, actions.slot_in(made), todo, carried)
 
     def _check(self, armature: Any) -> None:
         blockers.check_writable(armature)
@@ -318,8 +335,10 @@ class Bake:
         blockers.check_writable(armature)
         data = armature.animation_data_create()
         source, _ = stamps.own_action(armature)
-        if source is not None:
-            stamps.keep(armature, source)
+        for replaced in (source, records.edited_take(armature)):
+            if replaced is not None:
+                stamps.keep(armature, replaced)
+        identity.tag(armature, self._rig.names)
         if self._options.mute_constraints:
             self.report.muted = blockers.mute(armature, self.report.constraints)
         if self._options.strips is None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 import bpy
@@ -21,6 +22,7 @@ class Channel(NamedTuple):
     prop: str
 
 
+@lru_cache(16384)
 def parse(data_path: str) -> Channel | None:
     """The channel of a curve's data path; None for what is no bone's own property."""
     match = _PATH.match(data_path)

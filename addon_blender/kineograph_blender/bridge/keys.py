@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The user's own keys, bone by bone: a key on one bone constrains one bone."""
+"""The user's own keys, bone by bone: a key on one bone constrains one bone.
+
+They stand in two places: in the user's own action, and in an applied take where it differs from what the take wrote.
+Where both speak about a bone at a frame, the take's edit is the newer word. Marks on the bones override both.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import compat
-from . import datapath
+from . import datapath, identity, keymarks, stamps, written
 from .bones import ancestors
+from .datapath import Channel
 from .rig import Rig
 
 
@@ -28,6 +33,15 @@ class KeyMode(StrEnum):
     NONE = "none"
 
 
+class Pick(StrEnum):
+    """Which keys count."""
+
+    ALL = "all"
+    SELECTED_KEYS = "selected_keys"
+    """Those selected in the Dope Sheet or the Graph Editor."""
+    SELECTED_BONES = "selected_bones"
+
+
 @dataclass
 class KeyedFrame:
     """What is keyed at one frame of the request. ``at`` is where the user's key stands, whole or not."""
@@ -39,38 +53,42 @@ class KeyedFrame:
 
 @dataclass
 class Keys:
-    """Keys by request frame; ``unsent`` names what was keyed and has no word in a request, with the reason."""
+    """Keys by whole scene frame. ``own``: their poses are those of the user's own action; ``shown``: of what plays now.
 
-    frames: dict[int, KeyedFrame] = field(default_factory=dict)
+    ``unsent`` names what was keyed and has no word in a request, with the reason. ``edits``: those of ``shown`` that
+    are keys on the take, with their values, so that a new take can carry them on.
+    """
+
+    own: dict[int, KeyedFrame] = field(default_factory=dict)
+    shown: dict[int, KeyedFrame] = field(default_factory=dict)
     unsent: dict[str, str] = field(default_factory=dict)
     outside: set[float] = field(default_factory=set)
+    unmarked: int = 0
+    edits: list[written.UserKey] = field(default_factory=list)
 
 
-def collect(armature: Any, action: Any, slot: Any, rig: Rig, span: tuple[int, int], mode: KeyMode) -> Keys:
-    """The keys of an action between the first and last frame of ``span``."""
+class _Stand(NamedTuple):
+    """What some keys constrain, and when."""
+
+    turned: frozenset[str]
+    placed: bool
+    times: NDArray[np.float64]
+
+
+def collect(
+    armature: Any, action: Any, slot: Any, rig: Rig, span: tuple[int, int], mode: KeyMode, pick: Pick = Pick.ALL
+) -> Keys:
+    """The keys of the user's own ``action`` and of the take that plays, within the frames of ``span``."""
     keys = Keys()
-    if mode is KeyMode.NONE or action is None:
+    if mode is KeyMode.NONE:
         return keys
-    bones = armature.data.bones
-    parents = {b.name: b.parent.name if b.parent else None for b in bones}
-    above_root = set(ancestors(parents, rig.names[0]))
-    sent = set(rig.names)
-    # The curves of one bone mostly share their keys: they are merged before anything is looked at one by one.
-    stands: dict[tuple[frozenset[str], bool], list[NDArray[np.float64]]] = {}
-    for curve in compat.curves(action, slot):
-        channel = datapath.parse(curve.data_path)
-        if channel is None or channel.bone not in parents or not len(curve.keyframe_points):
-            continue
-        turned, placed, why = _meaning(armature, channel, rig, sent, above_root)
-        if mode is KeyMode.FRAMES:
-            turned, placed, why = frozenset(sent), True, ""
-        if why:
-            keys.unsent[f"{channel.bone}.{channel.prop}"] = why
-        if turned or placed:
-            stands.setdefault((turned, placed), []).append(_times(curve))
-    for (turned, placed), times in stands.items():
-        for at in np.unique(np.concatenate(times)).tolist():
-            _add(keys, at, span, turned, placed)
+    reader = _Reader(armature, rig, span, mode, pick, keys)
+    for stand in reader.own(action, slot):
+        _add(keys, keys.own, stand, span)
+    for stand in (*reader.shown(), *reader.marked()):
+        _add(keys, keys.shown, stand, span)
+    _drop_unmarked(armature, keys, reader.sent, rig.names[0])
+    _newer_wins(keys)
     return keys
 
 
@@ -80,44 +98,158 @@ def keyed_span(curves: Iterable[Any]) -> tuple[float, float] | None:
     return (min(ends), max(ends)) if ends else None
 
 
-def _meaning(
-    armature: Any, channel: datapath.Channel, rig: Rig, sent: set[str], above_root: set[str]
-) -> tuple[frozenset[str], bool, str]:
-    """Which joints a keyed channel turns, whether it places the root, and why it cannot be sent."""
-    bone, prop = channel
-    if bone in above_root and prop in datapath.TRANSFORM_PROPS:
-        return frozenset({rig.names[0]}), True, "" if prop != "scale" else "a scale has no word in a request"
-    if bone not in sent:
-        return frozenset(), False, "this bone is not sent; what it drives is not known"
-    if prop in datapath.ROTATION_PROPS:
-        # A curve of another rotation mode than the bone's own moves nothing.
-        at_work = datapath.rotation_prop(armature.pose.bones[bone].rotation_mode)[0]
-        return (frozenset({bone}) if prop == at_work else frozenset()), False, ""
-    if prop == "location":
-        if bone == rig.names[0]:
-            return frozenset(), True, ""
-        connected = armature.data.bones[bone].use_connect
-        return frozenset(), False, "" if connected else "a moved bone below the root has no word in a request"
-    return frozenset(), False, "a scale has no word in a request" if prop == "scale" else ""
+class _Reader:
+    """Reads keyed channels as what they constrain; notes what has no word."""
+
+    def __init__(self, armature: Any, rig: Rig, span: tuple[int, int], mode: KeyMode, pick: Pick, keys: Keys) -> None:
+        self.armature, self.rig, self.span, self.mode, self.pick, self.keys = armature, rig, span, mode, pick, keys
+        self.parents = {b.name: b.parent.name if b.parent else None for b in armature.data.bones}
+        self.above_root = set(ancestors(self.parents, rig.names[0]))
+        self.sent = set(rig.names)
+
+    def own(self, action: Any, slot: Any) -> Iterator[_Stand]:
+        """Keys of the user's own action."""
+        curves = [(datapath.parse(c.data_path), c) for c in compat.curves(action, slot)]
+        now = identity.renamed(self.armature, {c.bone for c, _ in curves if c is not None})
+        found = []
+        for channel, curve in curves:
+            if channel is not None and len(curve.keyframe_points):
+                found.append((Channel(now.get(channel.bone, channel.bone), channel.prop), self._times(curve)))
+        yield from self._stands(found)
+
+    def shown(self) -> Iterator[_Stand]:
+        """Keys of an applied take that differ from what it wrote."""
+        data = self.armature.animation_data
+        take = None if data is None else data.action
+        if take is None or stamps.take_of(take) is None:
+            return
+        slot = compat.slot_of(data)
+        frames = written.edits(take, slot, self.armature).keys
+        self._keep(take, slot, frames)
+        if self.pick is Pick.SELECTED_KEYS:
+            chosen: dict[Channel, set[float]] = {}
+            for curve in compat.curves(take, slot):
+                channel = datapath.parse(curve.data_path)
+                if channel in frames:
+                    chosen.setdefault(channel, set()).update(self._times(curve).tolist())
+            frames = {c: at & chosen.get(c, set()) for c, at in frames.items()}
+        yield from self._stands((c, np.array(sorted(at))) for c, at in frames.items() if at)
+
+    def _keep(self, take: Any, slot: Any, edits: Mapping[Channel, set[float]]) -> None:
+        for channel, frames in edits.items():
+            bone = self.armature.pose.bones.get(channel.bone)
+            if bone is None or channel.bone not in self.sent or not _says_something(bone, channel, self.rig):
+                continue
+            off = keymarks.unmarked(bone)
+            for frame in sorted(frames):
+                if self.span[0] <= _whole(frame) <= self.span[1] and _whole(frame) not in off:
+                    values = written.values_at(take, slot, channel, frame, getattr(bone, channel.prop))
+                    self.keys.edits.append(written.UserKey(channel.bone, channel.prop, frame, values))
+
+    def marked(self) -> Iterator[_Stand]:
+        """Frames that the user marked as key poses, bone by bone."""
+        if self.pick is Pick.SELECTED_KEYS:
+            return
+        for bone in self.armature.pose.bones:
+            frames = keymarks.marked(bone)
+            if frames and bone.name in self.sent and self._counts(bone.name):
+                turned = frozenset(self.sent if self.mode is KeyMode.FRAMES else {bone.name})
+                yield _Stand(turned, bone.name == self.rig.names[0], np.array(sorted(frames), float))
+
+    def _stands(self, found: Iterable[tuple[Channel, NDArray[np.float64]]]) -> Iterator[_Stand]:
+        # The channels of one bone mostly share their keys: they are merged before anything is looked at one by one.
+        stands: dict[tuple[frozenset[str], bool], list[NDArray[np.float64]]] = {}
+        for channel, times in found:
+            if channel.bone not in self.parents or not self._counts(channel.bone) or not len(times):
+                continue
+            turned, placed, why = self._meaning(channel)
+            if self.mode is KeyMode.FRAMES:
+                turned, placed, why = frozenset(self.sent), True, ""
+            if why:
+                self.keys.unsent[f"{channel.bone}.{channel.prop}"] = why
+            if turned or placed:
+                stands.setdefault((turned, placed), []).append(times)
+        for (turned, placed), parts in stands.items():
+            yield _Stand(turned, placed, np.unique(np.concatenate(parts)))
+
+    def _counts(self, bone: str) -> bool:
+        return self.pick is not Pick.SELECTED_BONES or compat.is_bone_selected(self.armature.pose.bones[bone])
+
+    def _times(self, curve: Any) -> NDArray[np.float64]:
+        count = len(curve.keyframe_points)
+        co = np.empty(count * 2, np.float32)
+        curve.keyframe_points.foreach_get("co", co)
+        # Rounded where float32 ends: a key set at 10.4 is at 10.4.
+        times = co[::2].astype(np.float64).round(4)
+        if self.pick is not Pick.SELECTED_KEYS:
+            return times
+        chosen = np.empty(count, bool)
+        curve.keyframe_points.foreach_get("select_control_point", chosen)
+        return times[chosen]
+
+    def _meaning(self, channel: Channel) -> tuple[frozenset[str], bool, str]:
+        """Which joints a keyed channel turns, whether it places the root, and why it cannot be sent."""
+        bone, prop = channel
+        if bone in self.above_root and prop in datapath.TRANSFORM_PROPS:
+            return frozenset({self.rig.names[0]}), True, "" if prop != "scale" else "a scale has no word in a request"
+        if bone not in self.sent:
+            return frozenset(), False, "this bone is not sent; what it drives is not known"
+        if prop in datapath.ROTATION_PROPS:
+            # A curve of another rotation mode than the bone's own moves nothing.
+            at_work = datapath.rotation_prop(self.armature.pose.bones[bone].rotation_mode)[0]
+            return (frozenset({bone}) if prop == at_work else frozenset()), False, ""
+        if prop == "location":
+            if bone == self.rig.names[0]:
+                return frozenset(), True, ""
+            connected = self.armature.data.bones[bone].use_connect
+            return frozenset(), False, "" if connected else "a moved bone below the root has no word in a request"
+        return frozenset(), False, "a scale has no word in a request" if prop == "scale" else ""
 
 
-def _add(keys: Keys, at: float, span: tuple[int, int], turned: frozenset[str], placed: bool) -> None:
-    whole = _whole(at)
-    if not span[0] <= whole <= span[1]:
-        keys.outside.add(at)
-        return
-    frame = keys.frames.setdefault(whole - span[0], KeyedFrame(at))
-    if abs(at - whole) < abs(frame.at - whole):
-        frame.at = at
-    frame.turned |= turned
-    frame.root_placed |= placed
+def _says_something(bone: Any, channel: Channel, rig: Rig) -> bool:
+    if channel.prop == "location":
+        return channel.bone == rig.names[0]
+    return channel.prop == datapath.rotation_prop(bone.rotation_mode)[0]
 
 
-def _times(curve: Any) -> NDArray[np.float64]:
-    co = np.empty(len(curve.keyframe_points) * 2, np.float32)
-    curve.keyframe_points.foreach_get("co", co)
-    # Rounded where float32 ends: a key set at 10.4 is at 10.4.
-    return co[::2].astype(np.float64).round(4)
+def _add(keys: Keys, into: dict[int, KeyedFrame], stand: _Stand, span: tuple[int, int]) -> None:
+    for at in stand.times.tolist():
+        whole = _whole(at)
+        if not span[0] <= whole <= span[1]:
+            keys.outside.add(at)
+            continue
+        frame = into.setdefault(whole, KeyedFrame(at))
+        if abs(at - whole) < abs(frame.at - whole):
+            frame.at = at
+        frame.turned |= stand.turned
+        frame.root_placed |= stand.placed
+
+
+def _drop_unmarked(armature: Any, keys: Keys, sent: set[str], root: str) -> None:
+    for bone in armature.pose.bones:
+        for frame in keymarks.unmarked(bone) if bone.name in sent else ():
+            for layer in (keys.own, keys.shown):
+                if (key := layer.get(frame)) is not None:
+                    keys.unmarked += _drop(key, bone.name, bone.name == root)
+
+
+def _drop(key: KeyedFrame, bone: str, is_root: bool) -> int:
+    counted = bone in key.turned or (is_root and key.root_placed)
+    key.turned.discard(bone)
+    key.root_placed &= not is_root
+    return int(counted)
+
+
+def _newer_wins(keys: Keys) -> None:
+    for frame, key in keys.shown.items():
+        old = keys.own.get(frame)
+        if old is None:
+            continue
+        old.turned -= key.turned
+        old.root_placed &= not key.root_placed
+    for layer in (keys.own, keys.shown):
+        for frame in [f for f, k in layer.items() if not (k.turned or k.root_placed)]:
+            del layer[frame]
 
 
 def _whole(at: float) -> int:

@@ -5,44 +5,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from kineograph.errors import ErrorCode, error
 from kineograph.wire.version import MMCP_VERSION
 
-from . import blockers, guard, marks, paths, pins, places, poses, stamps
+from . import blockers, blocks, guard, places, stamps
 from . import keys as user_keys
 from . import rig as rigs
+from . import shot as shots
+from .blocks import Block
 from .bones import Which
-from .keys import KeyMode, Keys
-from .poses import Pose
+from .keys import KeyMode, Pick
 from .rig import Rig
+from .shot import Remark
+from .written import UserKey
 
-FloatArray = NDArray[np.floating[Any]]
-
-_STRETCH_TOLERANCE = 1e-3
-_OFFSET_TOLERANCE_M = 1e-3
-
-
-@dataclass(frozen=True)
-class Block:
-    """A prompt over scene frames ``start`` to ``end``, both included; without a text the span is unconditioned."""
-
-    start: int
-    end: int
-    prompt: str = ""
-    seed: int | None = None
+__all__ = ["Block", "Direction", "Outgoing", "Remark", "gather", "scene_fps_hz", "scene_span", "segments"]
 
 
 @dataclass(frozen=True)
 class Direction:
     """What the user wants of one character. ``start`` and ``end`` are scene frames, both included.
 
-    An empty ``model`` is filled in before the request is sent.
+    ``lead_in`` and ``lead_out``: so many frames before and after, as they are shown now, go along as locked poses, so
+    that the new motion runs out of the old one and into it; they are no part of the result. ``start_pose``: begin in
+    the pose shown now, keyed or not. ``end_pose``: end in the pose shown at that scene frame, and with ``end_place``
+    where it stands then. An empty ``model`` is filled in before the request is sent.
     """
 
     model: str
@@ -50,10 +39,17 @@ class Direction:
     end: int
     blocks: Sequence[Block] = ()
     keys: KeyMode = KeyMode.BONES
+    pick: Pick = Pick.ALL
     bones: Which = Which.DEFORM
     root: str | None = None
     use_paths: bool = True
     use_pins: bool = True
+    use_waypoints: bool = True
+    lead_in: int = 0
+    lead_out: int = 0
+    start_pose: bool = False
+    end_pose: int | None = None
+    end_place: bool = False
     ground_bu: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -62,18 +58,24 @@ class Direction:
         """First and last scene frame."""
         return self.start, self.end
 
+    @property
+    def frames(self) -> int:
+        """How many frames the result has."""
+        return self.end - self.start + 1
 
-@dataclass(frozen=True)
-class Remark:
-    """Something of the scene that a request has no word for, or that was changed on the way."""
-
-    what: str
-    why: str
+    @property
+    def first(self) -> int:
+        """The scene frame that is frame 0 of the request."""
+        return self.start - self.lead_in
 
 
 @dataclass(frozen=True, eq=False)
 class Outgoing:
-    """A request ready to be sent, and what is needed to bring its answer home. Holds no RNA."""
+    """A request ready to be sent, and what is needed to bring its answer home. Holds no RNA.
+
+    The answer has ``lead_in`` frames before ``start``, then the ``frames`` asked for, then the lead out. ``edits``:
+    keys that the user set on the take that played, which the answer was asked to meet.
+    """
 
     rig: Rig
     request: dict[str, Any]
@@ -82,6 +84,14 @@ class Outgoing:
     fps_hz: float
     remarks: tuple[Remark, ...]
     constrained: tuple[blockers.BoneConstraint, ...]
+    frames: int
+    lead_in: int = 0
+    edits: tuple[UserKey, ...] = ()
+
+    @property
+    def first(self) -> int:
+        """The scene frame that is frame 0 of the request."""
+        return self.start - self.lead_in
 
 
 def scene_fps_hz(scene: Any) -> float:
@@ -104,15 +114,19 @@ def gather(armature: Any, scene: Any, direction: Direction) -> Outgoing:
     _check_span(direction)
     blockers.check_readable(armature)
     action, slot = stamps.own_action(armature)
-    with guard.untouched(scene, armature), guard.playing(armature, action, slot):
-        guard.go_to(scene, direction.start)
-        rig = rigs.read(armature, scene, direction.bones, direction.root, direction.ground_bu)
-        keys = user_keys.collect(armature, action, slot, rig, direction.span, direction.keys)
-        curves = list(marks.paths_of(armature, scene)) if direction.use_paths else []
-        held = list(marks.pins_of(armature, scene)) if direction.use_pins else []
-        shot = _Shot(rig, direction, keys, curves, held)
-        shot.check(armature)
-        shot.look(armature, scene)
+    now = shots.everything(armature) if direction.start_pose else None
+    with guard.untouched(scene, armature):
+        with guard.playing(armature, action, slot):
+            guard.go_to(scene, direction.start)
+            rig = rigs.read(armature, scene, direction.bones, direction.root, direction.ground_bu)
+        shot = shots.Shot(
+            rig,
+            direction,
+            user_keys.collect(armature, action, slot, rig, direction.span, direction.keys, direction.pick),
+        )
+        if now is not None:
+            shot.begin_in(now)
+        shot.look(armature, scene, action, slot)
         constraints, refs = shot.constraints()
     fps_hz = scene_fps_hz(scene)
     return Outgoing(
@@ -123,143 +137,10 @@ def gather(armature: Any, scene: Any, direction: Direction) -> Outgoing:
         fps_hz=fps_hz,
         remarks=tuple(shot.remarks()),
         constrained=tuple(blockers.constraints_on(armature, rig.names)),
+        frames=direction.frames,
+        lead_in=direction.lead_in,
+        edits=tuple(shot.keys.edits),
     )
-
-
-@dataclass
-class _Shot:
-    """One look through all the frames that matter: key poses and moving pins are read in a single pass."""
-
-    rig: Rig
-    direction: Direction
-    keys: Keys
-    curves: list[Any]
-    pins: list[Any]
-    seen: dict[int, FloatArray] = field(default_factory=dict)
-    pin_frames: dict[str, list[int]] = field(default_factory=dict)
-    pin_matrices: dict[str, dict[int, FloatArray]] = field(default_factory=dict)
-    left_out: list[Remark] = field(default_factory=list)
-
-    def check(self, armature: Any) -> None:
-        bones = [b.name for b in armature.data.bones]
-        for pin in self.pins:
-            pins.check_joint(pin, self.rig, bones)
-            frames = pins.frames_of(pin, self.direction.span)
-            if frames:
-                self.pin_frames[pin.name] = frames
-            else:
-                self.left_out.append(Remark(f"pin {pin.name!r}", "it holds at no frame of the range"))
-
-    def look(self, armature: Any, scene: Any) -> None:
-        start = self.direction.start
-        stops: dict[float, list[int]] = {}
-        for frame, keyed in self.keys.frames.items():
-            stops.setdefault(keyed.at, []).append(frame)
-        moving = {p.name: p for p in self.pins if p.name in self.pin_frames and not pins.is_still(p)}
-        watched: dict[float, list[Any]] = {}
-        for name, pin in moving.items():
-            for frame in self.pin_frames[name]:
-                watched.setdefault(float(frame), []).append(pin)
-        for at in sorted({*stops, *watched, float(start)}):
-            guard.go_to(scene, at)
-            if at == start:
-                self._still(moving)
-            for pin in watched.get(at, ()):
-                self.pin_matrices.setdefault(pin.name, {})[int(at)] = pins.matrix(pin)
-            if at in stops:
-                self.seen |= dict.fromkeys(stops[at], poses.world_matrices(armature, self.rig))
-
-    @cached_property
-    def poses(self) -> Pose:
-        """The key poses, in the order of ``seen``."""
-        return poses.of_matrices(self.rig, np.stack([*self.seen.values()]))
-
-    def _still(self, moving: Mapping[str, Any]) -> None:
-        for pin in self.pins:
-            if pin.name in self.pin_frames and pin.name not in moving:
-                self.pin_matrices[pin.name] = dict.fromkeys(self.pin_frames[pin.name], pins.matrix(pin))
-
-    def constraints(self) -> tuple[list[dict[str, Any]], list[Any]]:
-        """MMCP constraints and, in the same order, what each stands for in the scene."""
-        found = [*self._key_constraints(), *self._path_constraints(), *self._pin_constraints()]
-        return [c for c, _ in found], [ref for _, ref in found]
-
-    def _key_constraints(self) -> list[tuple[dict[str, Any], Any]]:
-        out: list[tuple[dict[str, Any], Any]] = []
-        index, root = self.rig.skeleton.index, self.rig.names[0]
-        for n, frame in enumerate(self.seen):
-            key, pose = self.keys.frames[frame], self.poses[n]
-            at = frame + self.direction.start
-            ref = places.ref("key", f"frame {at}", self.rig.armature, frame=at)
-            place = [float(x) for x in pose.root_m]
-            if key.turned:
-                turned = [n for n in self.rig.names if n in key.turned]
-                item: dict[str, Any] = {
-                    "type": "pose_keyframe",
-                    "frame": frame,
-                    "joint_rotations": {n: pose.local_xyzw[index[n]].tolist() for n in turned},
-                }
-                if key.root_placed:
-                    item["root_position"] = place
-                out.append((item, ref))
-            elif key.root_placed:
-                # A pose key needs a rotation, and the user keyed none: a target says just the place.
-                target = {"type": "effector_target", "joint": root, "frames": [frame], "positions": [place]}
-                out.append((target, ref))
-        return out
-
-    def _path_constraints(self) -> list[tuple[dict[str, Any], Any]]:
-        out = []
-        first, last = self.direction.span
-        for curve in self.curves:
-            a, b = marks.frames_of(curve) or (first, last)
-            frames = list(range(max(a, first) - first, min(b, last) - first + 1))
-            if len(frames) < 2:
-                self.left_out.append(Remark(f"path {curve.name!r}", "it covers fewer than two frames of the range"))
-                continue
-            item = paths.constraint(curve, self.rig.frame, frames, marks.heading_of(curve))
-            out.append((item, places.ref("path", curve.name, self.rig.armature)))
-        return out
-
-    def _pin_constraints(self) -> list[tuple[dict[str, Any], Any]]:
-        out = []
-        for pin in self.pins:
-            if pin.name not in self.pin_frames:
-                continue
-            frames = self.pin_frames[pin.name]
-            matrices = np.stack([self.pin_matrices[pin.name][f] for f in frames])
-            at = [f - self.direction.start for f in frames]
-            item = pins.constraint(pin, self.rig, marks.joint_of(pin), at, matrices)
-            out.append((item, places.ref("pin", pin.name, self.rig.armature)))
-        return out
-
-    def remarks(self) -> list[Remark]:
-        out = [*self.left_out, *(Remark(f"key on {what}", why) for what, why in sorted(self.keys.unsent.items()))]
-        for at in sorted(self.keys.outside)[:6]:
-            out.append(Remark(f"key at {at:g}", "it stands outside the range"))
-        for frame, key in sorted(self.keys.frames.items()):
-            whole = frame + self.direction.start
-            if key.at != whole:
-                out.append(
-                    Remark(f"key at {key.at:g}", f"a request has whole frames: its pose is sent at frame {whole}")
-                )
-        return out + self._pose_remarks()
-
-    def _pose_remarks(self) -> list[Remark]:
-        if not self.seen:
-            return []
-        far = np.linalg.norm(self.poses.offsets_m, axis=-1) > _OFFSET_TOLERANCE_M
-        moved = self._names(far)
-        stretched = self._names(self.poses.stretch > _STRETCH_TOLERANCE)
-        out = []
-        if stretched:
-            out.append(Remark(f"scaled or stretched bones: {_some(stretched)}", "a request carries rotations only"))
-        if moved - stretched:
-            out.append(Remark(f"bones away from their rest place: {_some(moved)}", "a request carries rotations only"))
-        return out
-
-    def _names(self, which: NDArray[np.bool_]) -> set[str]:
-        return {self.rig.names[int(i)] for i in np.flatnonzero(which.any(axis=0))}
 
 
 def _check_span(direction: Direction) -> None:
@@ -285,31 +166,21 @@ def _request(direction: Direction, rig: Rig, constraints: list[dict[str, Any]], 
 
 def segments(direction: Direction) -> list[dict[str, Any]]:
     """The blocks as MMCP segments that cover the range without a gap; what no block covers is unconditioned."""
-    out: list[dict[str, Any]] = []
-    at = direction.start
-    for block in sorted(direction.blocks, key=lambda b: b.start):
-        first, last = max(block.start, at), min(block.end, direction.end)
-        if last < first:
-            continue
-        if first > at:
-            out.append(_segment(Block(at, first - 1)))
-        out.append(_segment(Block(first, last, block.prompt, block.seed)))
-        at = last + 1
-    if at <= direction.end:
-        out.append(_segment(Block(at, direction.end)))
+    out = []
+    pieces = blocks.spans(direction.blocks, direction.span)
+    for n, piece in enumerate(pieces):
+        # The leads belong to the first and the last prompt: a block of two frames would be a prompt of its own.
+        first = piece.first - (direction.lead_in if n == 0 else 0)
+        last = piece.last + (direction.lead_out if n == len(pieces) - 1 else 0)
+        meant = Block(first, last) if piece.index is None else direction.blocks[piece.index]
+        out.append(_segment(Block(first, last, meant.prompt, meant.seed)))
     return out
 
 
 def _segment(block: Block) -> dict[str, Any]:
-    out: dict[str, Any] = {"type": "unconditioned", "duration_frames": block.end - block.start + 1}
+    out: dict[str, Any] = {"type": "unconditioned", "duration_frames": block.frames}
     if block.prompt.strip():
         out |= {"type": "text", "prompt": block.prompt}
     if block.seed is not None:
         out["seed"] = block.seed
     return out
-
-
-def _some(names: set[str]) -> str:
-    ordered = sorted(names)
-    more = f" and {len(ordered) - 6} more" if len(ordered) > 6 else ""
-    return ", ".join(ordered[:6]) + more
