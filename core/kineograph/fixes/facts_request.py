@@ -88,6 +88,9 @@ def retargeting(source: Source, facts: Facts) -> None:
         facts.put("missing_count", len(missing))
         facts.put("missing_names", missing, wording.names(missing, 3) if missing else "none")
         facts.put("extra_count", len(extra))
+    lacks = [name.replace("_", " ") for name in source.names("lacks")]
+    if lacks:
+        facts.put("lacks", lacks, wording.names(lacks, 4))
     if source.details.get("order_differs"):
         facts.put("order_differs", True)
         facts.put("model_order", source.names("allowed") or None)

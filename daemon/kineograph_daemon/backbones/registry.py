@@ -19,6 +19,7 @@ from motionmcp.backbone import Backbone, ModelSpec
 from motionmcp.errors import ProtocolError
 
 from kineograph.errors import ErrorCode, InternalError, KineographError, error
+from kineograph_daemon.pipeline.bridge import takes_any_rig
 from kineograph_daemon.pipeline.widen import widen
 
 GROUP = "kineograph.backbones"
@@ -29,13 +30,17 @@ Loader = Callable[[], "list[Found]"]
 
 @dataclass(frozen=True)
 class Found:
-    """One model that a loader brought: a working backbone with its spec, or the reason why not."""
+    """One model that a loader brought: a working backbone with its spec, or the reason why not.
+
+    ``carried``: the model moves its own skeleton only, and the daemon carries its motion to other rigs.
+    """
 
     model: str
     source: str
     backbone: Backbone | None = None
     spec: ModelSpec | None = None
     error: KineographError | None = None
+    carried: bool = False
 
 
 def discover(extra: Sequence[str] = (), *, entry_points: bool = True) -> dict[str, Loader]:
@@ -101,7 +106,10 @@ def _found(name: str, source: str, backbone: Any) -> Found:
             raise TypeError(f"capabilities() returned {type(spec).__name__}, not a ModelSpec")
     except BaseException as e:  # noqa: BLE001 - foreign code
         return Found(name, source, error=_failed(f"the model {name!r} does not tell its capabilities", e))
-    return Found(spec.id, source, backbone, widen(spec, backbone))
+    wide = widen(spec, backbone)
+    return Found(
+        spec.id, source, backbone, wide, carried=wide.supports_retargeting and not takes_any_rig(spec, backbone)
+    )
 
 
 def _failed(message: str, e: BaseException) -> KineographError:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from motionmcp.backbone import ModelSpec
@@ -46,6 +46,16 @@ def skeleton(sent: Skeleton, spec: ModelSpec, path: Path, takers: Takers = no_ta
         extra=extra,
         order_differs=not missing and not extra,
     )
+
+
+def carried(sent: Skeleton, spec: ModelSpec, any_rig: Sequence[str]) -> None:
+    """A rig that the daemon carries a model's motion to needs the limbs that the model moves."""
+    # Imported here: a start must not wait for what only a request needs.
+    from kineograph_daemon.pipeline import bridge
+
+    why = bridge.misfit(sent, spec.canonical_skeleton)
+    if why is not None:
+        raise bridge.refusal(why, spec.id, sent, sorted(any_rig))
 
 
 def unknown_joint(name: str, names: frozenset[str], path: Path, where: str = "the skeleton") -> KineographError:

@@ -20,7 +20,7 @@ from motionmcp.schemas import GenerateRequest
 
 from kineograph.errors import ErrorCode, KineographError, from_envelope
 from kineograph.wire import codec
-from kineograph_daemon.mmcp import checks
+from kineograph_daemon.mmcp import checks, checks_rig
 from kineograph_daemon.mmcp.checks_rig import Takers
 from kineograph_daemon.mmcp.faults import fault, name_place, nearest, plain
 from kineograph_daemon.mmcp.schema import parse
@@ -32,10 +32,12 @@ _VERSION = re.compile(r"\d+\.\d+")
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A model that this daemon hosts: what it takes, or why it cannot say so now."""
+    """A model that this daemon hosts: what it takes, or why it cannot say so now. ``carried`` models move their own
+    skeleton, and the daemon carries the motion to rigs whose limbs it can find."""
 
     spec: ModelSpec | None
     error: KineographError | None = None
+    carried: bool = False
 
     def ready_spec(self) -> ModelSpec:
         """The spec. Raises the model's own error, or ``model_unavailable``, when there is none."""
@@ -182,6 +184,9 @@ def _check_for_model(request: GenerateRequest, models: Mapping[str, ModelEntry])
             suggestions=nearest(request.model, models),
         )
     spec = entry.ready_spec()
+    if entry.carried:
+        any_rig = [i for i, e in models.items() if e.spec is not None and e.spec.supports_retargeting and not e.carried]
+        checks_rig.carried(request.skeleton, spec, any_rig)
     checks.against_spec(request, spec, _takers(models))
     return spec
 

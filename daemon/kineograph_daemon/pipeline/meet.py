@@ -38,12 +38,21 @@ class Work:
     moved: Moved
     goals: Goals
     body: Body
+    retargeted: Mapping[str, Any] | None = None
 
     @classmethod
-    def of(cls, request: GenerateRequest, backbone: Backbone, spec: ModelSpec, line: Line | None, moved: Moved) -> Work:
-        """With the request's constraints read once for all samples."""
+    def of(
+        cls,
+        request: GenerateRequest,
+        backbone: Backbone,
+        spec: ModelSpec,
+        line: Line | None,
+        moved: Moved,
+        retargeted: Mapping[str, Any] | None = None,
+    ) -> Work:
+        """With the request's constraints read once for all samples. ``retargeted`` tells of the model's own rig."""
         goals = read_goals(request, request.fps(spec.fps))
-        return cls(request, backbone, spec, line, moved, goals, read_body(goals.skeleton))
+        return cls(request, backbone, spec, line, moved, goals, read_body(goals.skeleton), retargeted)
 
     @cached_property
     def ground(self) -> Ground:
@@ -194,6 +203,7 @@ def _mapping(work: Work) -> dict[str, Any]:
         "convention": body.roles.convention_label if body.roles.convention else "",
         "limbs": [[names[limb.top], names[limb.hinge], names[limb.end]] for limb in body.limbs.values()],
         "feet": [names[foot.limb.end] for foot in body.feet],
+        **(work.retargeted or {}),
     }
 
 

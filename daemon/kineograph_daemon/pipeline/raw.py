@@ -7,6 +7,7 @@ Taken for ``post_processing: false`` without constraints, on the model's own tim
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,13 @@ def _is_unit(rotations_xyzw: FloatArray) -> bool:
     return bool(squares.max() - 1.0 <= UNIT_TOLERANCE and 1.0 - squares.min() <= UNIT_TOLERANCE)
 
 
-def finish(request: GenerateRequest, backbone: Backbone, spec: ModelSpec, result: MotionResult) -> JobResultData:
+def finish(
+    request: GenerateRequest,
+    backbone: Backbone,
+    spec: ModelSpec,
+    result: MotionResult,
+    mapping: Mapping[str, Any] | None = None,
+) -> JobResultData:
     """The model's checked answer as the result."""
     rotations = np.asarray(result.rotations, np.float32)
     if not _is_unit(rotations):
@@ -53,7 +60,7 @@ def finish(request: GenerateRequest, backbone: Backbone, spec: ModelSpec, result
     contacts = {k: np.asarray(v, bool) for k, v in (result.foot_contacts or {}).items()}
     chunks = None if result.chunk_boundaries is None else [[int(f) for f in row] for row in result.chunk_boundaries]
     root = np.asarray(result.root_translations, np.float32)
-    work = meet.Work.of(request, backbone, spec, None, Moved(rotations, root, moved, contacts, chunks))
+    work = meet.Work.of(request, backbone, spec, None, Moved(rotations, root, moved, contacts, chunks), mapping)
     report = {**reports.build(meet.facts(work, [], None)), "quality_reason": NOT_MEASURED}
     return JobResultData(
         fps_hz=work.goals.fps_hz,

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One job's way: request -> the model's time line -> backbone -> back -> constraints met -> keys thinned -> report."""
+"""One job's way: request -> the model's time line and rig -> backbone -> back -> constraints met -> keys thinned."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from motionmcp.backbone import Backbone, ModelSpec, MotionResult
 from motionmcp.schemas import GenerateRequest
 
 from kineograph.errors import KineographError
 from kineograph_daemon.backbones.base import has_batch
-from kineograph_daemon.pipeline import call, meet, rates, raw
+from kineograph_daemon.pipeline import bridge, bridge_in, call, meet, rates, raw
 from kineograph_daemon.pipeline.types import JobHooks, JobResultData, Stopped
+from kineograph_daemon.solve.goals import skeleton_of
 
 MODEL_SHARE = 0.9
 """How much of a job's progress is the model's; the rest is the solve's."""
@@ -20,10 +22,9 @@ MODEL_SHARE = 0.9
 def run_one(request: GenerateRequest, backbone: Backbone, spec: ModelSpec, hooks: JobHooks) -> JobResultData:
     """The finished motion of one checked request. Raises ``Stopped`` or a ``KineographError``."""
     stop_if_asked(hooks)
-    line = rates.line_of(request, backbone, spec)
-    asked = request if line is None else rates.to_model(request, line)
-    result = call.generate(backbone, asked, _ModelHooks(hooks))
-    return finish(request, backbone, spec, result, line, hooks)
+    order = Order.of(request, backbone, spec)
+    result = call.generate(backbone, order.asked, _ModelHooks(hooks))
+    return finish(order, backbone, spec, result, hooks)
 
 
 def run_many(
@@ -33,19 +34,47 @@ def run_many(
     if not has_batch(backbone):
         return [_alone(request, backbone, spec, hooks) for request in requests]
     stop_if_asked(hooks)
-    lines = [rates.line_of(r, backbone, spec) for r in requests]
-    asked = [r if line is None else rates.to_model(r, line) for r, line in zip(requests, lines, strict=True)]
+    orders = [_ordered(r, backbone, spec) for r in requests]
+    good = [o for o in orders if isinstance(o, Order)]
     try:
-        results: Sequence[MotionResult | KineographError] = call.generate_batch(backbone, asked, hooks)
+        passed = call.generate_batch(backbone, [o.asked for o in good], hooks) if good else []
+        results = iter(passed)
     except KineographError as e:
-        return [e] * len(requests)
+        results = iter([e] * len(good))
     out: list[JobResultData | Exception] = []
-    for request, line, result in zip(requests, lines, results, strict=True):
-        if isinstance(result, KineographError):
-            out.append(result)
-        else:
-            out.append(_finished(request, backbone, spec, result, line, hooks))
+    for order in orders:
+        if isinstance(order, KineographError):
+            out.append(order)
+            continue
+        result = next(results)
+        out.append(result if isinstance(result, KineographError) else _finished(order, backbone, spec, result, hooks))
     return out
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """A request beside what the model is asked: on its time line (``line``) and on its rig (``over``)."""
+
+    request: GenerateRequest
+    asked: GenerateRequest
+    line: rates.Line | None
+    over: bridge.Bridge | None
+
+    @classmethod
+    def of(cls, request: GenerateRequest, backbone: Backbone, spec: ModelSpec) -> Order:
+        """Raises ``retargeting_unsupported`` for a rig that the model's motion cannot be carried to."""
+        line = rates.line_of(request, backbone, spec)
+        asked = request if line is None else rates.to_model(request, line)
+        over = bridge.between(asked, backbone, spec)
+        asked = bridge_in.clips_on(asked, skeleton_of(asked.skeleton)) if over is None else over.asked
+        return cls(request, asked, line, over)
+
+
+def _ordered(request: GenerateRequest, backbone: Backbone, spec: ModelSpec) -> Order | KineographError:
+    try:
+        return Order.of(request, backbone, spec)
+    except KineographError as e:
+        return e
 
 
 def _alone(
@@ -58,33 +87,26 @@ def _alone(
 
 
 def _finished(
-    request: GenerateRequest,
-    backbone: Backbone,
-    spec: ModelSpec,
-    result: MotionResult,
-    line: rates.Line | None,
-    hooks: JobHooks,
+    order: Order, backbone: Backbone, spec: ModelSpec, result: MotionResult, hooks: JobHooks
 ) -> JobResultData | KineographError:
     try:
-        return finish(request, backbone, spec, result, line, hooks)
+        return finish(order, backbone, spec, result, hooks)
     except KineographError as e:
         return e
 
 
-def finish(
-    request: GenerateRequest,
-    backbone: Backbone,
-    spec: ModelSpec,
-    result: MotionResult,
-    line: rates.Line | None,
-    hooks: JobHooks,
-) -> JobResultData:
+def finish(order: Order, backbone: Backbone, spec: ModelSpec, result: MotionResult, hooks: JobHooks) -> JobResultData:
     """A model's checked answer as the finished motion on the request's own frames and skeleton."""
     stop_if_asked(hooks)
+    request, line = order.request, order.line
+    if order.over is not None:
+        hooks.progress(MODEL_SHARE, 0, 0, "retargeting")
+        result = order.over.home(result, order.asked.fps(spec.fps))
+    mapping = None if order.over is None else order.over.mapping
     if raw.is_wanted(request, line):
-        return raw.finish(request, backbone, spec, result)
+        return raw.finish(request, backbone, spec, result, mapping)
     moved = rates.from_model(result, line)
-    work = meet.Work.of(request, backbone, spec, line, moved)
+    work = meet.Work.of(request, backbone, spec, line, moved, mapping)
     count = len(moved.root_m)
     solved = []
     for b in range(count):

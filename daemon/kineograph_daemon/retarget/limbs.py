@@ -69,12 +69,21 @@ def stands_on_hands(skeleton: Skeleton, rig: RigMap) -> bool:
         top = rig.get(Role(f"{side}_upper_arm"))
         if elbow is None or foot is None or top is None:
             return False
-        tips.append(p[top, 1] - p[hand if hand is not None else elbow, 1])
+        # Front legs have joints that no arm has: without a hand the lowest joint below the elbow stands.
+        low = p[hand, 1] if hand is not None else min(p[j, 1] for j in _below(skeleton, elbow))
+        tips.append(p[top, 1] - low)
         feet.append(p[rig[Role.HIPS], 1] - p[foot, 1])
         trunk = p[top] - p[rig[Role.HIPS]]
         if abs(trunk[1]) > np.hypot(trunk[0], trunk[2]):
             return False  # the trunk stands upright: a biped, whatever its arms do
     return bool(np.mean(tips) > 0.4 * abs(float(np.mean(feet))))
+
+
+def _below(skeleton: Skeleton, joint: int) -> list[int]:
+    out = [joint]
+    for j in out:
+        out.extend(skeleton.children[j])
+    return out
 
 
 def hanging_chains(skeleton: Skeleton, rig: RigMap, taken: set[int]) -> dict[str, list[int]]:

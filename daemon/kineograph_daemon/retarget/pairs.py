@@ -99,7 +99,7 @@ def check(source: Skeleton, source_map: RigMap, target: Skeleton, target_map: Ri
         said = which if four[0] else which + "target on four"
         raise SceneError(
             ErrorCode.MAP_INCOMPLETE, said + "; legs and arms do not stand for each other",
-            {"missing": ["front legs" if four[1] else "arms"], "got": "four legs" if four[0] else "two legs"},
+            {"missing": ["arms" if four[1] else "front legs"], "got": "four legs" if four[0] else "two legs"},
         )  # fmt: skip
 
 

@@ -160,4 +160,5 @@ def _entry(model: str, told: Mapping[str, Any]) -> ModelEntry:
     error = told.get("error")
     if told.get("spec") is None:
         return ModelEntry(None, from_envelope(error) if isinstance(error, Mapping) else None)
-    return ModelEntry(ModelSpec.model_validate(told["spec"]), None)
+    carried = bool((told.get("extras") or {}).get("carried", False))
+    return ModelEntry(ModelSpec.model_validate(told["spec"]), None, carried)

@@ -18,6 +18,9 @@ from kineograph_daemon.solve.ground import Ground
 from kineograph_daemon.solve.pose import Pose
 
 FloatArray = NDArray[np.floating[Any]]
+
+ON_FLOOR = 0.01
+"""Joints this low at rest, as a share of the body's height, lie on the floor."""
 IntArray = NDArray[np.integer[Any]]
 BoolArray = NDArray[np.bool_]
 
@@ -135,7 +138,9 @@ def penetration_m(pose: Pose, body: Body, ground: Ground) -> float:
         sunk = -feet.clearance(pose, foot, ground)
         deepest = max(deepest, float(np.where(np.isfinite(sunk), sunk, 0.0).max(initial=0.0)))
         in_feet |= set(_under(body, foot.limb.end))
-    rest_below = body.skeleton.rest_positions_m[:, 1] < ground.rest_floor_m
+    # What lies on the floor at rest and is no foot has no flesh to sink: a root bone, IK helpers.
+    lies_m = ground.rest_floor_m + ON_FLOOR * body.skeleton.height_m
+    rest_below = body.skeleton.rest_positions_m[:, 1] < lies_m
     others = [j for j in range(len(body.skeleton)) if j not in in_feet and not rest_below[j]]
     at = pose.positions_m[:, others]
     sunk = ground.under(at[..., [0, 2]]) - at[..., 1]

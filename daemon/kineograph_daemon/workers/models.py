@@ -120,7 +120,7 @@ class Models:
             "spec": None if found.spec is None else found.spec.model_dump(mode="json"),
             "error": None if found.error is None else found.error.to_envelope(),
             "state": str(self._state[model]),
-            "extras": {} if found.backbone is None else extras_of(found.backbone),
+            "extras": {} if found.backbone is None else {**extras_of(found.backbone), "carried": found.carried},
         }
 
 

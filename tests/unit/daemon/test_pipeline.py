@@ -48,12 +48,14 @@ def swaying(asked: GenerateRequest, fps_hz: float) -> MotionResult:
 class Hosted(KineographBackbone):
     """A model of one rate that Kineograph hosts; remembers what it was asked."""
 
-    def __init__(self, fps: float = 20.0, answer: Callable[[GenerateRequest, float], Any] = swaying) -> None:
-        self.fps, self.answer = fps, answer
+    def __init__(
+        self, fps: float = 20.0, answer: Callable[[GenerateRequest, float], Any] = swaying, **more: Any
+    ) -> None:
+        self.fps, self.answer, self.more = fps, answer, more
         self.asked: list[GenerateRequest] = []
 
     def capabilities(self) -> ModelSpec:
-        return spec(self.fps, supported_constraints=["root_path"])
+        return spec(self.fps, supported_constraints=["root_path"], **self.more)
 
     def generate(self, asked: GenerateRequest) -> MotionResult:
         self.asked.append(asked)
@@ -255,11 +257,14 @@ def test_a_plain_async_backbone_plugs_in_unmodified() -> None:
 
 def test_only_our_own_kind_of_backbone_is_widened() -> None:
     plain, hosted = Plain(), Hosted()
-    assert pipeline.widen(plain.capabilities(), plain) == plain.capabilities()
+    told = plain.capabilities().model_copy(update={"supports_retargeting": True})
+    assert pipeline.widen(plain.capabilities(), plain) == told
     wide = pipeline.widen(hosted.capabilities(), hosted)
     assert set(wide.supported_constraints) == {"root_path", "effector_target", "pose_keyframe", "ground_height"}
     assert wide.supports_keyframe_reduction
-    assert not wide.supports_retargeting
+    assert wide.supports_retargeting
+    tail = Hosted(canonical_skeleton=rigs.chain().to_mmcp())
+    assert not pipeline.widen(tail.capabilities(), tail).supports_retargeting, "nobody knows a tail's limbs"
     assert pipeline.widen(asks.INTERPOLATE.capabilities(), asks.INTERPOLATE).supports_retargeting
 
 
