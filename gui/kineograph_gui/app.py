@@ -102,6 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     app.setApplicationDisplayName(say("app"))
     app.setDesktopFileName("kineograph")
     panel = Panel(app, PanelSettings(), options.connect, options.theme)
+    if options.file is not None and panel.window.open_file(options.file):
+        options.page = options.page or "new"
     if options.screenshot:
         Screenshot(panel, options.screenshot, options.page or "queue", options.size)
     else:
@@ -116,6 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kineograph gui", description="Kineograph's desktop panel.")
+    parser.add_argument("file", nargs="?", type=Path, help="a rig (.bvh, .glb) or a saved request to open")
     parser.add_argument("--connect", metavar="ADDRESS", help="a daemon's address; default: this computer's own")
     parser.add_argument("--screenshot", metavar="FILE", type=Path, help="paint the window into FILE (.png) and exit")
     parser.add_argument("--page", metavar="NAME", help=f"which page: {', '.join((*PAGES, 'first'))}")

@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import time
 import uuid
 from typing import Any
 
 import numpy as np
+import psutil
 from tests.fakes.daemon import FakeDaemon
 
 from kineograph import demo
+from kineograph.client.discovery import RunFile
 from kineograph.errors import KineographError, error
 from kineograph.motion.skeleton import Skeleton
 from kineograph.wire.messages import JobState, JobStatus, Progress
@@ -150,3 +155,14 @@ def every_state(daemon: FakeDaemon) -> dict[JobState, str]:
 def skeleton() -> Skeleton:
     """The demo's character."""
     return demo.character()
+
+
+def end_daemon(run: RunFile | None, *, hard: bool = False) -> None:
+    """End a daemon that this test started, and see that nothing of it is left."""
+    if run is None:
+        return
+    family = [psutil.Process(run.pid), *psutil.Process(run.pid).children(recursive=True)]
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(run.pid, signal.SIGKILL if hard else signal.SIGTERM)
+    _, alive = psutil.wait_procs(family, timeout=15)
+    assert not alive, f"still running: {alive}"

@@ -3,16 +3,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
+from tests.gui import scenes
 from tests.gui.conftest import MakePanel
 
 from kineograph import demo
@@ -30,18 +27,7 @@ def daemon(home: Path) -> Iterator[discovery.RunFile]:
     """A daemon of this test's own."""
     run = discovery.start_daemon()
     yield run
-    _end()
-
-
-def _end(*, hard: bool = False) -> None:
-    run = discovery.find_daemon()
-    if run is None:
-        return
-    family = [psutil.Process(run.pid), *psutil.Process(run.pid).children(recursive=True)]
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(run.pid, signal.SIGKILL if hard else signal.SIGTERM)
-    _, alive = psutil.wait_procs(family, timeout=15)
-    assert not alive, f"still running: {alive}"
+    scenes.end_daemon(discovery.find_daemon())
 
 
 @pytest.fixture
@@ -100,7 +86,7 @@ def _press(card: problem_card.ProblemCard, fix: str) -> None:
 def test_a_daemon_that_is_killed_is_started_again_and_the_rows_stay(panel: Panel, qtbot: QtBot) -> None:
     panel.window.run_demo()
     qtbot.waitUntil(lambda: _only(panel, JobState.SUCCEEDED), timeout=WAIT_MS)
-    _end(hard=True)
+    scenes.end_daemon(discovery.find_daemon(), hard=True)
     qtbot.waitUntil(lambda: not panel.desk.is_ready, timeout=WAIT_MS)
     assert len(panel.desk.jobs) == 1
     qtbot.waitUntil(lambda: not panel.window.bottom.start.isHidden(), timeout=WAIT_MS)

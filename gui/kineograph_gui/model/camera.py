@@ -46,6 +46,24 @@ class Camera:
         y = height / 2 - local[..., 1] * scale
         return np.clip(np.stack([x, y], axis=-1), -1e5, 1e5), depth
 
+    def on_floor(self, x: float, y: float, width: float, height: float) -> tuple[float, float] | None:
+        """The floor's x and z under a pixel, metres; None where the view does not meet the floor."""
+        right, up, back = self.axes()
+        scale = self.focal * height / 2
+        ray = right * (x - width / 2) / scale - up * (y - height / 2) / scale - back
+        eye = self.target_m + back * self.distance_m
+        if ray[1] > -1e-4:
+            return None
+        hit = eye - ray * (eye[1] / ray[1])
+        return float(hit[0]), float(hit[2])
+
+    def shift(self, point_m: FloatArray, dx: float, dy: float, width: float, height: float) -> FloatArray:
+        """A point moved by so many pixels across the view, its depth kept."""
+        _, depth = self.project(point_m, width, height)
+        right, up, _ = self.axes()
+        moved: FloatArray = point_m + (dx * right - dy * up) * float(depth) / (self.focal * height / 2)
+        return moved
+
     def orbit(self, dx: float, dy: float) -> None:
         """Turn by a drag of so many pixels."""
         self.yaw_rad = float((self.yaw_rad - dx * 0.01) % (2 * np.pi))

@@ -7,10 +7,11 @@ What the draft cannot show (a ground, a reference clip of an opened request) is 
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Waypoint:
-    """The root's place on the floor at a frame, metres."""
+    """The root's place on the floor at a frame, metres; ``heading_rad`` None faces where it goes."""
 
     frame: int
     x_m: float
     z_m: float
+    heading_rad: float | None = None
 
 
 @dataclass(frozen=True)
@@ -148,13 +150,7 @@ class Draft:
         """The MMCP request."""
         constraints: list[Any] = [{**k.constraint, "frame": k.frame} for k in self.keys]
         if self.waypoints:
-            constraints.append(
-                {
-                    "type": "root_path",
-                    "frames": [w.frame for w in self.waypoints],
-                    "positions_xz": [[w.x_m, w.z_m] for w in self.waypoints],
-                }
-            )
+            constraints.append(_path(self.waypoints))
         constraints += [
             {"type": "effector_target", "joint": p.joint, "frames": [p.frame], "positions": [list(p.position_m)]}
             for p in self.pins
@@ -246,10 +242,12 @@ class Draft:
         kind, keys = constraint.get("type"), set(constraint)
         if kind == "pose_keyframe":
             self.keys.append(Key(int(constraint["frame"]), constraint, say("new.kind_key")))
-        elif kind == "root_path" and keys == {"type", "frames", "positions_xz"} and not self.waypoints:
+        elif kind == "root_path" and keys <= _PATH_KEYS and not self.waypoints:
             points = np.asarray(constraint["positions_xz"], float)
+            headings = constraint.get("heading_radians") or [None] * len(points)
             self.waypoints = [
-                Waypoint(int(f), float(x), float(z)) for f, (x, z) in zip(constraint["frames"], points, strict=True)
+                Waypoint(int(f), float(x), float(z), None if h is None else float(h))
+                for f, (x, z), h in zip(constraint["frames"], points, headings, strict=True)
             ]
         elif kind == "effector_target" and keys == {"type", "joint", "frames", "positions"}:
             for frame, (x, y, z) in zip(constraint["frames"], constraint["positions"], strict=True):
@@ -257,9 +255,32 @@ class Draft:
         else:
             self.other_constraints.append(constraint)
 
-    def moved(self, index: int, x_m: float, z_m: float) -> None:
-        """Move a waypoint on the floor."""
-        self.waypoints[index] = replace(self.waypoints[index], x_m=round(x_m, 3), z_m=round(z_m, 3))
+
+_PATH_KEYS = frozenset({"type", "frames", "positions_xz", "heading_radians"})
+
+
+def headings_rad(waypoints: Sequence[Waypoint]) -> list[float]:
+    """Where the root faces at each waypoint: as set, else the way it goes."""
+    out: list[float] = []
+    for i, way in enumerate(waypoints):
+        if way.heading_rad is not None:
+            out.append(way.heading_rad)
+            continue
+        a, b = waypoints[max(i - 1, 0)], waypoints[min(i + 1, len(waypoints) - 1)]
+        dx, dz = b.x_m - a.x_m, b.z_m - a.z_m
+        out.append(math.atan2(dx, dz) if abs(dx) + abs(dz) > 1e-6 else 0.0)
+    return out
+
+
+def _path(waypoints: Sequence[Waypoint]) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "type": "root_path",
+        "frames": [w.frame for w in waypoints],
+        "positions_xz": [[w.x_m, w.z_m] for w in waypoints],
+    }
+    if any(w.heading_rad is not None for w in waypoints):
+        out["heading_radians"] = headings_rad(waypoints)
+    return out
 
 
 @dataclass(frozen=True)

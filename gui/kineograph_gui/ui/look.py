@@ -165,12 +165,13 @@ def _sheet(now: Look) -> str:
     QToolButton[page="true"]:focus {{ border-color: {now.accent}; }}
     QToolButton[page="true"]:checked {{ background: {now.raised}; border-color: {now.line}; font-weight: 600; }}
     QToolButton:checked {{ border-color: {now.accent}; color: {now.accent}; }}
-    QLineEdit, QComboBox, QSpinBox, QDoubleSpinBox, QPlainTextEdit {{
+    QLineEdit, QPlainTextEdit {{
         border: 1px solid {now.line}; border-radius: 4px; padding: 3px 6px; background: {now.base}; min-height: 20px;
     }}
-    QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus {{
-        border-color: {now.accent};
-    }}
+    QLineEdit:focus, QPlainTextEdit:focus {{ border-color: {now.accent}; }}
+    QComboBox, QSpinBox, QDoubleSpinBox {{ min-height: 22px; }}
+    QComboBox QLineEdit, QSpinBox QLineEdit, QDoubleSpinBox QLineEdit {{ border: 0; background: transparent; }}
+    QTableView::item {{ padding: 0 5px; }}
     QTableView, QTreeView, QListView {{ border: 1px solid {now.line}; background: {now.base}; outline: 0; }}
     QHeaderView {{ background: {now.window}; }}
     QHeaderView::section {{

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QLabel, QLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QLayout, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 
 def label(text: str = "", *, quiet: bool = False, heading: bool = False, wrap: bool = True) -> QLabel:
@@ -35,6 +35,17 @@ def button(
     out.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
     if clicked is not None:
         out.clicked.connect(lambda: clicked())
+    return out
+
+
+def toggle(text: str, *, on: bool = False, tip: str = "") -> QToolButton:
+    """A button that stays down."""
+    out = QToolButton()
+    out.setText(text)
+    out.setAccessibleName(text)
+    out.setToolTip(tip)
+    out.setCheckable(True)
+    out.setChecked(on)
     return out
 
 

@@ -7,12 +7,12 @@ import time
 
 from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from kineograph_gui.model.take import Take
 from kineograph_gui.model.words import say
 from kineograph_gui.ui.look import color
-from kineograph_gui.ui.parts import button, label
+from kineograph_gui.ui.parts import button, label, toggle
 from kineograph_gui.ui.preview import Arrangement, Preview
 
 
@@ -98,9 +98,9 @@ class Player(QWidget):
         self.timeline = Timeline()
         self._count = label(wrap=False)
         self._play = button(say("motion.play"), self.toggle)
-        self._loop = _toggle(say("motion.loop"), on=True)
-        self._ghosts = _toggle(say("motion.ghosts"))
-        self._trails = _toggle(say("motion.trails"))
+        self._loop = toggle(say("motion.loop"), on=True)
+        self._ghosts = toggle(say("motion.ghosts"))
+        self._trails = toggle(say("motion.trails"))
         self._sample = QComboBox()
         self._sample.setAccessibleName(say("motion.sample", number=""))
         self._how = QComboBox()
@@ -223,15 +223,6 @@ class Player(QWidget):
     def _arrange(self) -> None:
         self.preview.arrangement = self._how.currentData()
         self.preview.frame_view()
-
-
-def _toggle(text: str, *, on: bool = False) -> QToolButton:
-    out = QToolButton()
-    out.setText(text)
-    out.setAccessibleName(text)
-    out.setCheckable(True)
-    out.setChecked(on)
-    return out
 
 
 def _dot(painter: QPainter, x: float, y: float, paint: QColor) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QLineF, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import (
     QColor,
     QKeyEvent,
@@ -42,8 +42,6 @@ class Arrangement(StrEnum):
 class Preview(QWidget):
     """One take at one frame. Drag turns, Shift or the middle button moves, the wheel zooms, F frames."""
 
-    picked = Signal(float, float)
-
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.camera = Camera()
@@ -53,8 +51,9 @@ class Preview(QWidget):
         self.arrangement = Arrangement.ONE
         self.ghosts = False
         self.trails = False
+        self.root_trail = True
         self.hint = say("motion.none")
-        self._grabbed: QPointF | None = None
+        self.grabbed: QPointF | None = None
         self.setMinimumSize(220, 150)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -115,20 +114,22 @@ class Preview(QWidget):
         for number, (b, shift) in enumerate(self._shifts()):
             paint = QColor(look().samples[b % len(look().samples)])
             if self.take is not None and take.path_m is not None:
-                self._line(painter, take.path_m + shift, color("accent", 150), 2.0, dashed=True)
-            self._line(painter, _on_floor(take.positions_m[b, :, take.skeleton.root]) + shift, _thin(paint, 130), 1.4)
+                self.line(painter, take.path_m + shift, color("accent", 150), 2.0, dashed=True)
+            if self.root_trail:
+                trail = _on_floor(take.positions_m[b, :, take.skeleton.root]) + shift
+                self.line(painter, trail, _thin(paint, 130), 1.4)
             self._paint_contacts(painter, take, b, frame, shift)
             if self.ghosts:
                 for ghost in take.keyed[:MOST_GHOSTS]:
                     if ghost < take.frames and ghost != frame:
-                        self._bones(painter, take, take.positions_m[b, ghost] + shift, _thin(paint, 55), 0.7)
+                        self.bones(painter, take, take.positions_m[b, ghost] + shift, _thin(paint, 55), 0.7)
             if self.trails:
                 self._paint_trails(painter, take, b, shift, paint)
             alpha = 255 if number == 0 or self.arrangement is not Arrangement.OVERLAY else 150
-            self._bones(painter, take, take.positions_m[b, frame] + shift, _thin(paint, alpha), 1.0)
+            self.bones(painter, take, take.positions_m[b, frame] + shift, _thin(paint, alpha), 1.0)
             self._paint_goals(painter, take, b, frame, shift)
 
-    def _pixels(self, points_m: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def pixels(self, points_m: FloatArray) -> tuple[FloatArray, FloatArray]:
         return self.camera.project(points_m, self.width(), self.height())
 
     def _paint_grid(self, painter: QPainter) -> None:
@@ -158,10 +159,10 @@ class Preview(QWidget):
             behind = (depth[:, end] < near) & (depth[:, 1 - end] > near)
             share = (near - depth[behind, end]) / (depth[behind, 1 - end] - depth[behind, end])
             out[behind, end] += share[:, None] * (ends_m[behind, 1 - end] - ends_m[behind, end])
-        return self._pixels(out)
+        return self.pixels(out)
 
-    def _bones(self, painter: QPainter, take: Take, positions_m: FloatArray, paint: QColor, weight: float) -> None:
-        pixels, depth = self._pixels(positions_m)
+    def bones(self, painter: QPainter, take: Take, positions_m: FloatArray, paint: QColor, weight: float) -> None:
+        pixels, depth = self.pixels(positions_m)
         scale = self.camera.focal * self.height() / 2 / np.maximum(depth, NEAR_M)
         thick = np.clip(scale * 0.022 * take.skeleton.height_m, 1.2, 9.0) * weight
         for joint in np.argsort(-depth):
@@ -169,13 +170,13 @@ class Preview(QWidget):
             if parent < 0:
                 continue
             painter.setPen(QPen(paint, float(thick[joint]), Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-            painter.drawLine(_point(pixels[parent]), _point(pixels[joint]))
+            painter.drawLine(point(pixels[parent]), point(pixels[joint]))
         if weight >= 1.0:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(paint.lighter(125))
             for joint, at in enumerate(pixels):
                 size = float(thick[joint]) * 0.62
-                painter.drawEllipse(_point(at), size, size)
+                painter.drawEllipse(point(at), size, size)
 
     def _paint_contacts(self, painter: QPainter, take: Take, b: int, frame: int, shift: FloatArray) -> None:
         standing = np.flatnonzero(take.standing[b, frame])
@@ -185,25 +186,25 @@ class Preview(QWidget):
         ring = np.stack([np.cos(angle), np.zeros_like(angle), np.sin(angle)], axis=-1)
         for joint in standing:
             at = _on_floor(take.positions_m[b, frame, joint][None]) + shift
-            pixels, _ = self._pixels(at + ring * 0.055 * take.skeleton.height_m)
+            pixels, _ = self.pixels(at + ring * 0.055 * take.skeleton.height_m)
             painter.setPen(QPen(color("good"), 1.6))
             painter.setBrush(color("good", 60))
-            painter.drawPolygon(QPolygonF([_point(p) for p in pixels]))
+            painter.drawPolygon(QPolygonF([point(p) for p in pixels]))
 
     def _paint_trails(self, painter: QPainter, take: Take, b: int, shift: FloatArray, paint: QColor) -> None:
         ends = [j for j, c in enumerate(take.skeleton.children) if not c][:8]
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(_thin(paint, 120))
         step = max(1, take.frames // 200)
-        pixels, _ = self._pixels(take.positions_m[b, ::step][:, ends].reshape(-1, 3) + shift)
+        pixels, _ = self.pixels(take.positions_m[b, ::step][:, ends].reshape(-1, 3) + shift)
         for at in pixels:
-            painter.drawEllipse(_point(at), 1.3, 1.3)
+            painter.drawEllipse(point(at), 1.3, 1.3)
 
     def _paint_goals(self, painter: QPainter, take: Take, b: int, frame: int, shift: FloatArray) -> None:
         for goal in take.goals:
             off = goal.miss_cm is not None and goal.miss_cm > NOTABLE_CM
             paint = color("off" if off else "accent", 255 if goal.frame == frame else 150)
-            pixels, _ = self._pixels(goal.position_m + shift)
+            pixels, _ = self.pixels(goal.position_m + shift)
             x, y = float(pixels[0]), float(pixels[1])
             painter.setPen(QPen(paint, 1.8))
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -212,14 +213,14 @@ class Preview(QWidget):
             painter.drawEllipse(QPointF(x, y), 4.5, 4.5)
             joint = take.skeleton.index.get(goal.joint)
             if off and joint is not None and goal.frame < take.frames:
-                reached, _ = self._pixels(take.positions_m[b, goal.frame, joint] + shift)
+                reached, _ = self.pixels(take.positions_m[b, goal.frame, joint] + shift)
                 painter.setPen(QPen(paint, 1.4, Qt.PenStyle.DotLine))
-                painter.drawLine(_point(reached), QPointF(x, y))
+                painter.drawLine(point(reached), QPointF(x, y))
             if goal.miss_cm is not None:
                 painter.setPen(paint)
                 painter.drawText(QPointF(x + 9, y - 5), say("motion.miss", miss=f"{goal.miss_cm:.1f}"))
 
-    def _line(
+    def line(
         self, painter: QPainter, points_m: FloatArray, paint: QColor, width: float, *, dashed: bool = False
     ) -> None:
         if len(points_m) < 2:
@@ -227,19 +228,19 @@ class Preview(QWidget):
         pixels, depth = self._clipped(np.stack([points_m[:-1], points_m[1:]], axis=1))
         painter.setPen(QPen(paint, width, Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine))
         painter.drawLines(
-            [QLineF(_point(a), _point(b)) for (a, b), d in zip(pixels, depth, strict=True) if d.min() > NEAR_M]
+            [QLineF(point(a), point(b)) for (a, b), d in zip(pixels, depth, strict=True) if d.min() > NEAR_M]
         )
 
     # --- hands --------------------------------------------------------------------------------------------------------
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._grabbed = event.position()
+        self.grabbed = event.position()
         self.setFocus(Qt.FocusReason.MouseFocusReason)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self._grabbed is None:
+        if self.grabbed is None:
             return
-        d = event.position() - self._grabbed
-        self._grabbed = event.position()
+        d = event.position() - self.grabbed
+        self.grabbed = event.position()
         held = event.buttons()
         if held & Qt.MouseButton.MiddleButton or event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self.camera.pan(d.x(), d.y(), self.height())
@@ -250,7 +251,7 @@ class Preview(QWidget):
         self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self._grabbed = None
+        self.grabbed = None
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         self.camera.zoom(event.angleDelta().y() / 120)
@@ -276,7 +277,7 @@ class Preview(QWidget):
 _CENTRE = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
 
 
-def _point(xy: FloatArray) -> QPointF:
+def point(xy: FloatArray) -> QPointF:
     return QPointF(float(xy[0]), float(xy[1]))
 
 

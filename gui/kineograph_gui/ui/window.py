@@ -115,9 +115,10 @@ class MainWindow(QMainWindow):
         self.queue.player.preview.installEventFilter(refocus)
         self.queue.player.timeline.installEventFilter(refocus)
         self.new.sent.connect(self._sent_draft)
+        self.new.said.connect(self.bottom.say)
         self.new.failed.connect(lambda error: self.show_trouble(error))
         self.first.turned.connect(self.show_page)
-        self.first.opened_rig.connect(self._open_rig)
+        self.first.opened_rig.connect(self.open_file)
         self.first.demo.connect(self.run_demo)
 
     # --- actions ------------------------------------------------------------------------------------------------------
@@ -400,6 +401,8 @@ class MainWindow(QMainWindow):
         desk, focus = self.desk, self.focus_model
         if not desk.is_ready or desk.capabilities is None or desk.stats is None:
             return False
+        if self.new.is_busy:
+            return False
         status = focus.status
         return status is None or (
             focus.sent is not None
@@ -411,9 +414,12 @@ class MainWindow(QMainWindow):
         """The page that is shown."""
         return next(name for name, page in self.pages.items() if page is self.stack.currentWidget())
 
-    def _open_rig(self, path: Path) -> None:
-        if self.new.open_path(path):
+    def open_file(self, path: Path) -> bool:
+        """A rig or a saved request; whether it could be read."""
+        opened = self.new.open_path(path)
+        if opened:
             self.show_page("new")
+        return opened
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if _dropped(event) is not None:
@@ -423,7 +429,7 @@ class MainWindow(QMainWindow):
         path = _dropped(event)
         if path is not None:
             event.acceptProposedAction()
-            self._open_rig(path)
+            self.open_file(path)
 
     def _restore(self) -> None:
         for name, part in (("split", self.queue.split), ("lower", self.queue.below)):
