@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rigs already read and plans already made: a folder of clips is mostly one rig onto another, file after file.
 
-Everything kept here follows from its key by value, so that ``retarget`` stays a pure function.
+Everything kept here follows from its key by value; the user's profiles are part of the key, and who passes maps to
+``retarget`` gets a pure function.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from kineograph.motion.skeleton import Skeleton
-from kineograph.rigs import RigMap, roles_of
+from kineograph.rigs import RigMap
+from kineograph.rigs.profiles.use import read_rig, stamp
 
 T = TypeVar("T")
 _KEPT = 64
@@ -53,7 +55,8 @@ def by_value(skeleton: Skeleton) -> Hashable:
 
 
 def rig_map(skeleton: Skeleton) -> RigMap:
-    """Roles of a skeleton, read once."""
+    """Roles of a skeleton, read once: by the user's or a built-in profile, else by names, tree and positions."""
     return _MAPS.get(
-        by_value(skeleton), lambda: roles_of(skeleton.names, skeleton.parents.tolist(), skeleton.rest_positions_m)
+        (by_value(skeleton), stamp()),
+        lambda: read_rig(skeleton.names, skeleton.parents.tolist(), skeleton.rest_positions_m),
     )

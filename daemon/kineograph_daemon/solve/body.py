@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from kineograph.motion import quat
 from kineograph.motion.skeleton import Skeleton
-from kineograph.rigs import RigMap, Role, roles_of
+from kineograph.rigs import RigMap, Role
+from kineograph.rigs.profiles.use import read_rig, stamp
 
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
@@ -118,7 +119,7 @@ class _Key:
     def __init__(self, skeleton: Skeleton) -> None:
         self.skeleton = skeleton
         arrays = (skeleton.parents, skeleton.rest_translations_m, skeleton.rest_rotations_xyzw)
-        self.value = (skeleton.names, *(a.tobytes() for a in arrays))
+        self.value = (skeleton.names, stamp(), *(a.tobytes() for a in arrays))
 
     def __hash__(self) -> int:
         return hash(self.value)
@@ -131,7 +132,7 @@ class _Key:
 def _read(key: _Key) -> Body:
     skeleton = key.skeleton
     position = skeleton.rest_positions_m
-    roles = roles_of(skeleton.names, skeleton.parents.tolist(), position)
+    roles = read_rig(skeleton.names, skeleton.parents.tolist(), position)
     floor = rest_floor(skeleton)
     named = _named_limbs(skeleton, roles)
     hanging = _hanging_limbs(skeleton, floor, {j for limb in named for j in limb[:3]})

@@ -11,6 +11,7 @@ from kineograph.rigs.profiles.find import built_in, find, fits
 from kineograph.rigs.profiles.maps import from_map, to_map
 from kineograph.rigs.profiles.model import Limb, Match, Profile
 from kineograph.rigs.profiles.signature import signature
+from kineograph.rigs.profiles.use import folders, profile_of, read_rig
 
 __all__ = [
     "Finding",
@@ -23,9 +24,12 @@ __all__ = [
     "dumps",
     "find",
     "fits",
+    "folders",
     "from_map",
     "loads",
+    "profile_of",
     "read",
+    "read_rig",
     "signature",
     "to_map",
     "write",

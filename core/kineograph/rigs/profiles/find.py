@@ -35,7 +35,11 @@ def find(names: Sequence[str], parents: Sequence[int], folders: Iterable[str | P
     """The profile that fits best: an exact signature before joint names, then the user's folders in their order, then
     the built-in ones; among equals the one that asks for most. A file that cannot be read raises ``file_unreadable``.
     """
-    own = [read(path) for folder in folders for path in sorted(Path(folder).glob("*.toml"))]
+    return best_of([read(path) for folder in folders for path in sorted(Path(folder).glob("*.toml"))], names, parents)
+
+
+def best_of(own: Sequence[Profile], names: Sequence[str], parents: Sequence[int]) -> Profile | None:
+    """The same among profiles that are read already, and the built-in ones."""
     best: Profile | None = None
     best_key = (0, 0, 0)
     for place, profile in enumerate([*own, *built_in()]):

@@ -25,16 +25,21 @@ def to_map(
     names: Sequence[str],
     parents: Sequence[int] | None = None,
     rest_positions_m: NDArray[np.floating[Any]] | None = None,
+    *,
+    insist: bool = True,
 ) -> RigMap:
     """The map that a profile gives a rig: what it says wins, what it leaves out is read as without it.
 
-    Raises ``map_incomplete`` for a joint that the rig does not have, with the names that are meant perhaps.
+    Raises ``map_incomplete`` for a joint that the rig does not have, with the names that are meant perhaps; without
+    ``insist`` such a role is read from the names.
     """
     read = roles_of(names, parents, rest_positions_m)
     index = {bare(n): i for i, n in enumerate(names)} | {n: i for i, n in enumerate(names)}
     taken: dict[int, Role] = {}
     matches = {}
     for role, name in profile.roles.items():
+        if not insist and name not in index and bare(name) not in index:
+            continue
         joint = _joint(profile, role, name, index, names)
         taken[joint] = role
         matches[role] = Match(role, joint, names[joint], 1.0, f"the profile '{profile.name}' says so")
@@ -43,6 +48,8 @@ def to_map(
             matches[role] = match
     chains = {r: tuple(j for j in chain if taken.get(j, r) is r or r in _SHARED) for r, chain in read.chains.items()}
     for role, chain_names in profile.chains.items():
+        if not insist and not all(n in index or bare(n) in index for n in chain_names):
+            continue
         chains[role] = tuple(_joint(profile, role, n, index, names) for n in chain_names)
     return replace(read, matches=matches, chains=chains)
 

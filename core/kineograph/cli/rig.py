@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``kineograph rig``: understand a rig, keep what is known about it in a profile, and find what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from kineograph import formats
+from kineograph.cli.options import JsonOption
+from kineograph.cli.output import Exit, console, print_json, reports_errors, say
+from kineograph.cli.rig_files import is_profile, profile_for, rig_of
+from kineograph.errors import ErrorCode, SceneError
+from kineograph.rigs import profiles
+from kineograph.rigs.doctor import Finding, Level, examine_body, examine_structure, outline, worst
+from kineograph.rigs.doctor.outline import of_rows
+
+app = typer.Typer(no_args_is_help=True, help="Check, write and compare rig profiles; find what is wrong with a rig.")
+
+FileArgument = Annotated[Path, typer.Argument(help="A rig (GLB, BVH, ...) or a profile (TOML).")]
+MARK = {Level.FINE: "[green]ok[/]  ", Level.WARNING: "[yellow]look[/]", Level.PROBLEM: "[red]fix[/] "}
+
+
+@app.command()
+@reports_errors
+def check(
+    file: FileArgument,
+    rig: Annotated[Path | None, typer.Option("--rig", help="Check the profile against this rig's joints.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Is a profile sound, and does it fit a rig? For a rig: which joint plays which role, how sure, and why.
+
+    Examples: [bold]kineograph rig check hero.toml --rig hero.glb[/]; [bold]kineograph rig check hero.glb[/].
+    """
+    if is_profile(file):
+        profile = profiles.read(file)
+        found = profiles.check(profile, None if rig is None else rig_of(rig).skeleton.names)
+        if as_json:
+            print_json({"profile": profile.name, "findings": [asdict(f) for f in found]})
+        else:
+            for f in found:
+                say(f"{'[red]fix[/] ' if f.is_error else '[yellow]look[/]'} {escape(f.where)}: {escape(f.text)}")
+            if not found:
+                say(f"[green]ok[/]   '{escape(profile.name)}' is sound{'' if rig is None else ' and fits the rig'}.")
+        if any(f.is_error for f in found):
+            raise typer.Exit(Exit.REFUSED)
+        return
+    asset = rig_of(file)
+    own = profiles.profile_of(asset.skeleton.names, asset.skeleton.parents.tolist(), [file.parent])
+    found_map = profiles.read_rig(
+        asset.skeleton.names, asset.skeleton.parents.tolist(), asset.skeleton.rest_positions_m, [file.parent]
+    )
+    rows = [asdict(m) | {"role": str(m.role)} for m in sorted(found_map.matches.values(), key=lambda m: m.joint)]
+    missing = [str(r) for r in found_map.missing()]
+    if as_json:
+        signature = profiles.signature(asset.skeleton.names, asset.skeleton.parents.tolist())
+        named = {"profile": None if own is None else own.name, "convention": found_map.convention_label}
+        print_json({"signature": signature, **named, "roles": rows, "missing": missing,
+                    "confidence": found_map.confidence})  # fmt: skip
+    else:
+        table = Table("joint", "role", "sure", "because", box=None, header_style="bold")
+        for row in rows:
+            table.add_row(escape(row["name"]), row["role"].replace("_", " "), f"{row['confidence']:.0%}", row["reason"])
+        console.print(table)
+        say(f"Profile: {'none; written with [bold]kineograph rig profile[/]' if own is None else escape(own.name)}")
+        if missing:
+            say(f"[red]Missing:[/] {', '.join(m.replace('_', ' ') for m in missing)}")
+    if missing:
+        raise typer.Exit(Exit.REFUSED)
+
+
+@app.command()
+@reports_errors
+def profile(
+    file: FileArgument,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write it here instead of printing it.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The profile's name; default: the file's.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write what is known about a rig as a profile, ready to be edited; it is found by the rig itself afterwards.
+
+    Examples: [bold]kineograph rig profile hero.glb --out hero.toml[/]; keep it beside the rig, in the folder
+    that KINEOGRAPH_RIGS names, or in the data folder under [bold]rigs[/].
+    """
+    made = profiles.read(file) if is_profile(file) else profile_for(rig_of(file), file, name)
+    text = profiles.dumps(made)
+    if out is not None:
+        try:
+            profiles.write(made, out)
+        except OSError as e:
+            raise SceneError(
+                ErrorCode.FILE_UNREADABLE, f"'{out.name}' cannot be written: {e.strerror}", {"file": str(out)}
+            ) from e
+        say(f"Wrote [bold]{escape(str(out))}[/]: {len(made.roles)} roles.")
+    if as_json:
+        print_json({"name": made.name, "file": None if out is None else str(out), "toml": text})
+    elif out is None:
+        typer.echo(text, nl=False)
+
+
+@app.command()
+@reports_errors
+def diff(
+    one: FileArgument,
+    other: Annotated[Path, typer.Argument(help="Another rig or profile.")],
+    as_json: JsonOption = False,
+) -> None:
+    """How two profiles differ; a rig counts as the profile it has or would get.
+
+    Example: [bold]kineograph rig diff hero.toml hero_v2.glb[/]. Exit code 1 when they differ.
+    """
+    a, b = (profiles.read(p) if is_profile(p) else profile_for(rig_of(p), p, None) for p in (one, other))
+    lines = profiles.diff(a, b)
+    if as_json:
+        print_json({"same": not lines, "differences": lines})
+    else:
+        for line in lines:
+            typer.echo(line)
+        if not lines:
+            say("They say the same.")
+    if lines:
+        raise typer.Exit(Exit.FAILED)
+
+
+@app.command()
+@reports_errors
+def doctor(file: FileArgument, as_json: JsonOption = False) -> None:
+    """What is wrong with a rig: roots, circles, names, roles, unit, axes, size, limbs, rest pose; each with its fix.
+
+    Example: [bold]kineograph rig doctor hero.glb[/]. Exit code 3 when something keeps motion off the rig.
+    """
+    findings = examine(file)
+    if as_json:
+        print_json({"file": str(file), "level": str(worst(findings)), "findings": [_plain(f) for f in findings]})
+    else:
+        for f in findings:
+            say(f"{MARK[f.level]} {f.what:10} {escape(f.found)}")
+            if f.fix:
+                say(f"       [cyan]-[/] {escape(f.fix)}")
+    if worst(findings) is Level.PROBLEM:
+        raise typer.Exit(Exit.REFUSED)
+
+
+def examine(file: Path) -> list[Finding]:
+    """Every finding about a file. Raises the reader's error for a file of which not even joints can be read."""
+    seen = outline(file)
+    if seen is not None and seen.names:
+        structure = examine_structure(seen)
+        if worst(structure) is Level.PROBLEM:
+            return structure
+    try:
+        asset = formats.load(file)
+    except SceneError as e:
+        if seen is None or not seen.names:
+            raise
+        fix = "Mend that place, or export the file again."
+        return [*examine_structure(seen), Finding("file", Level.PROBLEM, e.message, fix)]
+    skeleton = asset.skeleton
+    parents = skeleton.parents.tolist()
+    rig = profiles.read_rig(skeleton.names, parents, skeleton.rest_positions_m, [file.parent])
+    structure = examine_structure(of_rows(skeleton.names, parents))
+    notes = [Finding("file", Level.WARNING, note, "Check that this is what you meant.") for note in asset.source.notes]
+    return [*structure, *notes, *examine_body(skeleton, rig, asset.source.metres_per_unit)]
+
+
+def _plain(f: Finding) -> dict[str, Any]:
+    return asdict(f) | {"level": str(f.level), "joints": list(f.joints)}

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading a rig the way everybody does: by its profile where there is one, else by names, tree and positions.
+
+Profiles are looked for in the project's folders, then in the user's own (``rigs`` in the data folder, and what
+``KINEOGRAPH_RIGS`` names), then among the built-in ones. A file that cannot be read is logged and passed over: one bad
+profile must not stop every rig.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kineograph import paths
+from kineograph.errors import KineographError
+from kineograph.rigs.mapping import RigMap, roles_of
+from kineograph.rigs.profiles.files import read
+from kineograph.rigs.profiles.find import best_of
+from kineograph.rigs.profiles.maps import to_map
+from kineograph.rigs.profiles.model import Profile
+
+FOLDERS_VARIABLE = "KINEOGRAPH_RIGS"
+_log = logging.getLogger(__name__)
+
+Stamp = tuple[tuple[str, int, int], ...]
+
+
+def folders(project: Iterable[str | Path] = ()) -> list[Path]:
+    """Where profiles of the user's own are, the project's first."""
+    named = [Path(p) for p in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if p]
+    return [*(Path(p) for p in project), *named, paths.data_dir() / "rigs"]
+
+
+def own_profiles(project: Iterable[str | Path] = ()) -> tuple[Profile, ...]:
+    """Every profile in ``folders`` that can be read, in their order."""
+    return _read_all(stamp(project))
+
+
+def stamp(project: Iterable[str | Path] = ()) -> Stamp:
+    """What is in ``folders`` now: changes when a profile is added, edited or removed."""
+    out = []
+    for folder in folders(project):
+        try:
+            files = sorted(p for p in folder.glob("*.toml") if p.is_file())
+            for path in files:
+                info = path.stat()
+                out.append((str(path), info.st_mtime_ns, info.st_size))
+        except OSError as e:
+            _log.warning("profiles in %s cannot be listed: %s", folder, e)
+    return tuple(out)
+
+
+@lru_cache(maxsize=8)
+def _read_all(now: Stamp) -> tuple[Profile, ...]:
+    found = []
+    for path, _, _ in now:
+        try:
+            found.append(read(path))
+        except KineographError as e:
+            _log.warning("a profile is passed over: %s", e)
+    return tuple(found)
+
+
+def profile_of(names: Sequence[str], parents: Sequence[int], project: Iterable[str | Path] = ()) -> Profile | None:
+    """The profile that fits a rig best, or None."""
+    return best_of(own_profiles(project), names, parents)
+
+
+def read_rig(
+    names: Sequence[str],
+    parents: Sequence[int],
+    rest_positions_m: NDArray[np.floating[Any]] | None = None,
+    project: Iterable[str | Path] = (),
+) -> RigMap:
+    """The map of a rig. A profile that was only found does not insist on joints that this rig lacks."""
+    profile = profile_of(names, parents, project)
+    if profile is None:
+        return roles_of(names, parents, rest_positions_m)
+    return to_map(profile, names, parents, rest_positions_m, insist=False)
