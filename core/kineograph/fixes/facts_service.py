@@ -194,6 +194,7 @@ def files(source: Source, facts: Facts) -> None:
     _file(source, facts)
     for name in ("line", "offset"):
         facts.put(name, source.number(name))
+    facts.put("json_path", source.text("json_path"))
     original = source.text("original")
     facts.put("original", original, None if original is None else _file_name(original))
     facts.put("reason", source.text("reason") or source.text("format"))

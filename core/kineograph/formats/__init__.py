@@ -1,53 +1,128 @@
 # SPDX-License-Identifier: Apache-2.0
 """Motion files: ``load`` and ``save`` by extension.
 
-Everything that comes out is right-handed, y up, in metres; ``bvh`` and ``glb`` hold the readers and writers with
-all their options.
+Everything that comes out is right-handed, y up, in metres. ``bvh``, ``glb`` (with VRM), ``amass``, ``fbx`` and ``usd``
+hold the readers and writers with all their options; FBX and USD need libraries of their own (extras ``[fbx]``,
+``[usd]``), which are looked for when a file asks for them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from kineograph.errors import SceneError
-from kineograph.formats import bvh, glb
+from kineograph.formats import amass, bvh, fbx, glb, usd, whole
 from kineograph.formats.asset import Asset, Mesh, Source
 from kineograph.formats.failure import unreadable
+from kineograph.formats.takes import choose
+from kineograph.formats.units import in_metres, upright
 from kineograph.motion.clip import Clip
+from kineograph.motion.resample import resample
 from kineograph.motion.skeleton import Skeleton
 
-__all__ = ["EXTENSIONS", "Asset", "Mesh", "Source", "load", "save"]
+__all__ = ["EXTENSIONS", "WRITTEN", "Asset", "Mesh", "Source", "choose", "load", "save"]
 
-EXTENSIONS = (".bvh", ".glb", ".gltf")
+EXTENSIONS = (".bvh", ".glb", ".gltf", ".vrm", ".vrma", ".npz", ".fbx", ".usd", ".usda", ".usdc", ".usdz")
+"""What can be read."""
+WRITTEN = (".bvh", ".glb", ".gltf", ".vrm", ".vrma", ".fbx", ".usd", ".usda", ".usdc")
+"""What can be written."""
+_GLTF = (".glb", ".gltf", ".vrm")
 
 
-def load(path: str | Path) -> Asset:
-    """The skeleton and clips of a file. Raises ``file_unreadable``, ``file_incomplete``."""
+def load(
+    path: str | Path,
+    *,
+    metres_per_unit: float | None = None,
+    up: Literal["y", "z"] | None = None,
+    fps_hz: float | None = None,
+) -> Asset:
+    """The skeleton and clips of a file. Raises ``file_unreadable``, ``file_incomplete``.
+
+    ``metres_per_unit`` and ``up`` are for files that do not say (BVH): None guesses and leaves a note; for other
+    formats a unit multiplies what the file says. ``fps_hz`` is the rate of the clips; None keeps the file's.
+    """
     path = Path(path)
+    asset = _load(path, metres_per_unit, up, fps_hz)
+    if fps_hz is not None and any(clip.fps_hz != fps_hz for clip in asset.clips):
+        clips = tuple(resample(clip, fps_hz) for clip in asset.clips)
+        asset = Asset(asset.skeleton, clips, asset.source, asset.profile)
+    return asset
+
+
+def save(
+    path: str | Path,
+    skeleton: Skeleton,
+    clips: Sequence[Clip],
+    mesh: Mesh | None = None,
+    *,
+    character: str | Path | None = None,
+    units_per_metre: float = 1.0,
+    up: Literal["y", "z"] = "y",
+) -> None:
+    """Write clips on a skeleton; the file appears whole or not at all. A BVH or VRMA file holds one clip.
+
+    ``character`` is the file that the skeleton was read from: where its format fits that of ``path``, its mesh, skin
+    and materials are kept. ``units_per_metre`` and ``up`` are for formats that leave them open (BVH, USD). Raises
+    ``file_unreadable`` for an extension, a missing library, or a place that cannot be written.
+    """
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind not in WRITTEN:
+        raise _unknown(path, WRITTEN)
+    if kind in (".bvh", ".vrma") and len(clips) > 1:
+        raise ValueError(f"a {kind[1:].upper()} file holds one clip, {len(clips)} were given")
+    kept = _kept(kind, character)
+
+    def make(out: Path) -> None:
+        match kind:
+            case ".bvh":
+                clip = clips[0] if clips else None
+                bvh.write(out, skeleton, clip, units_per_metre=units_per_metre, up=up)
+            case ".fbx":
+                fbx.write(out, skeleton, clips, character=kept)
+            case ".usd" | ".usda" | ".usdc":
+                usd.write(out, skeleton, clips, mesh, up=up, units_per_metre=units_per_metre)
+            case _ if kept is not None:
+                glb.write_onto(out, kept, clips)
+            case ".vrm" | ".vrma":
+                glb.write_vrm(out, skeleton, clips, mesh, animation=kind == ".vrma", name=path.stem)
+            case _:
+                glb.write(out, skeleton, clips, mesh)
+
+    whole.write(path, make)
+
+
+def _load(path: Path, metres_per_unit: float | None, up: Literal["y", "z"] | None, fps_hz: float | None) -> Asset:
     match path.suffix.lower():
         case ".bvh":
-            return bvh.read(path)
-        case ".glb" | ".gltf":
-            return glb.read(path)
-    raise _unknown(path)
-
-
-def save(path: str | Path, skeleton: Skeleton, clips: Sequence[Clip], mesh: Mesh | None = None) -> None:
-    """Write clips on a skeleton. A BVH file holds one clip and no mesh. Raises ``file_unreadable`` for an extension."""
-    path = Path(path)
-    match path.suffix.lower():
-        case ".bvh":
-            if len(clips) > 1:
-                raise ValueError(f"a BVH file holds one clip, {len(clips)} were given")
-            bvh.write(path, skeleton, clips[0] if clips else None)
-        case ".glb" | ".gltf":
-            glb.write(path, skeleton, clips, mesh)
+            return bvh.read(path, metres_per_unit=metres_per_unit, up=up)
+        case ".glb" | ".gltf" | ".vrm" | ".vrma":
+            asset = glb.read(path, fps_hz=fps_hz)
+        case ".npz":
+            asset = amass.read(path, up=up or "z")
+            up = None
+        case ".fbx":
+            asset = fbx.read(path)
+        case ".usd" | ".usda" | ".usdc" | ".usdz":
+            asset = usd.read(path, fps_hz=fps_hz)
         case _:
-            raise _unknown(path)
+            raise _unknown(path, EXTENSIONS)
+    asset = in_metres(asset, metres_per_unit) if metres_per_unit is not None else asset
+    return upright(asset, up) if up == "z" else asset
 
 
-def _unknown(path: Path) -> SceneError:
-    known = ", ".join(EXTENSIONS)
-    said = f"'{path.suffix}' is not a known format; these are: {known}" if path.suffix else f"needs one of {known}"
-    return unreadable(path, said, got=path.suffix, allowed=list(EXTENSIONS))
+def _kept(kind: str, character: str | Path | None) -> Path | None:
+    """The character file whose mesh can be kept in a file of ``kind``."""
+    if character is None:
+        return None
+    own = Path(character).suffix.lower()
+    fits = {".fbx": (".fbx", ".glb", ".gltf"), ".vrm": (".vrm",)}.get(kind, _GLTF if kind in _GLTF else ())
+    return Path(character) if own in fits else None
+
+
+def _unknown(path: Path, known: tuple[str, ...]) -> SceneError:
+    named = ", ".join(known)
+    said = f"'{path.suffix}' is not a known format; these are: {named}" if path.suffix else f"needs one of {named}"
+    return unreadable(path, said, got=path.suffix, allowed=list(known))

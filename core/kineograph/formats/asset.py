@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from kineograph.motion.clip import Clip
 from kineograph.motion.skeleton import Skeleton
+from kineograph.rigs.profiles import Profile
 
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
@@ -19,7 +20,8 @@ IntArray = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class Source:
-    """Where an asset came from. ``metres_per_unit`` is what the file's lengths were multiplied with.
+    """Where an asset came from. ``metres_per_unit`` is what the file's lengths were multiplied with, ``up`` the axis
+    that points up in the file.
 
     ``notes`` are sentences about what the reader decided by itself (a guessed unit, a character left out).
     """
@@ -27,6 +29,7 @@ class Source:
     path: Path
     format: str
     metres_per_unit: float = 1.0
+    up: str = "y"
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -35,11 +38,15 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Asset:
-    """A skeleton (right-handed, y up, metres) with no, one or several clips on it."""
+    """A skeleton (right-handed, y up, metres) with no, one or several clips on it.
+
+    ``profile`` is what the file itself says its joints are for (VRM does); other formats say nothing.
+    """
 
     skeleton: Skeleton
     clips: tuple[Clip, ...]
     source: Source
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,13 @@ def incomplete(path: Path, what: str, **details: Any) -> SceneError:
     return _error(ErrorCode.FILE_INCOMPLETE, path, what, details)
 
 
+def unwritable(path: Path, problem: OSError | str) -> SceneError:
+    """The file cannot be written: no permission, a full disk, a missing folder."""
+    why = problem if isinstance(problem, str) else problem.strerror or str(problem)
+    details = {"unwritable": str(path), "reason": why}
+    return SceneError(ErrorCode.FILE_UNREADABLE, f"'{path}' cannot be written: {why}", details)
+
+
 def read_bytes(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:
     """The whole file. Raises ``file_unreadable`` (missing, no file, not allowed, too large), ``file_incomplete``."""
     try:
@@ -46,6 +53,7 @@ def read_bytes(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:
 
 def _error(code: ErrorCode, path: Path, what: str, details: dict[str, Any]) -> SceneError:
     kept = {key: value for key, value in details.items() if value is not None}
+    kept.setdefault("reason", what)
     place = ""
     if "line" in kept:
         place = f", line {kept['line']}"

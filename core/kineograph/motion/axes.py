@@ -82,6 +82,24 @@ def clip_y_up_from_z_up(clip: Clip) -> Clip:
     )
 
 
+def clip_z_up_from_y_up(clip: Clip) -> Clip:
+    """The inverse of ``clip_y_up_from_z_up``."""
+    own, moved = clip.skeleton, clip.translations_m
+    skeleton = Skeleton.build(
+        own.names,
+        own.parents,
+        z_up_from_y_up(own.rest_translations_m),
+        rebase_z_up_from_y_up(own.rest_rotations_xyzw),
+    )
+    return replace(
+        clip,
+        skeleton=skeleton,
+        rotations_xyzw=rebase_z_up_from_y_up(clip.rotations_xyzw),
+        root_m=z_up_from_y_up(clip.root_m),
+        translations_m=None if moved is None else z_up_from_y_up(moved),
+    )
+
+
 def scale_skeleton(skeleton: Skeleton, factor: float) -> Skeleton:
     """All lengths times ``factor``."""
     return Skeleton.build(

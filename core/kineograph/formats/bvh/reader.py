@@ -19,7 +19,7 @@ from kineograph.formats.asset import Asset, Source
 from kineograph.formats.bvh import frames as motion
 from kineograph.formats.bvh import hierarchy
 from kineograph.formats.failure import MAX_VALUES, incomplete, read_bytes, unreadable
-from kineograph.motion import axes, euler, quat
+from kineograph.motion import euler, quat
 from kineograph.motion.clip import Clip
 from kineograph.motion.skeleton import Skeleton
 
@@ -33,14 +33,14 @@ def read(
     path: str | Path,
     *,
     metres_per_unit: float | None = None,
-    up: Literal["y", "z"] = "y",
+    up: Literal["y", "z"] | None = "y",
     end_sites: bool = True,
 ) -> Asset:
     """The skeleton and its clip (none for a file of 0 frames), y up, in metres.
 
     ``metres_per_unit`` None guesses centimetres, millimetres or CMU units from a rest pose too large for metres and
-    says so in ``source.notes``. ``up="z"`` turns a z-up file (as Blender may write). Raises ``file_unreadable`` and
-    ``file_incomplete`` with the line.
+    says so in ``source.notes``. ``up="z"`` turns a z-up file (as Blender may write), None looks how the body stands.
+    Raises ``file_unreadable`` and ``file_incomplete`` with the line.
     """
     path = Path(path)
     data = read_bytes(path).removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -61,10 +61,7 @@ def read(
     if len(values):
         clips = (_clip(path, skeleton, nodes, values, fps_hz),)
     asset = units.in_metres(Asset(skeleton, clips, Source(path, "bvh")), metres_per_unit)
-    if up == "z":
-        turned = tuple(axes.clip_y_up_from_z_up(clip) for clip in asset.clips)
-        asset = Asset(axes.skeleton_y_up_from_z_up(asset.skeleton), turned, asset.source)
-    return asset
+    return units.upright(asset, up)
 
 
 def _text(path: Path, head: bytes) -> str:

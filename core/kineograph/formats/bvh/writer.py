@@ -8,13 +8,13 @@ A leaf joint called ``<parent>_end`` that never turns is written as the End Site
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kineograph.formats import fit
-from kineograph.motion import euler, quat, rest
+from kineograph.motion import axes, euler, quat, rest
 from kineograph.motion.clip import Clip
 from kineograph.motion.skeleton import Skeleton
 
@@ -26,7 +26,13 @@ _DEFAULT_FPS_HZ = 30.0
 
 
 def write(
-    path: str | Path, skeleton: Skeleton, clip: Clip | None = None, *, units_per_metre: float = 1.0, order: str = "ZYX"
+    path: str | Path,
+    skeleton: Skeleton,
+    clip: Clip | None = None,
+    *,
+    units_per_metre: float = 1.0,
+    order: str = "ZYX",
+    up: Literal["y", "z"] = "y",
 ) -> None:
     """Write ``clip`` (None: one frame of rest). ``order`` is one of ``euler.ORDERS``; lengths are multiplied.
 
@@ -35,6 +41,7 @@ def write(
     if order not in euler.ORDERS:
         raise ValueError(f"order is one of {', '.join(euler.ORDERS)}, got {order!r}")
     clip = rest.align_clip(fit.onto(skeleton, clip) if clip is not None else _rest_clip(skeleton))
+    clip = axes.clip_z_up_from_y_up(clip) if up == "z" else clip
     skeleton = clip.skeleton
     ends = _end_sites(clip)
     moving = _moving(clip)

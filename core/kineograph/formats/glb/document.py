@@ -103,9 +103,13 @@ class Document:
     def view_bytes(self, i: int) -> memoryview:
         """The bytes of one buffer view."""
         buffer, offset, length, _ = self.views[i]
-        if buffer not in self._buffers:
-            self._buffers[buffer] = self._open(buffer)
-        return self._buffers[buffer][offset : offset + length]
+        return self.buffer_bytes(buffer)[offset : offset + length]
+
+    def buffer_bytes(self, i: int) -> memoryview:
+        """The bytes of one buffer; at least as many as it claims."""
+        if i not in self._buffers:
+            self._buffers[i] = self._open(i)
+        return self._buffers[i]
 
     def _open(self, i: int) -> memoryview:
         where = f"buffers[{i}]"
@@ -121,7 +125,7 @@ class Document:
         elif uri.startswith("data:"):
             data = memoryview(self._data_uri(uri, f"{where}.uri"))
         else:
-            data = memoryview(read_bytes(self._sibling(uri, f"{where}.uri")))
+            data = memoryview(read_bytes(self.sibling(uri, f"{where}.uri")))
         if len(data) < size:
             said = f"holds {len(data)} bytes where {size} are claimed"
             raise incomplete(self.path, said, json_path=where, got=len(data), allowed=size)
@@ -136,7 +140,7 @@ class Document:
         except (binascii.Error, ValueError):
             self.fail(where, "is no valid base64")
 
-    def _sibling(self, uri: str, where: str) -> Path:
+    def sibling(self, uri: str, where: str) -> Path:
         """A file in the same folder or below it: nothing else on this computer is opened."""
         folder = self.path.parent.resolve()
         parts = urlsplit(uri)

@@ -7,6 +7,7 @@ import base64
 import json
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from kineograph.formats import fit
 from kineograph.formats.asset import Mesh
+from kineograph.formats.glb import vrm
 from kineograph.formats.glb.document import CHUNK_BIN, CHUNK_JSON, MAGIC
 from kineograph.motion import quat
 from kineograph.motion.clip import Clip
@@ -34,13 +36,15 @@ def write(
     mesh: Mesh | None = None,
     *,
     extras: Mapping[str, Any] | None = None,
+    extensions: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write .glb, or .gltf with its bytes embedded. ``extras`` (JSON values) go into ``asset.extras``.
+    """Write .glb, or .gltf with its bytes embedded. ``extras`` (JSON values) go into ``asset.extras``, ``extensions``
+    into the document; nodes have the joints' indices.
 
     Rotations are keyed on every joint and frame, translations on the root and on joints that leave their rest.
     """
     path = Path(path)
-    buffer = _Buffer()
+    buffer = Buffer()
     count = len(skeleton)
     nodes = _nodes(skeleton)
     scene = [skeleton.root]
@@ -53,15 +57,36 @@ def write(
     out: dict[str, Any] = {"asset": {"version": "2.0", "generator": "Kineograph"}, "skins": [skin]}
     if extras:
         out["asset"]["extras"] = dict(extras)
+    if extensions:
+        out |= {"extensionsUsed": sorted(extensions), "extensions": dict(extensions)}
     if mesh is not None:
         nodes.append({"name": mesh.name, "mesh": 0, "skin": 0})
         scene.append(count)
         out["meshes"], out["materials"] = _mesh(buffer, mesh, count)
     out |= {"nodes": nodes, "scenes": [{"nodes": scene}], "scene": 0}
     if clips:
-        out["animations"] = [_animation(buffer, fit.onto(skeleton, clip), i) for i, clip in enumerate(clips)]
+        fitted = [fit.onto(skeleton, clip) for clip in clips]
+        out["animations"] = [animation(buffer, clip, Tracks.of(clip), i) for i, clip in enumerate(fitted)]
     out |= {"accessors": buffer.accessors, "bufferViews": buffer.views}
-    data = buffer.bytes()
+    store(path, out, buffer.bytes())
+
+
+def write_vrm(
+    path: str | Path,
+    skeleton: Skeleton,
+    clips: Sequence[Clip] = (),
+    mesh: Mesh | None = None,
+    *,
+    animation: bool = False,
+    name: str = "",
+) -> None:
+    """Write a VRM 1.0 character, or (``animation``) a VRM animation. Raises ``map_incomplete`` for bones it demands."""
+    told = vrm.extension(skeleton, animation=animation, name=name)
+    write(path, skeleton, clips, None if animation else mesh, extensions=told)
+
+
+def store(path: Path, out: dict[str, Any], data: bytes) -> None:
+    """A document whose one buffer is ``data`` as .gltf (bytes embedded), or else as a binary file."""
     if path.suffix.lower() == ".gltf":
         uri = "data:application/octet-stream;base64," + base64.b64encode(data).decode("ascii")
         out["buffers"] = [{"byteLength": len(data), "uri": uri}]
@@ -71,14 +96,17 @@ def write(
     path.write_bytes(_container(json.dumps(out, allow_nan=False, separators=(",", ":")).encode(), data))
 
 
-class _Buffer:
-    """Arrays laid end to end, 4-byte aligned, each with its view and accessor."""
+class Buffer:
+    """Arrays laid end to end, 4-byte aligned, each with its view and accessor; behind what a document has already."""
 
-    def __init__(self) -> None:
-        self.parts: list[bytes] = []
-        self.size = 0
-        self.views: list[dict[str, Any]] = []
-        self.accessors: list[dict[str, Any]] = []
+    def __init__(
+        self, data: bytes = b"", views: Sequence[dict[str, Any]] = (), accessors: Sequence[dict[str, Any]] = ()
+    ) -> None:
+        data += b"\0" * (-len(data) % 4)
+        self.parts: list[bytes] = [data]
+        self.size = len(data)
+        self.views: list[dict[str, Any]] = list(views)
+        self.accessors: list[dict[str, Any]] = list(accessors)
 
     def add(self, values: NDArray[Any], *, bounds: bool = False, target: int | None = None) -> int:
         """Store (count, width) or (count,) values of a dtype that glTF has; the accessor's index."""
@@ -145,25 +173,41 @@ def _inverse_bind(skeleton: Skeleton) -> NDArray[Any]:
     return out.transpose(0, 2, 1).reshape(-1, 16).astype("<f4")
 
 
-def _animation(buffer: _Buffer, clip: Clip, index: int) -> dict[str, Any]:
-    skeleton = clip.skeleton
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """What an animation keys: ``rotations`` (T, J, 4) by joint, ``translations`` (T, 3) of some joints; ``nodes`` are
+    the joints' indices in the document."""
+
+    rotations: NDArray[Any]
+    translations: Mapping[int, NDArray[Any]]
+    nodes: Sequence[int]
+
+    @classmethod
+    def of(cls, clip: Clip) -> Tracks:
+        """All rotations, the root's path, and the joints that leave their rest; a node a joint."""
+        skeleton = clip.skeleton
+        moves: dict[int, NDArray[Any]] = {skeleton.root: clip.root_m}
+        if clip.translations_m is not None:
+            far = np.abs(clip.translations_m - skeleton.rest_translations_m).max(axis=(0, 2))
+            far[skeleton.root] = 0.0
+            moves |= {j: clip.translations_m[:, j] for j in np.flatnonzero(far > _MOVED_M).tolist()}
+        return cls(quat.continuous(clip.rotations_xyzw), moves, range(len(skeleton)))
+
+
+def animation(buffer: Buffer, clip: Clip, tracks: Tracks, index: int) -> dict[str, Any]:
+    """One glTF animation; rate and contacts of ``clip`` stand in its extras."""
     times = buffer.add((np.arange(len(clip)) / clip.fps_hz).astype("<f4"), bounds=True)
     samplers: list[dict[str, Any]] = []
     channels: list[dict[str, Any]] = []
 
     def channel(joint: int, path: str, values: NDArray[Any]) -> None:
-        channels.append({"sampler": len(samplers), "target": {"node": joint, "path": path}})
+        channels.append({"sampler": len(samplers), "target": {"node": tracks.nodes[joint], "path": path}})
         samplers.append({"input": times, "output": buffer.add(values.astype("<f4")), "interpolation": "LINEAR"})
 
-    rotations = quat.continuous(clip.rotations_xyzw)
-    for j in range(len(skeleton)):
-        channel(j, "rotation", rotations[:, j])
-    channel(skeleton.root, "translation", clip.root_m)
-    if clip.translations_m is not None:
-        far = np.abs(clip.translations_m - skeleton.rest_translations_m).max(axis=(0, 2))
-        far[skeleton.root] = 0.0
-        for j in np.flatnonzero(far > _MOVED_M).tolist():
-            channel(j, "translation", clip.translations_m[:, j])
+    for j in range(tracks.rotations.shape[1]):
+        channel(j, "rotation", tracks.rotations[:, j])
+    for j, values in tracks.translations.items():
+        channel(j, "translation", values)
     block: dict[str, Any] = {"fps_hz": clip.fps_hz, "frames": len(clip)}
     if clip.contacts:
         block["contacts"] = {name: _spans(held) for name, held in clip.contacts.items()}
@@ -181,7 +225,7 @@ def _spans(held: NDArray[np.bool_]) -> list[list[int]]:
     return [[int(a), int(b)] for a, b in edges.reshape(-1, 2)]
 
 
-def _mesh(buffer: _Buffer, mesh: Mesh, joints: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _mesh(buffer: Buffer, mesh: Mesh, joints: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     slot = "|u1" if joints <= 256 else "<u2"
     attributes = {
         "POSITION": buffer.add(mesh.positions_m.astype("<f4"), bounds=True, target=_VERTICES),

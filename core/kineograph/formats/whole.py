@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that appear whole or not at all: written beside their place, flushed to the disk, then renamed."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from kineograph.formats.failure import unwritable
+
+
+def write(path: Path, make: Callable[[Path], Any]) -> None:
+    """Call ``make`` with a temporary name in ``path``'s folder (same extension, hidden), then put the file in place.
+
+    Raises ``file_unreadable`` with ``unwritable`` for a missing permission or a full disk; what was at ``path`` before
+    is still there then.
+    """
+    temporary = path.with_name(f".{path.stem[:100]}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        make(temporary)
+        sync(temporary)
+        os.replace(temporary, path)
+    except OSError as problem:
+        raise unwritable(path, problem) from problem
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text file, whole or not at all."""
+    write(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def sync(path: Path) -> None:
+    """Have the file's bytes on the disk before its name is."""
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
