@@ -32,7 +32,9 @@ def parse(data_path: str) -> Channel | None:
 
 
 def path(bone: str, prop: str) -> str:
-    """The data path of a bone's property."""
+    """The data path of a bone's property; custom properties come with their brackets."""
+    if prop.startswith("["):
+        return f'pose.bones["{bpy.utils.escape_identifier(bone)}"]{prop}'
     return f'pose.bones["{bpy.utils.escape_identifier(bone)}"].{prop}'
 
 

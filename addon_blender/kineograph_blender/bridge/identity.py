@@ -9,8 +9,14 @@ pose bone: that follows a rename.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
+
+import bpy
+
+from .. import compat
+from . import datapath
 
 _NAME = "kineograph_name"
 
@@ -32,3 +38,23 @@ def renamed(armature: Any, names: Iterable[str]) -> dict[str, str]:
     tags = [(str(b[_NAME]), b.name) for b in bones if _NAME in b.keys()]  # noqa: SIM118  # an RNA struct
     once = Counter(old for old, _ in tags)
     return {old: new for old, new in tags if old in lost and once[old] == 1}
+
+
+@contextmanager
+def up_to_date(armature: Any, action: Any, slot: Any) -> Iterator[tuple[Any, Any]]:
+    """An action under the names that the bones have now: itself, or for a moment a copy. It is only read."""
+    paths = {c.data_path: datapath.parse(c.data_path) for c in compat.curves(action, slot)}
+    now = renamed(armature, {c.bone for c in paths.values() if c is not None})
+    if not now:
+        yield action, slot
+        return
+    copy = action.copy()
+    same = compat.same_slot(copy, slot)
+    try:
+        for curve in compat.curves(copy, same):
+            channel = paths.get(curve.data_path)
+            if channel is not None and channel.bone in now:
+                curve.data_path = datapath.path(now[channel.bone], channel.prop)
+        yield copy, same
+    finally:
+        bpy.data.actions.remove(copy)

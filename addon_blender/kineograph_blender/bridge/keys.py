@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compat
-from . import datapath, identity, keymarks, stamps, written
+from . import datapath, keymarks, stamps, written
 from .bones import ancestors
 from .datapath import Channel
 from .rig import Rig
@@ -62,6 +62,7 @@ class Keys:
     own: dict[int, KeyedFrame] = field(default_factory=dict)
     shown: dict[int, KeyedFrame] = field(default_factory=dict)
     unsent: dict[str, str] = field(default_factory=dict)
+    told: dict[str, str] = field(default_factory=dict)
     outside: set[float] = field(default_factory=set)
     unmarked: int = 0
     edits: list[written.UserKey] = field(default_factory=list)
@@ -109,12 +110,11 @@ class _Reader:
 
     def own(self, action: Any, slot: Any) -> Iterator[_Stand]:
         """Keys of the user's own action."""
-        curves = [(datapath.parse(c.data_path), c) for c in compat.curves(action, slot)]
-        now = identity.renamed(self.armature, {c.bone for c, _ in curves if c is not None})
         found = []
-        for channel, curve in curves:
+        for curve in compat.curves(action, slot):
+            channel = datapath.parse(curve.data_path)
             if channel is not None and len(curve.keyframe_points):
-                found.append((Channel(now.get(channel.bone, channel.bone), channel.prop), self._times(curve)))
+                found.append((channel, self._times(curve)))
         yield from self._stands(found)
 
     def shown(self) -> Iterator[_Stand]:
@@ -124,6 +124,9 @@ class _Reader:
         if take is None or stamps.take_of(take) is None:
             return
         slot = compat.slot_of(data)
+        if written.load(take) is None:
+            self.keys.told["keys set on the take"] = "it has no readable record of what was written, so nobody can tell"
+            return
         frames = written.edits(take, slot, self.armature).keys
         self._keep(take, slot, frames)
         if self.pick is Pick.SELECTED_KEYS:

@@ -10,7 +10,7 @@ from typing import Any
 from kineograph.errors import ErrorCode, error
 from kineograph.wire.version import MMCP_VERSION
 
-from . import blockers, blocks, guard, places, stamps
+from . import blockers, blocks, guard, identity, places, stamps
 from . import keys as user_keys
 from . import rig as rigs
 from . import shot as shots
@@ -113,20 +113,16 @@ def gather(armature: Any, scene: Any, direction: Direction) -> Outgoing:
     """
     _check_span(direction)
     blockers.check_readable(armature)
-    action, slot = stamps.own_action(armature)
     now = shots.everything(armature) if direction.start_pose else None
-    with guard.untouched(scene, armature):
-        with guard.playing(armature, action, slot):
+    with guard.untouched(scene, armature), identity.up_to_date(armature, *stamps.own_action(armature)) as own:
+        with guard.playing(armature, *own):
             guard.go_to(scene, direction.start)
             rig = rigs.read(armature, scene, direction.bones, direction.root, direction.ground_bu)
-        shot = shots.Shot(
-            rig,
-            direction,
-            user_keys.collect(armature, action, slot, rig, direction.span, direction.keys, direction.pick),
-        )
+        keys = user_keys.collect(armature, *own, rig, direction.span, direction.keys, direction.pick)
+        shot = shots.Shot(rig, direction, keys)
         if now is not None:
             shot.begin_in(now)
-        shot.look(armature, scene, action, slot)
+        shot.look(armature, scene, *own)
         constraints, refs = shot.constraints()
     fps_hz = scene_fps_hz(scene)
     return Outgoing(

@@ -155,6 +155,7 @@ class Shot:
     def remarks(self) -> list[Remark]:
         """What of the scene was not sent, or changed on the way."""
         out = [*self.left_out, *(Remark(f"key on {what}", why) for what, why in sorted(self.keys.unsent.items()))]
+        out += [Remark(what, why) for what, why in self.keys.told.items()]
         for at in sorted(self.keys.outside)[:6]:
             out.append(Remark(f"key at {at:g}", "it stands outside the range"))
         for layer in (self.keys.own, self.keys.shown):

@@ -9,7 +9,7 @@ just the bones that were moved.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,27 +114,37 @@ class _Pack:
 
 
 def load(action: Any, armature: Any = None) -> Record | None:
-    """What ``store`` kept, under the names that the bones of ``armature`` have now; None where nothing was kept."""
+    """What ``store`` kept, under the names that the bones of ``armature`` have now; None where nothing readable is."""
     found = action.get(_RECORD)
     if found is None:
         return None
-    head, data = json.loads(found["head"]), bytes(found["data"])
-    now = {} if armature is None else identity.renamed(armature, {row[0] for row in head})
-    out: Record = {}
-    for bone, prop, index, count, frames_at, values_at in head:
-        frames = np.frombuffer(data, "<f4", count, frames_at)
-        values = np.frombuffer(data, "<f4", count, values_at)
-        out[Channel(now.get(bone, bone), prop), index] = frames, values
-    return out
+    try:
+        rows, data = json.loads(found["head"]), bytes(found["data"])
+        now = {} if armature is None else identity.renamed(armature, {row[0] for row in rows})
+        return {_place(row, now): _part(row, data) for row in rows}
+    except (ValueError, TypeError, KeyError, IndexError):
+        return None
+
+
+def _place(row: list[Any], now: Mapping[str, str]) -> tuple[Channel, int]:
+    return Channel(now.get(row[0], row[0]), row[1]), row[2]
+
+
+def _part(row: list[Any], data: bytes) -> tuple[FloatArray, FloatArray]:
+    count, frames_at, values_at = row[3:]
+    return np.frombuffer(data, "<f4", count, frames_at), np.frombuffer(data, "<f4", count, values_at)
 
 
 def carried(action: Any, armature: Any = None) -> dict[Channel, set[float]]:
     """Keys of the user that a take was made to meet, frames by channel."""
-    rows = json.loads(action.get(_CARRIED) or "[]")
-    now = {} if armature is None else identity.renamed(armature, {row[0] for row in rows})
     out: dict[Channel, set[float]] = {}
-    for bone, prop, frame in rows:
-        out.setdefault(Channel(now.get(bone, bone), prop), set()).add(float(frame))
+    try:
+        rows = json.loads(action.get(_CARRIED) or "[]")
+        now = {} if armature is None else identity.renamed(armature, {row[0] for row in rows})
+        for bone, prop, frame in rows:
+            out.setdefault(Channel(now.get(bone, bone), prop), set()).add(float(frame))
+    except (ValueError, TypeError):
+        return {}
     return out
 
 
