@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from typing import Any
 
 from . import direction, props
@@ -59,6 +60,19 @@ def direction_of(armature: Any, scene: Any, model: str, span: tuple[int, int] | 
         use_pins=wishes.use_pins,
         options=options_of(scene),
     )
+
+
+def directions_of(
+    armature: Any, scene: Any, model: str, span: tuple[int, int] | None = None, only: Collection[int] | None = None
+) -> list[Direction]:
+    """``direction_of`` as one request for each stretch between locked blocks; ``only`` these blocks, where given."""
+    return direction.parts_of(armature, direction_of(armature, scene, model, span), only)
+
+
+def frames_in_words(armature: Any, scene: Any, only: Collection[int] | None = None) -> str:
+    """The frames that will be generated: '1-150', or '1-40, 61-150' around a locked block; empty for none."""
+    runs = direction.runs_of(armature, span_of(armature, scene), only)
+    return ", ".join(f"{run.first}-{run.last}" for run in runs)
 
 
 def options_of(scene: Any) -> dict[str, Any]:

@@ -48,6 +48,7 @@ class Take:
     lead_in: int = 0
     frames: int | None = None
     edits: tuple[UserKey, ...] = ()
+    stays: bool = False
     applied: list[BakeReport] = field(default_factory=list)
 
     @classmethod
@@ -63,6 +64,7 @@ class Take:
             lead_in=outgoing.lead_in,
             frames=outgoing.frames,
             edits=outgoing.edits,
+            stays=outgoing.lead_in > 0 or outgoing.lead_out > 0,
         )
         take.clip(0)
         return take
@@ -98,7 +100,8 @@ class Take:
         name = f"{self.rig.armature} {self.label}".strip() + (f" {sample + 1}" if self.samples > 1 else "")
         at = float(self.start if start is None else start)
         edits = tuple(replace(key, frame=key.frame + at - self.start) for key in self.edits)
-        options = BakeOptions(name, edits=edits, **how)
+        # A motion that runs out of another or into it is nothing without that one.
+        options = BakeOptions(name, edits=edits, **({"over": self.stays} | how))
         return Bake(self.rig, self.clip(sample), at, uuid.uuid4().hex, options, armature=armature, scene=scene)
 
     def apply(

@@ -124,10 +124,11 @@ class _Reader:
         if take is None or stamps.take_of(take) is None:
             return
         slot = compat.slot_of(data)
-        if written.load(take) is None:
+        found = written.edits(take, slot, self.armature)
+        if not found.is_known:
             self.keys.told["keys set on the take"] = "it has no readable record of what was written, so nobody can tell"
             return
-        frames = written.edits(take, slot, self.armature).keys
+        frames = found.keys
         self._keep(take, slot, frames)
         if self.pick is Pick.SELECTED_KEYS:
             chosen: dict[Channel, set[float]] = {}

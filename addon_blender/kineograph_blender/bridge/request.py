@@ -86,6 +86,7 @@ class Outgoing:
     constrained: tuple[blockers.BoneConstraint, ...]
     frames: int
     lead_in: int = 0
+    lead_out: int = 0
     edits: tuple[UserKey, ...] = ()
 
     @property
@@ -135,6 +136,7 @@ def gather(armature: Any, scene: Any, direction: Direction) -> Outgoing:
         constrained=tuple(blockers.constraints_on(armature, rig.names)),
         frames=direction.frames,
         lead_in=direction.lead_in,
+        lead_out=direction.lead_out,
         edits=tuple(shot.keys.edits),
     )
 

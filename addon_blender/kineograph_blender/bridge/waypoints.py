@@ -50,11 +50,15 @@ def sift(found: Sequence[Waypoint], span: tuple[int, int]) -> tuple[list[Waypoin
         elif not np.isfinite(point.place_bu).all():
             out[point.name] = "it has no place"
         else:
-            if point.ahead_bu is not None and float(np.linalg.norm(point.ahead_bu[:2])) < 1e-9:
+            if point.ahead_bu is not None and _is_upright(point.ahead_bu):
                 out[f"{point.name}'s facing"] = "the marker looks straight up or down"
                 point = Waypoint(point.name, point.frame, point.place_bu, None)
             kept[point.frame] = point
     return list(kept.values()), out
+
+
+def _is_upright(ahead: FloatArray) -> bool:
+    return float(np.linalg.norm(ahead[:2])) <= 1e-5 * float(np.linalg.norm(ahead))
 
 
 def constraints(points: Sequence[Waypoint], frame: Frame, first: int) -> list[tuple[dict[str, Any], list[str]]]:

@@ -56,6 +56,7 @@ class Edits:
     keys: dict[Channel, set[float]] = field(default_factory=dict)
     removed: dict[Channel, set[float]] = field(default_factory=dict)
     carried: dict[Channel, set[float]] = field(default_factory=dict)
+    is_known: bool = True
 
     @property
     def is_edited(self) -> bool:
@@ -151,7 +152,7 @@ def carried(action: Any, armature: Any = None) -> dict[Channel, set[float]]:
 def edits(action: Any, slot: Any, armature: Any) -> Edits:
     """What the user changed in an applied take. Without a record, as in takes of old files, nothing is known: none."""
     record = load(action, armature)
-    out = Edits()
+    out = Edits(is_known=record is not None)
     if record is None:
         return out
     out.carried = carried(action, armature)

@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from . import character, connection, generate
+from . import blocks, character, connection, generate, marks
 
-CLASSES = (*connection.CLASSES, *character.CLASSES, *generate.CLASSES)
+CLASSES = (*connection.CLASSES, *character.CLASSES, *generate.CLASSES, *blocks.CLASSES, *marks.CLASSES)

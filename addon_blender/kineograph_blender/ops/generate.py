@@ -23,6 +23,9 @@ class KINEOGRAPH_OT_generate(bpy.types.Operator):
 
     def execute(self, context: Any) -> Outcome:
         """Read the scene and send it; returns at once."""
+        if not plan.frames_in_words(plan.character_of(context), context.scene):
+            self.report({"WARNING"}, "Every block in the range is locked or off: there is nothing to generate")
+            return CANCELLED
         return told(self, lambda: _send(context))
 
 
@@ -51,9 +54,11 @@ def _send(context: Any) -> None:
     props.of_character(armature)
     if settings.new_seed:
         plan.throw_dice(scene)
+    parts = plan.directions_of(armature, scene, settings.model)
     current = session.current()
     current.connect()
-    current.generate(armature, scene, plan.direction_of(armature, scene, settings.model))
+    for part in parts:
+        current.generate(armature, scene, part)
 
 
 CLASSES = (KINEOGRAPH_OT_generate, KINEOGRAPH_OT_cancel)

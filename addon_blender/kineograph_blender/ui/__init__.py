@@ -3,6 +3,12 @@
 
 from __future__ import annotations
 
-from . import character, connection, direction, generate
+from . import character, connection, direction, generate, prompts
 
-CLASSES = (*connection.CLASSES, *character.CLASSES, *direction.CLASSES, *generate.CLASSES)
+CLASSES = (
+    *connection.CLASSES,
+    *character.CLASSES,
+    *direction.CLASSES,
+    *prompts.CLASSES,
+    *generate.CLASSES,
+)

@@ -18,7 +18,8 @@ class KINEOGRAPH_PT_direction(CharacterPanel, bpy.types.Panel):
     def draw(self, context: Any) -> None:
         """The one prompt, and what counts."""
         wishes = plan.character_of(context).kineograph
-        self.layout.prop(wishes, "prompt", text="", placeholder="What the character does")
+        if not len(plan.character_of(context).kineograph_direction.blocks):
+            self.layout.prop(wishes, "prompt", text="", placeholder="What the character does")
         column = self.layout.column()
         column.prop(wishes, "keys")
         row = column.row(align=True)

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keys, pins, waypoints and paths inside a block that move with it, when the user asks for that.
+
+The keys are those of the user's own action: taking them along is the user's edit of it. Keys set on an applied take
+stay, because they belong to that take's motion; they are counted, so that nobody wonders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import compat
+from ..bridge import datapath, keymarks, marks, paths, stamps, written
+from ..bridge.blocks import Block, carried
+
+
+@dataclass
+class Moved:
+    """How many things went along: ``keys`` are frames with keys, ``marks`` pins, waypoints, paths and key marks;
+    ``stayed`` keys on a take that could not."""
+
+    keys: int = 0
+    marks: int = 0
+    stayed: int = 0
+
+
+def take_along(armature: Any, scene: Any, before: Block, after: Block) -> Moved:
+    """Move everything of the character inside ``before`` to where it belongs in ``after``."""
+    moved = Moved()
+    if (before.start, before.end) == (after.start, after.end):
+        return moved
+    action, slot = stamps.own_action(armature)
+    if action is not None and action.is_editable:
+        own = [c for c in compat.curves(action, slot) if _is_bones(c)]
+        moved.keys = _shift(own, before, after)
+    moved.stayed = len(edited_frames(armature, before))
+    whole = {f: round(carried(before, after, f)) for f in range(before.start, before.end + 1)}
+    for bone in armature.pose.bones:
+        moved.marks += bool((keymarks.marked(bone) | keymarks.unmarked(bone)) & whole.keys())
+        keymarks.moved(bone, whole)
+    for marked in _marks(armature, scene):
+        moved.marks += _move_mark(marked, before, after)
+    return moved
+
+
+def frames_inside(armature: Any, scene: Any, block: Block) -> list[float]:
+    """Frames inside a block at which something would go along: for showing it while it is dragged."""
+    found: set[float] = set()
+    action, slot = stamps.own_action(armature)
+    for curve in compat.curves(action, slot):
+        if _is_bones(curve):
+            found |= {float(f) for f in _times(curve).round(4) if _inside(f, block)}
+    for bone in armature.pose.bones:
+        found |= {float(f) for f in keymarks.marked(bone) if _inside(f, block)}
+    for marked in _marks(armature, scene):
+        span = marks.frames_of(marked)
+        found |= {float(f) for f in span or () if _inside(f, block)}
+    return sorted(found)
+
+
+def edited_frames(armature: Any, block: Block) -> set[float]:
+    """Frames inside a block at which the user set keys on the take that plays."""
+    data = armature.animation_data
+    action = None if data is None else data.action
+    if action is None or stamps.take_of(action) is None:
+        return set()
+    found = written.edits(action, compat.slot_of(data), armature).keys.values()
+    return {f for frames in found for f in frames if _inside(f, block)}
+
+
+def _marks(armature: Any, scene: Any) -> Iterable[Any]:
+    yield from marks.paths_of(armature, scene)
+    yield from marks.pins_of(armature, scene)
+    yield from marks.waypoints_of(armature, scene)
+
+
+def _move_mark(marked: Any, before: Block, after: Block) -> int:
+    span = marks.frames_of(marked)
+    if span is not None:
+        if not (_inside(span[0], before) and _inside(span[1], before)):
+            return 0
+        marks.set_frames(marked, (round(carried(before, after, span[0])), round(carried(before, after, span[1]))))
+        return 1
+    data = marked.animation_data
+    curves = [] if data is None else list(compat.curves(data.action, compat.slot_of(data)))
+    if marks.role_of(marked) is marks.Role.PATH:
+        keyed = paths.evaluation_curve(marked)
+        curves = [] if keyed is None else [keyed]
+    return int(_shift(curves, before, after) > 0)
+
+
+def _shift(curves: Iterable[Any], before: Block, after: Block) -> int:
+    """Move the keys inside ``before``; one that stood where another arrives gives way. Returns frames moved."""
+    frames: set[float] = set()
+    for curve in curves:
+        points = curve.keyframe_points
+        times = _times(curve)
+        inside = [i for i, f in enumerate(times) if _inside(float(f), before)]
+        if not inside:
+            continue
+        goals = {i: carried(before, after, float(times[i].round(4))) for i in inside}
+        taken = {round(g, 4) for g in goals.values()}
+        gone = [i for i, f in enumerate(times) if i not in goals and round(float(f), 4) in taken]
+        for i in inside:
+            by = goals[i] - points[i].co[0]
+            for handle in (points[i].handle_left, points[i].handle_right):
+                handle[0] += by
+            points[i].co[0] = goals[i]
+        for i in reversed(gone):
+            points.remove(points[i], fast=True)
+        curve.update()
+        frames |= {float(times[i]) for i in inside}
+    return len(frames)
+
+
+def _is_bones(curve: Any) -> bool:
+    return datapath.parse(curve.data_path) is not None
+
+
+def _times(curve: Any) -> Any:
+    flat = np.empty(len(curve.keyframe_points) * 2, np.float32)
+    curve.keyframe_points.foreach_get("co", flat)
+    return flat[::2].astype(float)
+
+
+def _inside(frame: float, block: Block) -> bool:
+    return bool(block.start - 1e-3 <= frame <= block.end + 1e-3)
