@@ -85,7 +85,7 @@ def test_what_cannot_be_sent_is_named(scene: Any) -> None:
     said = {r.what: r.why for r in out.remarks}
     assert "at 'A' at frame 50" in said["waypoint 'B'"]
     assert "outside the range" in said["waypoint 'C'"]
-    assert "straight up" in said["waypoint \"D's facing\""]
+    assert "straight up" in said['waypoint "D\'s facing"']
     assert measure.constraints(out, "root_path")[0]["frames"] == [49, 59]
     assert [r["names"] for r in out.refs["constraints"]] == [["A", "D"]]
 
@@ -229,4 +229,3 @@ def test_the_character_is_there_then(scene: Any, daemon: Any) -> None:
         _, world = kinematics.forward(take.rig.skeleton, pose.local_xyzw, pose.root_m)
         ahead = quat.rotate(world[0], np.array([0.0, 0.0, 1.0]))
         assert float(np.arctan2(ahead[0], ahead[2])) == pytest.approx(yaw, abs=np.radians(1.0))
-

@@ -173,8 +173,15 @@ class _Reader:
                 self.keys.unsent[f"{channel.bone}.{channel.prop}"] = why
             if turned or placed:
                 stands.setdefault((turned, placed), []).append(times)
+        # Bones that are keyed together, too: a whole pose is then one stand and not one a bone.
+        together: dict[bytes, _Stand] = {}
         for (turned, placed), parts in stands.items():
-            yield _Stand(turned, placed, np.unique(np.concatenate(parts)))
+            every = np.unique(np.concatenate(parts))
+            known = together.get(every.tobytes())
+            if known is not None:
+                turned, placed = turned | known.turned, placed or known.placed
+            together[every.tobytes()] = _Stand(turned, placed, every)
+        yield from together.values()
 
     def _counts(self, bone: str) -> bool:
         return self.pick is not Pick.SELECTED_BONES or compat.is_bone_selected(self.armature.pose.bones[bone])
