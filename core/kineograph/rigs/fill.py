@@ -79,13 +79,15 @@ def _fill_limbs(readings: list[Reading], side: Side, book: Book, guess: Guess) -
     taken = {joint for joint, _, _ in guess.roles.values()}
     for part, fills in book.fills.items():
         wanted = role(part, side)
-        for symbol, neighbours in fills:
+        for rank, (symbol, neighbours) in enumerate(fills):
             free = [i for i in by_symbol.get(symbol, ()) if i not in taken]
             if wanted in guess.roles or not free or (neighbours and not neighbours & present):
                 continue
             joint = min(free, key=lambda i: readings[i].order)
             taken.add(joint)
-            sure = SURE if readings[joint].unknown == 0 else LIKELY
+            # A word of another part stands in for this one only where nothing better is there: a hip for a thigh.
+            borrowed = rank > 0 and not neighbours and symbol == "hips"
+            sure = SURE if readings[joint].unknown == 0 and not borrowed else LIKELY
             guess.roles[wanted] = (joint, sure, f"its name says {symbol}")
     _fill_front_legs(readings, side, fronts, guess)
     _fill_toe_end(readings, side, guess)

@@ -8,7 +8,7 @@ from collections import defaultdict
 from kineograph.rigs.names import Reading
 from kineograph.rigs.roles import FINGERS, Role, Side, role
 
-_CONFIDENCE = 0.9
+_CONFIDENCE, _COUNTED = 0.9, 0.8
 
 
 def fill_fingers(readings: list[Reading], side: Side, roles: dict[Role, tuple[int, float, str]]) -> None:
@@ -28,7 +28,14 @@ def fill_fingers(readings: list[Reading], side: Side, roles: dict[Role, tuple[in
     for finger, joints in groups.items():
         ordered = sorted((i for i in joints if i not in taken), key=lambda i: _place(readings[i]))
         for number, joint in enumerate(_three(finger, ordered, readings, finger in ends), 1):
-            roles.setdefault(role(f"{finger}_{number}", side), (joint, _CONFIDENCE, f"joint {number} of the {finger}"))
+            sure = _CONFIDENCE if _is_clear([readings[i] for i in joints]) else _COUNTED
+            roles.setdefault(role(f"{finger}_{number}", side), (joint, sure, f"joint {number} of the {finger}"))
+
+
+def _is_clear(joints: list[Reading]) -> bool:
+    """Whether all joints of a finger say their place in the same way, and nothing that is not understood."""
+    spoken = {r.phalanx is not None for r in joints}
+    return len(spoken) == 1 and not any(r.unknown for r in joints)
 
 
 def _finger(reading: Reading, zero_based: bool) -> str | None:

@@ -27,6 +27,7 @@ FloatArray = NDArray[np.floating[Any]]
 BoolArray = NDArray[np.bool_]
 
 _ROUND_TRIP_FRAMES = 300
+_MOVES_RAD = np.radians(0.05)
 _JERK_JOINTS = ("hips", "head", "left_hand", "right_hand", "left_foot", "right_foot")
 _SEGMENTS = ("upper_arm", "forearm", "thigh", "calf")
 _BELOW = {"upper_arm": "forearm", "forearm": "hand", "thigh": "calf", "calf": "foot"}
@@ -164,7 +165,11 @@ def _jerk_ratio(plan: Plan, source: Tracks, target: Tracks, fps_hz: float) -> fl
 
 
 def round_trip(result: Result, frames: int = _ROUND_TRIP_FRAMES) -> Mapping[str, float]:
-    """There and back again without the foot lock, on mapped joints: largest turn (degrees) and distance (cm)."""
+    """There and back again without the foot lock, on mapped joints: largest turn (degrees) and distance (cm).
+
+    What a joint did that the other rig has not (a second neck joint) cannot come back: joints that hang below one are
+    counted apart, as ``cm_beyond_lost``.
+    """
     plan = result.plan
     clip = result.source.slice(0, min(frames, len(result.source)))
     plain = replace(
@@ -177,7 +182,27 @@ def round_trip(result: Result, frames: int = _ROUND_TRIP_FRAMES) -> Mapping[str,
     pb, rb = back.world()
     turn = quat.angle_between_rad(ra[:, joints].astype(float), rb[:, joints].astype(float))
     away = np.linalg.norm(pa[:, joints] - pb[:, joints], axis=-1)
-    return {"degrees": float(np.degrees(turn.max())), "cm": float(100.0 * away.max())}
+    whole = [_is_whole(plan, clip, j) for j in joints]
+    return {
+        "degrees": float(np.degrees(turn.max())),
+        "cm": float(100.0 * away[:, whole].max(initial=0.0)),
+        "cm_beyond_lost": float(100.0 * away[:, np.logical_not(whole)].max(initial=0.0)),
+    }
+
+
+def _is_whole(plan: Plan, clip: Clip, joint: int) -> bool:
+    """Whether everything that moves above a joint of the source is mapped."""
+    mapped = {p.source for p in plan.pairs}
+    rest = plan.source_rest.world_xyzw
+    for above in plan.source.chain(joint)[:-1]:
+        if above in mapped:
+            continue
+        up = int(plan.source.parents[above])
+        still = rest[above] if up < 0 else quat.mul(quat.conj(rest[up]), rest[above])
+        turned = quat.angle_between_rad(clip.rotations_xyzw[:, above].astype(float), still)
+        if float(np.max(turned)) > _MOVES_RAD:
+            return False
+    return True
 
 
 def _back(there: Result, options: Options) -> Clip:

@@ -105,6 +105,23 @@ def directions(positions_m: FloatArray, rig: RigMap) -> dict[str, tuple[FloatArr
     return out
 
 
+def _is_on_all_fours(positions_m: FloatArray, rig: RigMap, high: FloatArray, low: FloatArray) -> bool:
+    """Whether the trunk lies across legs that stand, and the front legs hang as the hind ones do."""
+    leg, trunk = positions_m[rig[Role.HIPS]] - low, high - positions_m[rig[Role.HIPS]]
+    fronts = []
+    for side in ("left", "right"):
+        a, b = rig.get(Role(f"{side}_upper_arm")), rig.get(Role(f"{side}_hand")) or rig.get(Role(f"{side}_forearm"))
+        if a is None or b is None:
+            return False
+        fronts.append(positions_m[a] - positions_m[b])
+    front = np.mean(fronts, axis=0)
+    return _cosine(leg, trunk) < 0.6 and _cosine(leg, front) > 0.6
+
+
+def _cosine(a: FloatArray, b: FloatArray) -> float:
+    return float(a @ b) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12)
+
+
 def body_frame(positions_m: FloatArray, rig: RigMap) -> FloatArray:
     """(3, 3) columns left, up, front: up is the dominant axis of the trunk, left runs between the thighs."""
     ends = [rig.get(Role.HEAD), rig.get(Role.NECK), rig.get(Role.CHEST)]
@@ -112,7 +129,7 @@ def body_frame(positions_m: FloatArray, rig: RigMap) -> FloatArray:
     feet = [rig.get(r) for r in (Role.LEFT_FOOT, Role.RIGHT_FOOT)]
     low = np.mean([positions_m[j] for j in feet if j is not None] or [positions_m[rig[Role.HIPS]]], axis=0)
     up = np.zeros(3)
-    way = high - low
+    way = positions_m[rig[Role.HIPS]] - low if _is_on_all_fours(positions_m, rig, high, low) else high - low
     axis = int(np.argmax(np.abs(way)))
     up[axis] = 1.0 if way[axis] >= 0 else -1.0
     left = np.zeros(3)

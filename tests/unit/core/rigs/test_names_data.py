@@ -13,6 +13,7 @@ from kineograph.rigs.names import read, split
 
 pytestmark = pytest.mark.shared
 
+HIGH = 0.9
 Names = dict[str, list[str]]
 Roles = dict[str, dict[str, str]]
 
@@ -57,6 +58,22 @@ def measure(joint_names: Names, joint_roles: Roles, book_for: object) -> tuple[i
             if found.get(role) != name:
                 wrong.append(f"{convention}: {role} is {name}, not {found.get(role)}")
     return right, total, swapped, wrong[:20]
+
+
+def test_nothing_wrong_is_said_with_high_confidence(joint_names: Names, joint_roles: Roles) -> None:
+    """A convention never seen, also without its own words: what is wrong is either left out or not sure."""
+    sure_and_wrong = []
+    for convention, roles in joint_roles.items():
+        for words in ((), own_words(convention, joint_names)):
+            rig = roles_of(joint_names[convention], book=load().without(convention, words))
+            wanted = {name: role for role, name in roles.items()}
+            for role, match in rig.matches.items():
+                is_wrong = (role.value in roles and roles[role.value] != match.name) or (
+                    wanted.get(match.name, role.value) != role.value
+                )
+                if is_wrong and match.confidence >= HIGH:
+                    sure_and_wrong.append((convention, bool(words), role.value, match.name, match.confidence))
+    assert not sure_and_wrong, sure_and_wrong
 
 
 def side_of(name: str) -> Side:
