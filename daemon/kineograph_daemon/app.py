@@ -258,7 +258,8 @@ class _Parts:
     ) -> _Parts:
         events, outbox, peers = Publisher(epoch, publish), Outbox(), Peers()
         desk = Desk(JobMachine(_rules(settings)), store, events, clock, settings.progress_every_s)
-        models = ModelTable(data / "models.json", [*settings.backbone, f"only={settings.only_backbones}"])
+        hosted = [*settings.backbone, *settings.remotes, f"only={settings.only_backbones}"]
+        models = ModelTable(data / "models.json", hosted)
         results = Results(desk, models, clock, settings.waiters_limit)
         parking = Parking(models, clock, outbox, supervisor, settings.spec_wait_s)
         submitting = Submitting(desk, models, peers, outbox, parking)

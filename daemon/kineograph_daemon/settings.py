@@ -75,6 +75,9 @@ class Settings:
     )
     only_backbones: bool = _row(False, "", "Host only what `backbone` names, none of the installed ones.")
     device: tuple[str, ...] = _row(("cpu",), "", "One worker process a device: `cpu`, `cuda:0`, ...")
+    remotes: tuple[str, ...] = _row(
+        (), "", "MMCP servers whose models are hosted as if they were here: `https://HOST/PATH` or `NAME=https://HOST`."
+    )
     tcp: str = _row("", "address", "Also listen on TCP, with keys: `127.0.0.1`, or `127.0.0.1:PORT`.")
     http: str = _row(
         "", "address", "Also serve MMCP over HTTP: `127.0.0.1`, or `HOST:PORT`; beyond loopback with tokens."

@@ -94,7 +94,7 @@ def test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
 
 def product(*, tests: bool = False) -> Environment:
     """The product's own environment; tests add theirs to it."""
-    extras = "daemon,cli,gui,http,usd,bench,test" if tests or _has_tests() else "daemon,cli,gui,http"
+    extras = "daemon,cli,gui,http,remote,usd,bench,test" if tests or _has_tests() else "daemon,cli,gui,http,remote"
     return Environment(
         folder=ROOT / ".venv",
         packages=("--editable", f"{ROOT}[{extras}]"),

@@ -122,6 +122,7 @@ class _ModelHooks:
     def __init__(self, hooks: JobHooks) -> None:
         self._hooks = hooks
         self.should_stop = hooks.should_stop
+        self.job = str(getattr(hooks, "job", ""))  # for a backbone that must know a job again when it comes back
 
     def progress(self, fraction: float, step: int = 0, steps: int = 0, stage: str = "") -> None:
         self._hooks.progress(MODEL_SHARE * fraction, step, steps, stage)

@@ -22,6 +22,8 @@ FRONT_PID_ENV = "KINEOGRAPH_FRONT_PID"
 """Optional: the front's process id, when the worker's parent is not the front itself."""
 FSYNC_ENV = "KINEOGRAPH_FSYNC_RESULTS"
 """Set to 1: a result is on the disk, not only in its cache, before ``task.done``."""
+REMOTES_ENV = "KINEOGRAPH_REMOTES"
+"""The setting ``remotes``, for the worker that hosts them."""
 HEARTBEAT_SUFFIX = ".hb"
 
 

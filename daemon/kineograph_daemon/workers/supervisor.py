@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from kineograph_daemon.settings import Settings
-from kineograph_daemon.workers.link import FRONT_PID_ENV, FSYNC_ENV, HEARTBEAT_SUFFIX, TOKEN_ENV
+from kineograph_daemon.workers.hosts import Host, hosts_of
+from kineograph_daemon.workers.link import FRONT_PID_ENV, FSYNC_ENV, HEARTBEAT_SUFFIX, REMOTES_ENV, TOKEN_ENV
 
 _log = logging.getLogger(__name__)
 
@@ -51,8 +52,7 @@ class Lost:
 class Slot:
     """A device and the process that owns it now."""
 
-    base: str
-    device: str
+    host: Host
     worker: str = ""
     state: SlotState = SlotState.WAITING
     token: str = ""
@@ -66,6 +66,16 @@ class Slot:
     rss_bytes: int = 0
     last: str = field(default="", repr=False)
 
+    @property
+    def base(self) -> str:
+        """The name that every process of this slot begins with."""
+        return self.host.base
+
+    @property
+    def device(self) -> str:
+        """What the process owns."""
+        return self.host.device
+
 
 class Supervisor:
     """All slots. ``endpoint`` is where workers connect to; times are the front clock's seconds."""
@@ -75,7 +85,7 @@ class Supervisor:
         self._endpoint = endpoint
         self._logs = log_folder
         self._stopping = False
-        self.slots = [Slot(f"w{i}", device) for i, device in enumerate(settings.device, 1)]
+        self.slots = [Slot(host) for host in hosts_of(settings)]
 
     @property
     def is_settled(self) -> bool:
@@ -179,16 +189,9 @@ class Supervisor:
         slot.worker = slot.base if slot.generation == 1 else f"{slot.base}-{slot.generation}"
         slot.token, slot.end_reason = secrets.token_hex(16), ""
         slot.state, slot.started_s, slot.seen_s = SlotState.STARTING, now_s, now_s
-        arguments = ["--link", self._endpoint, "--id", slot.worker, "--device", slot.device]
-        for backbone in self._settings.backbone:
-            arguments += ["--backbone", backbone]
-        if self._settings.only_backbones:
-            arguments.append("--only")
         try:
             with self._open_log(slot) as log:
-                slot.process = _popen(
-                    [sys.executable, "-m", "kineograph_daemon.workers.main", *arguments], log, self._env(slot)
-                )
+                slot.process = _popen(slot.host.command(self._endpoint, slot.worker), log, self._env(slot))
         except OSError as e:
             _log.error("worker %s cannot be started: %s", slot.worker, e)
             slot.last = f"it cannot be started: {e}"
@@ -198,6 +201,8 @@ class Supervisor:
         env = {**os.environ, TOKEN_ENV: slot.token, FRONT_PID_ENV: str(os.getpid())}
         if self._settings.fsync_results:
             env[FSYNC_ENV] = "1"
+        if self._settings.remotes:
+            env[REMOTES_ENV] = ",".join(self._settings.remotes)
         return env
 
     def _check_silence(self, slot: Slot, now_s: float) -> None:

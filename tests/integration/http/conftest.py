@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from tests.integration.daemon.conftest import House, make_house, wait_until
+from tests.integration.daemon.conftest import ROOT, House, make_house, wait_until
 
 OPEN_S = 20.0
 QUIET_S = 0.2
@@ -135,4 +135,4 @@ def door(open_house: House) -> Site:
 
 
 MakeHouse = Callable[..., House]
-__all__ = ["Answer", "House", "MakeHouse", "Site", "answer_of", "make_house", "site_of", "wait_until"]
+__all__ = ["ROOT", "Answer", "House", "MakeHouse", "Site", "answer_of", "make_house", "site_of", "wait_until"]

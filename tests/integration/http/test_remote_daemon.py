@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Remotes of a real daemon: what leaves it to the last byte, and another Kineograph daemon as the remote."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from motionmcp.gltf import build_gltf
+from motionmcp.schemas import GenerateRequest
+from tests.fakes.backbones import FPS_HZ, Fake, motion, request_map
+from tests.fakes.http_service import Script, Seen, Service
+from tests.integration.http.conftest import House, make_house, site_of, wait_until
+
+from kineograph.client import Client
+from kineograph.wire.messages import JobState
+
+__all__ = ["make_house"]
+
+SECRETS = ("hero_v12", "/projects/anna/shot_010.blend", "Armature.001", "anna", "Camera", "kineograph-test-home")
+
+
+def answer(seen: Seen) -> Script:
+    """A plain MMCP server with one model."""
+    if seen.method == "GET":
+        return Script(body={"protocol_version": "1.4", "models": [Fake().capabilities().model_dump(mode="json")]})
+    request = GenerateRequest.model_validate(seen.json)
+    made = motion(request)
+    return Script(
+        body=build_gltf(
+            skeleton=request.skeleton.model_dump(mode="json"),
+            joint_names=[j.name for j in request.skeleton.joints],
+            rotations_quat=made.rotations,
+            root_translations=made.root_translations,
+            fps=FPS_HZ,
+            model_id="fake",
+        )
+    )
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    made = Service(answer)
+    yield made
+    made.close()
+
+
+def test_no_path_scene_or_object_name_leaves(make_house: Callable[..., House], service: Service) -> None:
+    house = make_house("--remotes", f"studio={service.url}", USER="anna", HOSTNAME="anna")
+    house.wait_for_workers(2)
+    client = house.client(name="anna")
+    body: dict[str, Any] = request_map("studio/fake", 6)
+    body["constraints"] = [{"type": "root_path", "frames": [0, 5], "positions_xz": [[0, 0], [0, 1]]}]
+    refs = {"constraints/0": "Camera", "skeleton": "Armature.001"}
+    made = client.generate(body, timeout_s=30, label="/projects/anna/shot_010.blend", character="hero_v12", refs=refs)
+    assert made.rotations_xyzw.shape[1] == 6
+    (sent,) = service.asked("POST")
+    assert [c["type"] for c in sent.json["constraints"]] == ["root_path"]
+    everything = b"\n".join(part for s in service.seen for part in (s.path.encode(), s.body, repr(s.headers).encode()))
+    assert not [word for word in (*SECRETS, made.job.job) if word.encode() in everything]
+
+
+def test_a_remote_that_is_away_is_said_to_be(make_house: Callable[..., House]) -> None:
+    house = make_house("--remotes", "studio=http://127.0.0.1:9")
+    house.wait_for_workers(2)
+    client = house.client()
+    told = client.capabilities().models["studio"]
+    assert told["state"] == "failed"
+    assert told["error"]["error"]["code"] == "model_unavailable"
+    assert client.generate(request_map(frames=4), timeout_s=20).rotations_xyzw.shape[1] == 4
+
+
+@pytest.fixture
+def two(make_house: Callable[..., House], monkeypatch: pytest.MonkeyPatch) -> tuple[House, House, Client, Client]:
+    """A daemon with models and a door, and another one whose remote it is."""
+    far = make_house("--http", "127.0.0.1:0", KINEOGRAPH_FAKE_STEPS="100", KINEOGRAPH_FAKE_STEP_S="0.05")
+    far.wait_for_workers()
+    url, far_client = site_of(far).url, far.client()
+    near = make_house("--remotes", f"far={url}")
+    near.wait_for_workers(2)
+    return near, far, near.client(), far_client
+
+
+def test_another_daemon_is_a_remote(two: tuple[House, House, Client, Client]) -> None:
+    _, _, near, far = two
+    made = near.generate(request_map("far/fake", 9, seed=2), timeout_s=30)
+    assert made.rotations_xyzw.shape[1] == 9
+    slow = near.submit(request_map("far/slow")).job
+    wait_until(lambda: 0.0 < near.status(slow).progress.fraction < 1.0)
+    assert near.status(slow).progress.stage == "denoise"
+    (there,) = [status for status in far.list() if status.model == "slow"]
+    assert there.state is JobState.RUNNING
+    began_s = time.monotonic()
+    near.cancel(slow)
+    assert near.wait(slow, timeout_s=10).state is JobState.CANCELLED
+    assert far.wait(there.job, timeout_s=10).state is JobState.CANCELLED
+    assert time.monotonic() - began_s < 5
+
+
+def test_a_worker_that_dies_takes_its_job_there_up_again(two: tuple[House, House, Client, Client]) -> None:
+    near_house, _, near, far = two
+    job = near.submit(request_map("far/slow")).job
+    wait_until(lambda: near.status(job).progress.fraction > 0.0)
+    before = [status.job for status in far.list() if status.model == "slow"]
+    (worker,) = [w for w in near_house.workers() if "remote" in w.cmdline()]
+    worker.kill()
+    wait_until(lambda: near.status(job).state is JobState.RUNNING and near.status(job).progress.stage == "denoise")
+    assert [status.job for status in far.list() if status.model == "slow"] == before
+    near.cancel(job)
+    assert near.wait(job, timeout_s=10).state is JobState.CANCELLED
+
+
+def test_settings_with_a_secret_stop_the_worker_and_not_the_daemon(
+    make_house: Callable[..., House], tmp_path: Path
+) -> None:
+    house = make_house("--remotes", "studio=https://me:s3cret@models.example")
+    house.wait_for_workers(2)
+    assert house.client().generate(request_map(frames=3), timeout_s=20).rotations_xyzw.shape[1] == 3
+    logs = [file.read_text() for file in (house.home / "log").iterdir()]
+    assert any("no address" in text or "keyring" in text for text in logs)
+    assert not [text for text in logs if "s3cret" in text]
