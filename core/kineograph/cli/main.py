@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kineograph import __version__
-from kineograph.cli import daemon, demo, doctor, errors, generate, gui, jobs, models, rig
+from kineograph.cli import convert, daemon, demo, doctor, errors, generate, gui, info, jobs, models, retarget, rig
 
 EPILOG = """
 Exit codes: 0 done, 1 the model or daemon failed, 2 wrong command line, 3 request refused, 4 no daemon,
@@ -29,6 +29,9 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(rig.app, name="rig")
 app.command("generate")(generate.generate)
+app.command("retarget")(retarget.retarget)
+app.command("convert")(convert.convert)
+app.command("info")(info.info)
 app.command("replay")(jobs.replay)
 app.command("errors")(errors.errors)
 app.command("doctor")(doctor.doctor)

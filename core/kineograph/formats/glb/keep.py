@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +34,32 @@ def write(path: str | Path, character: str | Path, clips: Sequence[Clip]) -> Non
 
     Raises ValueError for a clip on other joints than the character's, and what reading the character raises.
     """
-    path, opened = Path(path), open_file(character)
-    document = opened.document
-    out = copy.deepcopy(document.map)
-    buffer = writer.Buffer(_gather(document, out), out.get("bufferViews", ()), out.get("accessors", ()))
+    character = Path(character)
+    opened, told, data = _template(character, _stamp(character))
     fitted = [fit.onto(opened.asset.skeleton, clip) for clip in clips]
-    out.pop("animations", None)
+    out = dict(told)
+    buffer = writer.Buffer(data, out.get("bufferViews", ()), out.get("accessors", ()))
     if fitted:
         out["animations"] = [writer.animation(buffer, c, _tracks(opened, c), i) for i, c in enumerate(fitted)]
     out |= {"accessors": buffer.accessors, "bufferViews": buffer.views}
-    writer.store(path, out, buffer.bytes())
+    writer.store(Path(path), out, buffer.bytes())
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        info = path.stat()
+    except OSError:
+        return 0, 0  # opening it says what is wrong
+    return info.st_mtime_ns, info.st_size
+
+
+@lru_cache(maxsize=2)
+def _template(path: Path, stamp: tuple[int, int]) -> tuple[Opened, dict[str, Any], bytes]:
+    """The character, its document without animations, and all its bytes: made once for a whole folder."""
+    opened = open_file(path)
+    out = copy.deepcopy(opened.document.map)
+    out.pop("animations", None)
+    return opened, out, _gather(opened.document, out)
 
 
 def _tracks(opened: Opened, clip: Clip) -> writer.Tracks:
