@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m kineograph_daemon run|start|stop|status``."""
+"""``python -m kineograph_daemon run|start|stop|status|settings``."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KineographError as e:
         print(e.message, file=sys.stderr)
         return 2
+    if command == "settings":
+        return _settings(args)
     # Imported late: a wrong flag or --help should not wait for sockets and databases.
     from kineograph_daemon import app
 
@@ -43,6 +45,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _settings(args: argparse.Namespace) -> int:
+    from kineograph_daemon import settings_file
+
+    changes: dict[str, Any] = dict.fromkeys(args.unset)
+    for item in args.set:
+        name, _, value = item.partition("=")
+        changes[name.strip()] = value
+    try:
+        if changes:
+            settings_file.change(changes)
+        print(json.dumps(settings_file.describe(), indent=1))
+    except KineographError as e:
+        print(e.message, file=sys.stderr)
+        return 2
+    return 0
+
+
 def _status(status: dict[str, Any] | None) -> int:
     print(json.dumps(status, indent=1) if status else "no daemon runs")
     return 0 if status else 3
@@ -55,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text)
         for row in table.TABLE:
             _add_flag(command, row)
+    form = commands.add_parser("settings", help="show the settings as JSON, or change the settings file")
+    form.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="write a value; repeatable")
+    form.add_argument("--unset", action="append", default=[], metavar="NAME", help="back to the default; repeatable")
     commands.add_parser("stop", help="stop the daemon; waiting jobs go on after the next start")
     commands.add_parser("status", help="say where the daemon listens, as JSON")
     return parser

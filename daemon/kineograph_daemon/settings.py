@@ -131,17 +131,17 @@ def load(
     environment = os.environ if environment is None else environment
     file = paths.config_dir() / "settings.toml" if file is None else file
     values: dict[str, Any] = {}
-    for name, value in _read(file).items():
+    for name, value in read_file(file).items():
         if name not in BY_NAME:
-            raise _wrong(name, value, f"one of {', '.join(BY_NAME)}", f"{file}: there is no setting {name!r}")
+            raise wrong(name, value, f"one of {', '.join(BY_NAME)}", f"{file}: there is no setting {name!r}")
         values[name] = check(BY_NAME[name], value, str(file))
     for row in TABLE:
         text = environment.get(row.variable)
         if text is not None:
-            values[row.name] = check(row, _parse(row, text), row.variable)
+            values[row.name] = check(row, parse(row, text), row.variable)
     for name, value in (flags or {}).items():
         if value is not None:
-            values[name] = check(BY_NAME[name], _parse(BY_NAME[name], value), BY_NAME[name].flag)
+            values[name] = check(BY_NAME[name], parse(BY_NAME[name], value), BY_NAME[name].flag)
     return Settings(**values)
 
 
@@ -159,7 +159,7 @@ def check(row: Setting, value: Any, source: str) -> Value:
             and (row.most is None or value <= row.most)
         )
     if not fits:
-        raise _wrong(row.name, value, row.allowed, f"{source}: {row.name} is {value!r}, it takes {row.allowed}")
+        raise wrong(row.name, value, row.allowed, f"{source}: {row.name} is {value!r}, it takes {row.allowed}")
     result: Value = value
     return result
 
@@ -172,6 +172,8 @@ def document() -> str:
         "Later sources win: the default, `settings.toml` in the configuration folder, the environment, a flag of",
         "`python -m kineograph_daemon run`. A value that does not fit stops the start and says which and why.",
         "Every setting takes effect at the next start. In the environment a list is separated by commas.",
+        "`python -m kineograph_daemon settings` shows the values in force, `--set NAME=VALUE` changes the file; the panel has",
+        "a form for both.",
         "",
         "| setting | takes | default | unit | meaning | environment | flag |",
         "| --- | --- | --- | --- | --- | --- | --- |",
@@ -191,16 +193,17 @@ def document() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_file(file: Path) -> dict[str, Any]:
+    """What the file says, unchecked; nothing when there is none. Raises ``invalid_parameters`` when it is no TOML."""
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as e:
-        raise _wrong("settings.toml", str(file), "a TOML file", f"{file} cannot be read: {e}") from None
+        raise wrong("settings.toml", str(file), "a TOML file", f"{file} cannot be read: {e}") from None
 
 
-def _parse(row: Setting, value: Any) -> Any:
+def parse(row: Setting, value: Any) -> Any:
     """A text of the environment or a flag as the row's type; what cannot be parsed stays for ``check`` to refuse."""
     if not isinstance(value, str) or row.type is str:
         return value
@@ -223,7 +226,8 @@ def _parse(row: Setting, value: Any) -> Any:
         return value
 
 
-def _wrong(name: str, got: Any, allowed: str, message: str) -> RequestError:
+def wrong(name: str, got: Any, allowed: str, message: str) -> RequestError:
+    """``invalid_parameters`` about one setting."""
     shown = got if isinstance(got, (str, int, float, bool)) else repr(got)[:200]
     return RequestError(
         ErrorCode.INVALID_PARAMETERS, message, {"where": {"path": [name]}, "got": shown, "allowed": allowed}

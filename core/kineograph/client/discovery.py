@@ -92,7 +92,7 @@ def spawn_daemon(python: str | None = None, extra_args: Sequence[str] = ()) -> s
     ``python`` defaults to what the installer recorded (``config_dir()/install.json``), else to this Python. Output
     goes to ``log_dir()/daemon-start.log``. Raises ``daemon_unreachable`` when the program cannot be started.
     """
-    program = python or _recorded_python() or sys.executable
+    program = python or daemon_python()
     options: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         options = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -166,6 +166,11 @@ def pid_exists(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def daemon_python() -> str:
+    """The Python that the daemon runs under: what the installer recorded, else this one."""
+    return _recorded_python() or sys.executable
 
 
 def _recorded_python() -> str | None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -13,7 +14,7 @@ from kineograph import paths
 from kineograph.client import LinkChanged, LinkState, new_job_id
 from kineograph.client.verbs import checked
 from kineograph.errors import ErrorCode, KineographError, LinkError
-from kineograph.fixes import resolve
+from kineograph.fixes import NotApplicable, apply, resolve, timeline
 from kineograph.wire import messages as m
 from kineograph.wire.messages import JobState, JobStatus, Method, ModelState
 from kineograph_gui.link import Link, OnReply
@@ -244,6 +245,7 @@ class Desk(QObject):
     def submit(self, request: Any, fields: Mapping[str, Any], job: str | None = None) -> str:
         """Send a request; the new job's id. What the daemon refuses is ``failed``, and nothing is in the queue."""
         new = job or new_job_id()
+        request = self._with_aliases(request)
         try:
             message = checked(m.Generate, {**fields, "job": new, "request": request})
         except KineographError as e:
@@ -251,6 +253,18 @@ class Desk(QObject):
             return new
         self._ask(Method.GENERATE, message, self._sent)
         return new
+
+    def _with_aliases(self, request: Any) -> Any:
+        """The request with the bone names that the user said to read as others."""
+        if not isinstance(request, Mapping):
+            return request
+        known = set(timeline.joint_names(request))
+        for joint, to in self.settings.joint_aliases.items():
+            if joint not in known and to in known:
+                patch = {"target": "request", "action": "rename_joint_everywhere", "args": {"joint": joint, "to": to}}
+                with suppress(NotApplicable):
+                    request = apply(patch, request).request
+        return request
 
     def _sent(self, status: JobStatus) -> None:
         self.jobs.update([status])

@@ -228,7 +228,7 @@ class Draft:
             character=character,
             model=str(request.get("model") or ""),
             samples=int(options.get("num_samples") or 1),
-            seed=options.get("seed"),
+            seed=options["seed"] if type(options.get("seed")) is int else None,
             fps_hz=float((request.get("timing") or {}).get("fps") or 30.0),
             rest={k: v for k, v in request.items() if k not in shown} | {"options": options},
             blocks=[_block(s) for s in request.get("segments") or ()] or [Block()],

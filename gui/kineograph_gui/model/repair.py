@@ -30,24 +30,31 @@ from kineograph_gui.model.desk import Desk
 from kineograph_gui.model.focus import Focus
 from kineograph_gui.model.words import say
 
-ELSEWHERE: frozenset[str] = frozenset(
-    set(SceneAction)
-    - {
+HERE = frozenset(
+    {
         SceneAction.CHOOSE_JOINT,
         SceneAction.CHOOSE_ROOT,
         SceneAction.EDIT_PROMPT,
         SceneAction.GO_TO_FIELD,
         SceneAction.CHOOSE_FILE,
+        SceneAction.EDIT_MAP,
+        SceneAction.EDIT_PROFILE,
+        SettingsAction.REMEMBER_MODEL,
+        SettingsAction.SAVE_JOINT_ALIAS,
+        SettingsAction.READ_KEY,
+        SettingsAction.RAISE_QUEUE_LIMIT,
     }
-    | set(SettingsAction) - {SettingsAction.REMEMBER_MODEL, SettingsAction.SAVE_JOINT_ALIAS, SettingsAction.READ_KEY}
-    | {
+)
+"""Actions of the scene and the settings that this panel carries out."""
+
+ELSEWHERE: frozenset[str] = frozenset(
+    {
+        *(a for a in (*SceneAction, *SettingsAction) if a not in HERE),
         LinkAction.HOLD_UNTIL,
         LinkAction.UPDATE_OLDER,
         LinkAction.RETRY_FILE,
         LinkAction.SKIP_FILE,
         LinkAction.PROCESS_ANYWAY,
-        DaemonAction.RUN_ON_CPU,
-        DaemonAction.OTHER_DEVICE,
         DaemonAction.ENCODE_PROMPT,
     }
 )
@@ -59,10 +66,36 @@ WITH_A_WINDOW: tuple[StrEnum, ...] = (
     SceneAction.EDIT_PROMPT,
     SceneAction.GO_TO_FIELD,
     SceneAction.CHOOSE_FILE,
+    SceneAction.EDIT_MAP,
+    SceneAction.EDIT_PROFILE,
     LinkAction.SHOW_JOB,
     *ReportAction,
 )
 """Actions that ask for a widget; the rest is done without one."""
+
+WITHOUT_A_WINDOW: tuple[StrEnum, ...] = (
+    LinkAction.SUBMIT_AS_NEW,
+    LinkAction.SUBMIT_INTERRUPTED,
+    LinkAction.DISMISS,
+    LinkAction.FORGET_JOB,
+    LinkAction.CANCEL_JOB,
+    LinkAction.WAIT,
+    LinkAction.QUEUE_BEHIND,
+    LinkAction.RECONNECT,
+    LinkAction.ADOPT_DAEMON,
+    DaemonAction.START,
+    DaemonAction.START_OWN,
+    DaemonAction.RESTART,
+    DaemonAction.RESTART_MODEL,
+    DaemonAction.UNLOAD_IDLE_MODELS,
+    DaemonAction.RUN_ON_CPU,
+    DaemonAction.OTHER_DEVICE,
+    SettingsAction.REMEMBER_MODEL,
+    SettingsAction.SAVE_JOINT_ALIAS,
+    SettingsAction.READ_KEY,
+    SettingsAction.RAISE_QUEUE_LIMIT,
+)
+"""Actions that are carried out at once."""
 
 MOST_DIFFERENCES = 12
 Act = Callable[[dict[str, Any]], object]
@@ -90,7 +123,7 @@ class Repair(QObject):
         self._stopped: set[str] = set()
         self._timer = QTimer(self)
         self._timer.setInterval(1000)
-        self._timer.timeout.connect(self._tick)
+        self._timer.timeout.connect(self.tick)
         self._acts = self._make_acts()
 
     # --- what is shown ------------------------------------------------------------------------------------------------
@@ -206,8 +239,11 @@ class Repair(QObject):
         likely = {s.name: s.reason for s in suggest(joint, names)}
         return [*likely.items(), *((n, "") for n in names if n not in likely)]
 
-    def rename(self, joint: str, to: str, path: Any = None) -> None:
-        """Read a bone's name as another, at one place or everywhere."""
+    def rename(self, joint: str, to: str, path: Any = None, *, remember: bool = False) -> None:
+        """Read a bone's name as another, at one place or everywhere, and from now on if it is to be remembered."""
+        if remember:
+            self._save_alias(joint, to)
+            return
         action = "rename_joint_here" if path else "rename_joint_everywhere"
         args = {"joint": joint, "to": to} | ({"path": path} if path else {})
         self.change({"target": Target.REQUEST, "action": action, "args": args})
@@ -237,7 +273,8 @@ class Repair(QObject):
             self._stopped.add(self._focus.job)
             self.changed.emit()
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """A second of the countdown went by."""
         if self.countdown_s is None:
             self._timer.stop()
             return
@@ -250,6 +287,11 @@ class Repair(QObject):
         self._attempts[sent] = self._attempts.get(failed, 1) + 1
 
     # --- actions ------------------------------------------------------------------------------------------------------
+    @staticmethod
+    def actions() -> frozenset[str]:
+        """Everything but edits of the request that is carried out here."""
+        return frozenset({*map(str, WITH_A_WINDOW), *map(str, WITHOUT_A_WINDOW)})
+
     def _make_acts(self) -> dict[str, Act]:
         desk = self._desk
         acts: dict[str, Act] = {str(action): self._asks(str(action)) for action in WITH_A_WINDOW}
@@ -265,8 +307,12 @@ class Repair(QObject):
         acts[DaemonAction.RESTART] = lambda args: desk.restart_daemon()
         acts[DaemonAction.RESTART_MODEL] = lambda args: desk.restart_model(str(args.get("model") or self._model()))
         acts[DaemonAction.UNLOAD_IDLE_MODELS] = lambda args: desk.unload_idle(self._model())
+        acts[DaemonAction.RUN_ON_CPU] = lambda args: self.wants.emit("setting", {"name": "device"})
+        acts[DaemonAction.OTHER_DEVICE] = acts[DaemonAction.RUN_ON_CPU]
+        acts[SettingsAction.RAISE_QUEUE_LIMIT] = lambda args: self.wants.emit("setting", {"name": "queue_limit"})
         acts[SettingsAction.REMEMBER_MODEL] = lambda args: self._remember_model(str(args["model"]))
         acts[SettingsAction.SAVE_JOINT_ALIAS] = lambda args: self._save_alias(str(args["joint"]), str(args["to"]))
+        assert acts.keys() == self.actions()
         return acts
 
     def _asks(self, action: str) -> Act:

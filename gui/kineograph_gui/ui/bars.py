@@ -105,6 +105,8 @@ class TopBar(QFrame):
 class BottomBar(QFrame):
     """The daemon in words, a button for what can be done, the last thing that was said."""
 
+    said = Signal(str)
+
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self._desk = desk
@@ -137,6 +139,7 @@ class BottomBar(QFrame):
         self._clear.stop()
         if text:
             self._clear.start()
+            self.said.emit(text)
         self.refresh()
 
     def refresh(self) -> None:

@@ -51,7 +51,7 @@ class NewSide(QScrollArea):
         self.model.setAccessibleName(say("new.model"))
         self.model_words = label(quiet=True)
         self.samples = QSpinBox()
-        self.samples.setRange(1, 64)
+        self.samples.setRange(1, 10_000)
         self.samples.setAccessibleName(say("new.samples"))
         self.seed = QSpinBox()
         self.seed.setRange(NO_SEED, 2**31 - 1)
@@ -112,9 +112,10 @@ class NewSide(QScrollArea):
         self.map.setEnabled(draft.rig is not None)
         self.clip.setEnabled(draft.rig is not None)
         self._fill_models()
-        for part, value in ((self.samples, draft.samples), (self.seed, NO_SEED if draft.seed is None else draft.seed)):
+        seed = NO_SEED if draft.seed is None else draft.seed
+        for part, value in ((self.samples, draft.samples), (self.seed, seed)):
             blocker = QSignalBlocker(part)
-            part.setValue(value)
+            part.setValue(min(max(value, part.minimum()), part.maximum()))  # what does not fit is kept, not shown
             blocker.unblock()
 
     def _unsure(self) -> str:

@@ -99,14 +99,14 @@ class Player(QWidget):
         self._count = label(wrap=False)
         self._play = button(say("motion.play"), self.toggle)
         self._loop = toggle(say("motion.loop"), on=True)
-        self._ghosts = toggle(say("motion.ghosts"))
-        self._trails = toggle(say("motion.trails"))
+        self.ghosts = toggle(say("motion.ghosts"))
+        self.trails = toggle(say("motion.trails"))
         self._sample = QComboBox()
         self._sample.setAccessibleName(say("motion.sample", number=""))
-        self._how = QComboBox()
-        self._how.setAccessibleName(say("motion.side"))
+        self.how = QComboBox()
+        self.how.setAccessibleName(say("motion.side"))
         for how, key in zip(Arrangement, ("motion.one", "motion.side", "motion.overlay"), strict=True):
-            self._how.addItem(say(key), how)
+            self.how.addItem(say(key), how)
         self._export = button(say("do.export"), lambda: self.wants_export.emit(max(self._sample.currentIndex(), 0)))
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -125,10 +125,10 @@ class Player(QWidget):
         row.addWidget(self._count)
         more = QHBoxLayout()
         more.setSpacing(6)
-        for switch in (self._loop, self._ghosts, self._trails):
+        for switch in (self._loop, self.ghosts, self.trails):
             more.addWidget(switch)
         more.addStretch(1)
-        for part in (self._sample, self._how, self._export):
+        for part in (self._sample, self.how, self._export):
             more.addWidget(part)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -140,10 +140,10 @@ class Player(QWidget):
 
     def _wire(self) -> None:
         self.timeline.scrubbed.connect(self.seek)
-        self._ghosts.toggled.connect(lambda on: self._set("ghosts", on))
-        self._trails.toggled.connect(lambda on: self._set("trails", on))
+        self.ghosts.toggled.connect(lambda on: self._set("ghosts", on))
+        self.trails.toggled.connect(lambda on: self._set("trails", on))
         self._sample.currentIndexChanged.connect(lambda i: self._set("sample", max(i, 0)))
-        self._how.currentIndexChanged.connect(lambda i: self._arrange())
+        self.how.currentIndexChanged.connect(lambda i: self._arrange())
 
     # --- what is shown ------------------------------------------------------------------------------------------------
     def show_take(self, take: Take | None, hint: str = "") -> None:
@@ -158,11 +158,11 @@ class Player(QWidget):
         self._sample.blockSignals(False)
         several = take is not None and take.samples > 1
         self._sample.setVisible(several)
-        self._how.setVisible(several)
+        self.how.setVisible(several)
         moving = take is not None and take.frames > 1
-        for part in (self._play, self.timeline, self._loop, self._trails, self._export):
+        for part in (self._play, self.timeline, self._loop, self.trails, self._export):
             part.setEnabled(moving)
-        self._ghosts.setEnabled(moving and bool(take and take.keyed))
+        self.ghosts.setEnabled(moving and bool(take and take.keyed))
         self._show_count()
 
     @property
@@ -221,7 +221,7 @@ class Player(QWidget):
         self.preview.update()
 
     def _arrange(self) -> None:
-        self.preview.arrangement = self._how.currentData()
+        self.preview.arrangement = self.how.currentData()
         self.preview.frame_view()
 
 

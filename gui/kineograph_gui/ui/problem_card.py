@@ -65,6 +65,42 @@ class ProblemCard(QFrame):
         layout.addWidget(self._why)
         layout.addWidget(self._raw)
 
+    # --- what it says -------------------------------------------------------------------------------------------------
+    @property
+    def text(self) -> str:
+        """The sentence."""
+        return self._text.text()
+
+    @property
+    def why(self) -> str:
+        """The cause."""
+        return self._why.text()
+
+    @property
+    def raw(self) -> str:
+        """Code, reference, details."""
+        return self._raw.text()
+
+    @property
+    def elsewhere(self) -> str:
+        """What the sending program can do."""
+        return self._elsewhere.text()
+
+    @property
+    def changes(self) -> str:
+        """What a fix changed, in words."""
+        return self._changes.text()
+
+    @property
+    def difference(self) -> str:
+        """What a fix changed, place by place."""
+        return self._difference.text()
+
+    @property
+    def countdown(self) -> str:
+        """When it runs again."""
+        return self._countdown.text()
+
     def refresh(self) -> None:
         """Show what the repair says now."""
         repair, problem = self._repair, self._repair.problem

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -20,6 +21,7 @@ from kineograph_gui.model.settings import PanelSettings
 from kineograph_gui.model.words import say
 from kineograph_gui.ui.look import Theme
 from kineograph_gui.ui.parts import button, card, label
+from kineograph_gui.ui.settings_form import SettingsForm
 
 FLAGS = ("start_daemon", "retry_itself", "ask_before_stop", "notify")
 
@@ -41,6 +43,7 @@ class SettingsPage(QScrollArea):
         for theme in Theme:
             self.theme.addItem(say(f"settings.theme_{theme}"), str(theme))
         self.theme.setCurrentIndex(max(self.theme.findData(settings.theme), 0))
+        self.form = SettingsForm(desk)
         self.flags = {name: self._flag(name) for name in FLAGS}
         inner = QWidget()
         self.column = QVBoxLayout(inner)
@@ -70,7 +73,12 @@ class SettingsPage(QScrollArea):
         for box in self.flags.values():
             layout.addWidget(box)
         self.column.addWidget(frame)
+        self.column.addWidget(self.form)
         self.column.addStretch(1)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.form.ensure()
 
     def _choose_theme(self) -> None:
         self._settings.theme = str(self.theme.currentData())

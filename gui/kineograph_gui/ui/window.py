@@ -3,35 +3,32 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QPoint, QSize, Qt, QUrl
+from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
-    QDesktopServices,
     QDragEnterEvent,
     QDropEvent,
-    QGuiApplication,
     QKeySequence,
 )
-from PySide6.QtWidgets import QFileDialog, QInputDialog, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from kineograph import demo, formats
-from kineograph.errors import KineographError, SceneError
+from kineograph.errors import KineographError
 from kineograph.wire.messages import JobState
 from kineograph_gui.model import rows
-from kineograph_gui.model.desk import Desk, log_folder
+from kineograph_gui.model.desk import Desk
 from kineograph_gui.model.draft import Draft
 from kineograph_gui.model.focus import Focus
 from kineograph_gui.model.repair import Repair
 from kineograph_gui.model.settings import PanelSettings
 from kineograph_gui.model.words import say
-from kineograph_gui.ui.ask import choose, confirm
+from kineograph_gui.ui.aid import Aid
+from kineograph_gui.ui.ask import confirm
 from kineograph_gui.ui.bars import BottomBar, TopBar
 from kineograph_gui.ui.first_page import FirstPage
 from kineograph_gui.ui.models_page import ModelsPage
@@ -60,6 +57,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(say("app"))
         self.setAcceptDrops(True)
         self._build()
+        self.aid = Aid(self)
         self._make_actions()
         self._wire()
         self._restore()
@@ -97,19 +95,19 @@ class MainWindow(QMainWindow):
 
     def _wire(self) -> None:
         self.top.turned.connect(self.show_page)
-        self.bottom.address.clicked.connect(self._ask_address)
-        self.bottom.log.clicked.connect(self.open_log)
-        self.bottom.report.clicked.connect(self.copy_report)
+        self.bottom.address.clicked.connect(self.aid.ask_address)
+        self.bottom.log.clicked.connect(self.aid.open_log)
+        self.bottom.report.clicked.connect(self.aid.copy_report)
         self.desk.failed.connect(lambda error: self.show_trouble(error))
         self.desk.submitted.connect(self._submitted)
         self.desk.jobs.changed.connect(lambda jobs: self._follow_up())
         for repair in (self.repair, self.trouble):
             repair.said.connect(self.bottom.say)
-            repair.wants.connect(lambda action, args, r=repair: self._wanted(r, action, args))
+            repair.wants.connect(lambda action, args, r=repair: self.aid.carry_out(r, action, args))
         self.queue.table.customContextMenuRequested.connect(self._menu)
         self.queue.table.opened.connect(lambda: self.queue.player.preview.setFocus())
         self.queue.table.deleted.connect(self.cancel)
-        self.queue.player.wants_export.connect(self._export)
+        self.queue.player.wants_export.connect(self.aid.export)
         refocus = Refocus(self.queue.player, self)
         self.queue.table.installEventFilter(refocus)
         self.queue.player.preview.installEventFilter(refocus)
@@ -131,11 +129,11 @@ class MainWindow(QMainWindow):
         add("do.front", lambda: self._each(lambda job: self.desk.move(job, "front")))
         add("do.back", lambda: self._each(lambda job: self.desk.move(job, "back")))
         add("do.edit", self.edit_as_new)
-        add("do.copy_id", lambda: self._copy("\n".join(self.queue.selected)))
-        add("do.copy_command", self._copy_command)
-        add("do.copy_report", self.copy_report)
-        add("do.save_report", self.save_report)
-        add("do.export", lambda: self._export(0))
+        add("do.copy_id", lambda: self.aid.copy("\n".join(self.queue.selected)))
+        add("do.copy_command", self.aid.copy_command)
+        add("do.copy_report", self.aid.copy_report)
+        add("do.save_report", self.aid.save_report)
+        add("do.export", lambda: self.aid.export(0))
         add("do.forget", lambda: self._each(self.desk.forget))
         add("do.play", self.queue.player.toggle)
         add("do.frame", self.queue.player.preview.frame_view, "F", on_table=True)
@@ -148,7 +146,7 @@ class MainWindow(QMainWindow):
         add("first.demo", self.run_demo)
         add("link.start", self.desk.start_daemon)
         add("link.retry", self.desk.reconnect)
-        add("do.log", self.open_log)
+        add("do.log", self.aid.open_log)
         add("do.palette", self.open_palette, "Ctrl+K")
 
     def _add_action(self, key: str, done: Callable[[], object], keys: str = "", *, on_table: bool = False) -> None:
@@ -287,106 +285,6 @@ class MainWindow(QMainWindow):
     def hide_trouble(self) -> None:
         """The trouble is over."""
         self.trouble.dismiss()
-
-    def _wanted(self, repair: Repair, action: str, args: dict[str, Any]) -> None:
-        match action:
-            case "copy_report":
-                self._copy(repair.report_text())
-            case "save_report":
-                self._save_text(repair.report_text(), "kineograph-report.txt")
-            case "copy_request":
-                self._copy(json.dumps(repair.base_request, default=str, indent=1))
-            case "open_log":
-                self.open_log()
-            case "show_load_error":
-                self.bottom.say(str(args.get("reason", "")))
-            case "prompt_tips":
-                self.bottom.say(say("problem.prompt_tips"))
-            case "show_job":
-                self.queue.filter.setText(str(args.get("holder", "")))
-            case "choose_joint":
-                self._choose_joint(repair, args)
-            case "choose_root":
-                self._choose_root(repair, args)
-            case "choose_file":
-                self.show_page("new")
-                self.new.ask_rig()
-            case _:
-                self.edit_as_new()
-
-    def _choose_joint(self, repair: Repair, args: dict[str, Any]) -> None:
-        joint = str(args.get("joint") or "")
-        chosen = choose(self, say("problem.choose_joint", joint=joint), repair.joint_choices(joint), say("problem.use"))
-        if chosen:
-            repair.rename(joint, chosen, args.get("path"))
-
-    def _choose_root(self, repair: Repair, args: dict[str, Any]) -> None:
-        chosen = choose(
-            self, say("problem.choose_root"), [(r, "") for r in args.get("roots") or ()], say("problem.use")
-        )
-        if chosen:
-            repair.change({"target": "request", "action": "only_below_root", "args": {"root": chosen}})
-
-    # --- files, clipboard ---------------------------------------------------------------------------------------------
-    def copy_report(self) -> None:
-        """The report of the problem that is shown."""
-        repair = self.trouble if self.trouble.problem is not None else self.repair
-        if repair.problem is not None:
-            self._copy(repair.report_text())
-
-    def save_report(self) -> None:
-        """The same as a file."""
-        self._save_text(self.repair.report_text(), "kineograph-report.txt")
-
-    def open_log(self) -> None:
-        """The folder with the logs."""
-        QDesktopServices.openUrl(QUrl.fromLocalFile(log_folder()))
-
-    def _copy(self, text: str) -> None:
-        QGuiApplication.clipboard().setText(text)
-        self.bottom.say(say("said.copied"))
-
-    def _copy_command(self) -> None:
-        address = ["--connect", self.desk.link.address] if self.desk.link.address else []
-        lines = [shlex.join(["kineograph", "replay", job, *address]) for job in self.queue.selected]
-        self._copy("\n".join(lines))
-
-    def _save_text(self, text: str, name: str) -> None:
-        path = self._save_name(name, "")
-        if path is not None:
-            self._write(path, lambda: path.write_text(text, "utf-8"))
-
-    def _export(self, sample: int) -> None:
-        take, status = self.focus_model.take, self.focus_model.status
-        if take is None or status is None:
-            return
-        path = self._save_name(f"{rows.name_of(status)[:40]}.glb", "GLB (*.glb);;BVH (*.bvh)")
-        if path is not None:
-            path = path if path.suffix.lower() in formats.EXTENSIONS else path.with_suffix(".glb")
-            self._write(path, lambda: take.save(path, sample))
-
-    def _save_name(self, name: str, kinds: str) -> Path | None:
-        safe = "".join(c if c.isalnum() or c in " ._-" else "_" for c in name)
-        start = str(Path(self.settings_memory.last_folder or Path.home()) / safe)
-        chosen, _ = QFileDialog.getSaveFileName(self, say("do.export"), start, kinds)
-        if not chosen:
-            return None
-        self.settings_memory.last_folder = str(Path(chosen).parent)
-        return Path(chosen)
-
-    def _write(self, path: Path, write: Callable[[], object]) -> None:
-        try:
-            write()
-        except (OSError, SceneError) as e:
-            self.bottom.say(str(e))
-        else:
-            self.bottom.say(say("said.saved", file=path))
-
-    def _ask_address(self) -> None:
-        now = self.desk.link.address or ""
-        text, ok = QInputDialog.getText(self, say("link.address"), say("link.ask_address"), text=now)
-        if ok:
-            self.desk.connect_to(text)
 
     # --- window -------------------------------------------------------------------------------------------------------
     def show_page(self, page: str) -> None:
