@@ -9,7 +9,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,7 +133,14 @@ class Daemon:
         data = paths.data_dir()
         self._store = JobStore(data, settings.inline_request_kb * 1024)
         self.supervisor = Supervisor(settings, link_endpoint, paths.log_dir())
-        parts = _Parts.build(settings, self.clock, residence.epoch, self._publish, self._store, self.supervisor, data)
+        parts = _Parts.build(
+            settings,
+            self.clock,
+            Publisher(residence.epoch, self._publish, self._is_heard),
+            self._store,
+            self.supervisor,
+            data,
+        )
         self.desk = parts.desk
         link = WorkerLink(link_socket, parts.desk, parts.models, self.supervisor, parts.events, self.clock)
         parts.desk.workers = link
@@ -200,6 +207,9 @@ class Daemon:
         for door in self._doors:
             door.publish(frames)
 
+    def _is_heard(self) -> bool:
+        return sum(door.is_heard for door in self._doors) > 0  # each door is asked: it has news to take in
+
     def _open_doors(self) -> None:
         settings, epoch8 = self._settings, self._residence.epoch[:8]
         common: dict[str, Any] = {
@@ -250,13 +260,12 @@ class _Parts:
         cls,
         settings: Settings,
         clock: Clock,
-        epoch: str,
-        publish: Callable[[list[Any]], None],
+        events: Publisher,
         store: JobStore,
         supervisor: Supervisor,
         data: Path,
     ) -> _Parts:
-        events, outbox, peers = Publisher(epoch, publish), Outbox(), Peers()
+        outbox, peers = Outbox(), Peers()
         desk = Desk(JobMachine(_rules(settings)), store, events, clock, settings.progress_every_s)
         hosted = [*settings.backbone, *settings.remotes, f"only={settings.only_backbones}"]
         models = ModelTable(data / "models.json", hosted)

@@ -2,6 +2,7 @@
 """What a backbone may say and do beyond MMCP. Everything here is optional: any ``motionmcp.Backbone`` plugs in.
 
 A backbone of another project keeps its base class; what it lacks is filled from the defaults below by ``extras_of``.
+A request is read, never written to: the skeleton in it is the same object for all requests of one character.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from kineograph_daemon.jobs.record import Job
 _log = logging.getLogger(__name__)
 
 _LAZY_S = 0.2
-"""How long a change that may be lost waits for another one to share its commit."""
+"""How long a change that may be lost, or that nobody has heard of, waits for another one to share its commit."""
 
 _MIGRATIONS: tuple[str, ...] = (
     """
@@ -103,13 +103,13 @@ class JobStore:
         That a job has started may be lost by a crash: it is started again then, as it would be anyway.
         """
         self._dropped.pop(job.id, None)
-        if not self._changed:
-            self._lazy_since_s = time.monotonic()
+        self._note_time()
         self._changed[job.id] = job
         self._is_urgent = self._is_urgent or not lazily
 
     def drop(self, job: str, attempt: int) -> None:
         """Forget a job with its request and results."""
+        self._note_time()
         self._changed.pop(job, None)
         self._requests = [r for r in self._requests if r[0] != job]
         self._dropped[job] = None
@@ -126,13 +126,17 @@ class JobStore:
         """Delete the request of an expired job if it is a file."""
         blobs.remove(self._request_file(job))
 
-    def commit(self) -> None:
+    def commit(self, *, heard: bool = True) -> bool:
         """Write all changes in one transaction. Raises ``resource_exhausted`` (disk) or ``internal_error``.
 
-        After an error the changes stay for the next commit, so nothing is lost while the process lives.
+        ``heard``: somebody is about to hear of them. Unheard changes wait a moment for others to share their
+        transaction; False when they do. After an error the changes stay for the next commit, so nothing is lost
+        while the process lives.
         """
-        if not self._is_urgent and (not self._changed or time.monotonic() - self._lazy_since_s < _LAZY_S):
-            return
+        if not self._changed and not self._dropped:
+            return True
+        if not (self._is_urgent and heard) and time.monotonic() - self._lazy_since_s < _LAZY_S:
+            return False
         rows = [(job.id, msgpack.packb(record.to_map(job))) for job in self._changed.values()]
         gone = [(job,) for job in self._dropped]
         try:
@@ -152,6 +156,7 @@ class JobStore:
         self._changed.clear()
         self._dropped.clear()
         self._is_urgent = False
+        return True
 
     def sweep(self, jobs: Iterable[Job]) -> int:
         """Delete result files that belong to no job's last attempt: what a crash left behind. The bytes freed."""
@@ -164,7 +169,7 @@ class JobStore:
 
     def close(self) -> None:
         """Write what may have waited, and close the database."""
-        self._is_urgent = bool(self._changed)
+        self._is_urgent = True
         try:
             self.commit()
         except KineographError as e:
@@ -202,6 +207,10 @@ class JobStore:
                 os.replace(f"{self._file}{suffix}", f"{aside}{suffix}")
         os.replace(self._file, aside)
         _log.error("the job database was damaged (%s): set aside as %s, a new one begun", e, aside)
+
+    def _note_time(self) -> None:
+        if not self._changed and not self._dropped:
+            self._lazy_since_s = time.monotonic()
 
     def _request_file(self, job: str) -> Path:
         return self.folder / "requests" / f"{job}.kgb"

@@ -17,19 +17,23 @@ Record = dict[str, Any]
 Loc = tuple[str | int, ...]
 
 
-def faults(request: GenerateRequest) -> list[Record]:
-    """Schema records (``finite_number``) of every number that is not finite, with its place."""
+def faults(request: GenerateRequest, *, skeleton: bool = True) -> list[Record]:
+    """Schema records (``finite_number``) of every number that is not finite, with its place.
+
+    ``skeleton``: also in the request's skeleton; False for one that was looked at before.
+    """
     return [
         {"type": "finite_number", "loc": [*loc, *inner], "msg": "every number must be finite", "input": number}
-        for loc, value in _numbers(request)
+        for loc, value in _numbers(request, skeleton)
         if value is not None and not _is_clear(value)
         for inner, number in _not_finite(value)
     ]
 
 
-def _numbers(request: GenerateRequest) -> Iterator[tuple[Loc, Any]]:
+def _numbers(request: GenerateRequest, skeleton: bool) -> Iterator[tuple[Loc, Any]]:
     """Every place that may hold a number the schema did not check: a number, or numbers nested in tuples."""
-    yield from _of_skeleton(request.skeleton, ("skeleton",))
+    if skeleton:
+        yield from _of_skeleton(request.skeleton, ("skeleton",))
     for i, segment in enumerate(request.segments):
         if segment.type == "motion_reference" and segment.skeleton is not None:
             yield from _of_skeleton(segment.skeleton, ("segments", i, "motion_reference", "skeleton"))

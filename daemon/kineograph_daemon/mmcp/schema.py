@@ -18,10 +18,12 @@ from pydantic import ValidationError
 from kineograph.errors import ErrorCode, KineographError
 from kineograph_daemon.mmcp import clips, finite, topology
 from kineograph_daemon.mmcp.faults import fault, plain
+from kineograph_daemon.mmcp.known import KnownSkeletons
 
 Record = dict[str, Any]
 
 _MOST_RECORDS = 100
+_known = KnownSkeletons()
 _RANGE_FAULTS = frozenset(
     {
         "greater_than",
@@ -46,16 +48,20 @@ def parse(payload: Any) -> GenerateRequest:
     """
     light, found = clips.detach(payload)
     faults = [record for clip in found for record in clip.faults]
+    key = _known.key_of(light.get("skeleton")) if isinstance(light, dict) else None
+    known = _known.recall(key)
     try:
-        request = GenerateRequest.model_validate(light)
+        request = GenerateRequest.model_validate(light if known is None else {**light, "skeleton": known})
     except ValidationError as exc:
         request = _read_again(light, exc, faults)
     if faults:
         raise _refuse(faults, payload)
     clips.attach(request, found)
-    faults = finite.faults(request)
+    faults = finite.faults(request, skeleton=known is None)
     if faults:
         raise _refuse(faults, payload)
+    if known is None:
+        _known.remember(key, request.skeleton)
     return request
 
 

@@ -53,6 +53,11 @@ class Outbox:
     def __init__(self) -> None:
         self._held: list[tuple[Sender, list[Buffer], str]] = []
 
+    @property
+    def is_holding(self) -> bool:
+        """Whether ``flush`` would tell anybody anything."""
+        return bool(self._held)
+
     def reply(self, to: Sender, body: Mapping[str, Any], promises: str = "") -> None:
         """Answer with a message; ``promises`` is the job that must be on disk before."""
         self.reply_packed(to, codec.pack_body(body), promises)

@@ -2,7 +2,8 @@
 """The desk: carries out what the job state machine says.
 
 One turn of the loop is: feed events, ``tick``, ``commit`` (one transaction for the whole turn), and only then send
-what was collected. Nobody ever hears of a job that a crash in the next moment could make unknown.
+what was collected. No client ever hears of a job that a crash in the next moment could make unknown; what no client
+hears of yet may share the next turn's transaction.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ class Desk:
         self._told_s: dict[str, float] = {}
         self._fresh: dict[str, list[Buffer]] = {}
         self._fresh_bytes = 0
+        self._work: list[s.Assign | s.StopJob] = []
         self._after_commit: list[Callable[[], None]] = []
         self._new: list[str] = []
 
@@ -105,22 +107,27 @@ class Desk:
         """Let time pass: deadlines strike, free workers get work."""
         self.feed(s.Tick(self._clock.now_s()))
 
-    def commit(self) -> dict[str, KineographError]:
-        """Bring the turn's changes to disk, then let work and deletions go out.
+    def commit(self, *, heard: bool = True) -> dict[str, KineographError]:
+        """Bring the turn's changes to disk if a client is about to hear of them; let work and deletions go out.
 
         Returns the new jobs that could not be kept and were taken back: their submit must be refused. One that has
         started meanwhile goes on, and is kept as soon as the disk takes it.
         """
         refused: dict[str, KineographError] = {}
+        is_over = True
         try:
-            self.store.commit()
+            is_over = self.store.commit(heard=heard)
         except KineographError as e:
             _log.error("jobs could not be kept: %s", e)
             refused = {job: e for job in self._new if self._take_back(job)}
-        self._new.clear()
-        after, self._after_commit = self._after_commit, []
-        for act in after:
-            act()
+        work, self._work = self._work, []
+        for instruction in work:
+            self._hand_out(instruction)
+        if is_over:
+            self._new.clear()
+            after, self._after_commit = self._after_commit, []
+            for act in after:
+                act()
         return refused
 
     def request_frames(self, job: str) -> list[Buffer]:
@@ -139,10 +146,8 @@ class Desk:
                 self._changed(i)
             case s.Progressed():
                 self._progressed(i.job)
-            case s.Assign():
-                self._after_commit.append(lambda: self._assign(i))
-            case s.StopJob():
-                self._after_commit.append(lambda: self._to_workers().stop_job(i.worker, i.job))
+            case s.Assign() | s.StopJob():
+                self._work.append(i)
             case s.KillWorker():
                 self._to_workers().kill(i.worker, i.reason)
             case s.DropResult():
@@ -161,7 +166,7 @@ class Desk:
     def _changed(self, i: s.Changed) -> None:
         job = self.machine.jobs[i.job]
         self.store.save(job, lazily=i.event is EventName.JOB_STARTED)
-        self._events.job(i.event, self.machine.status(i.job))
+        self._events.job(i.event, lambda: self.machine.status(i.job))
         if job.state.is_final:
             _log.info("job %s", job.state, extra={"job": i.job, "data": _told(job)})
             self._told_s.pop(i.job, None)
@@ -174,7 +179,13 @@ class Desk:
         now_s = self._clock.now_s()
         if now_s - self._told_s.get(job, 0.0) >= self._progress_every_s:
             self._told_s[job] = now_s
-            self._events.job(EventName.JOB_PROGRESS, self.machine.status(job))
+            self._events.job(EventName.JOB_PROGRESS, lambda: self.machine.status(job))
+
+    def _hand_out(self, i: s.Assign | s.StopJob) -> None:
+        if isinstance(i, s.Assign):
+            self._assign(i)
+        else:
+            self._to_workers().stop_job(i.worker, i.job)
 
     def _assign(self, i: s.Assign) -> None:
         jobs = []
@@ -198,7 +209,7 @@ class Desk:
 
     def _forgotten(self, i: s.Forgotten) -> None:
         self.store.drop(i.job, i.attempt)
-        self._events.job(EventName.JOB_FORGOTTEN, i.status)
+        self._events.job(EventName.JOB_FORGOTTEN, lambda: i.status)
         self._drop_fresh(i.job)
 
     def _to_workers(self) -> Workers:
@@ -231,6 +242,8 @@ class Desk:
 
 def _told(job: Job) -> dict[str, Any]:
     told: dict[str, Any] = {"client": job.facts.client, "model": job.facts.model, "attempt": job.attempt}
+    if job.started_s is not None and job.finished_s is not None:
+        told |= {"elapsed_s": round(job.finished_s - job.started_s, 4), "bytes": job.size_bytes}
     if job.error is not None:
         told["error"] = job.error.get("error")
     return told

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The doors that clients come in by: a ROUTER for requests and a PUB for events on each of ipc and TCP.
+"""The doors that clients come in by: a ROUTER for requests and an XPUB for events on each of ipc and TCP.
 
 Everything is bounded before it is looked at: the size of a frame, their number, the messages kept for a peer that does
 not read. A peer that breaks the protocol of ZeroMQ itself is dropped by it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import zmq
@@ -48,18 +48,30 @@ class Door:
     endpoint: str
     events_endpoint: str
     role_of: Callable[[str], Role | None] | None = None
+    _topics: set[bytes] = field(default_factory=set)
 
     def receive(self) -> Iterator[Incoming]:
         """The messages that wait, without waiting for more."""
         while self.requests.get(zmq.EVENTS) & zmq.POLLIN:
             peer = self.requests.recv(zmq.NOBLOCK, copy=False)
-            frames, user = _rest(self.requests, peer)
+            frames, user = _rest(self.requests, peer, self.role_of is not None)
             yield Incoming(self, peer.bytes, self._role(user), frames)
 
     def send(self, peer: bytes, frames: Sequence[Buffer]) -> None:
         """Answer a client; dropped when it is gone or does not read."""
         with contextlib.suppress(zmq.Again, zmq.ZMQError):
             send(self.requests, [peer, *frames])
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody subscribes to anything here; asks the socket, which says so only where somebody reads."""
+        while self.events.get(zmq.EVENTS) & zmq.POLLIN:
+            told = self.events.recv(zmq.NOBLOCK)
+            if told[:1] == b"\1":
+                self._topics.add(told)
+            elif told[:1] == b"\0":
+                self._topics.discard(b"\1" + told[1:])
+        return bool(self._topics)
 
     def publish(self, frames: Sequence[Buffer]) -> None:
         """Send an event to whoever listens."""
@@ -88,7 +100,7 @@ def open_door(
     role_of: Callable[[str], Role | None] | None = None,
 ) -> Door:
     """A door at ``endpoints`` (requests, events). With ``server_secret`` peers need a key (CURVE, asked by ZAP)."""
-    requests, events = context.socket(zmq.ROUTER), context.socket(zmq.PUB)
+    requests, events = context.socket(zmq.ROUTER), context.socket(zmq.XPUB)
     for socket in (requests, events):
         socket.set(zmq.LINGER, 0)
         socket.set(zmq.SNDHWM, peer_queue)
@@ -108,13 +120,13 @@ def open_door(
     return Door(name, requests, events, where[0], where[1], role_of)
 
 
-def _rest(socket: Socket, first: Any) -> tuple[list[Buffer], str | None]:
+def _rest(socket: Socket, first: Any, with_user: bool) -> tuple[list[Buffer], str | None]:
     frames: list[Buffer] = []
     user: str | None = None
     frame = first
     while frame.more:
         frame = socket.recv(copy=False)
-        if user is None:
+        if with_user and user is None:
             with contextlib.suppress(zmq.ZMQError):
                 user = frame.get(_USER)
         # Past the limit frames are still taken off the socket, but not kept.

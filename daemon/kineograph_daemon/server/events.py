@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events: ``[topic][header][body]`` on every door's PUB socket, numbered without a gap within an epoch.
+"""Events: ``[topic][header][body]`` on every door's event socket, numbered without a gap within an epoch.
 
-The topic is the event's name. A number is given when the event happens; it leaves once what it tells is on disk.
+The topic is the event's name. A number is given when the event happens; it leaves once what it tells is on disk. While
+nobody listens, events are only counted: who subscribes then sees by the next number that there was something.
 """
 
 from __future__ import annotations
@@ -18,21 +19,34 @@ from kineograph_daemon.server.status import status_map
 class Publisher:
     """Numbers events and holds them until ``flush``."""
 
-    def __init__(self, epoch: str, send: Callable[[list[Buffer]], None]) -> None:
+    def __init__(
+        self, epoch: str, send: Callable[[list[Buffer]], None], is_heard: Callable[[], bool] = lambda: True
+    ) -> None:
         self.epoch = epoch
         self.seq = 0
         self._send = send
+        self._is_heard = is_heard
         self._held: list[list[Buffer]] = []
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether ``flush`` would tell anybody anything."""
+        return bool(self._held)
 
     def publish(self, name: EventName, body: Mapping[str, Any]) -> None:
         """Tell everybody, with the next ``flush``."""
-        self.seq += 1
-        header = codec.Header(codec.Kind.EVENT, str(name), epoch=self.epoch, seq=self.seq)
-        self._held.append([name.encode(), *codec.encode(header, body)])
+        self._tell(name, lambda: body)
 
-    def job(self, name: EventName, status: JobStatus) -> None:
-        """An event of a job carries its whole status."""
-        self.publish(name, status_map(status))
+    def job(self, name: EventName, status: Callable[[], JobStatus]) -> None:
+        """An event of a job carries its whole status, which is asked for at once, if anybody listens."""
+        self._tell(name, lambda: status_map(status()))
+
+    def _tell(self, name: EventName, body: Callable[[], Mapping[str, Any]]) -> None:
+        self.seq += 1
+        if not self._is_heard():
+            return
+        header = codec.Header(codec.Kind.EVENT, str(name), epoch=self.epoch, seq=self.seq)
+        self._held.append([name.encode(), *codec.encode(header, body())])
 
     def flush(self) -> None:
         """Send what was published since the last flush."""

@@ -160,7 +160,7 @@ class Front:
             self._events.publish(EventName.DAEMON_HEARTBEAT, self._heartbeat())
 
     def _finish(self) -> None:
-        refused = self._desk.commit()
+        refused = self._desk.commit(heard=self._events.is_holding or self._outbox.is_holding)
         self._events.flush()
         self._outbox.flush(refused)
 

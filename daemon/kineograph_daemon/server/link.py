@@ -96,7 +96,8 @@ class WorkerLink:
             peer, *frames = self.socket.recv_multipart(zmq.NOBLOCK)
             worker = peer.decode("ascii", "replace")
             try:
-                self._said(worker, link.unpack(frames).message)
+                for message in link.unpack_train(frames):
+                    self._said(worker, message)
             except KineographError as e:
                 _log.warning("a message of worker %s was dropped: %s", worker, e)
 

@@ -8,6 +8,7 @@ that the report can say so.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -143,8 +144,21 @@ def _sorted_track(at: dict[int, FloatArray], width: int = 4) -> tuple[IntArray, 
     return frames, np.array([at[int(f)] for f in frames], float).reshape(len(frames), width)
 
 
+_made: OrderedDict[int, tuple[MmcpSkeleton, Skeleton]] = OrderedDict()
+_MOST_MADE = 32
+
+
 def skeleton_of(sent: MmcpSkeleton) -> Skeleton:
-    """An MMCP skeleton as arrays."""
+    """An MMCP skeleton as arrays. The same object gives the same arrays: a typed skeleton is never changed."""
+    known = _made.get(id(sent))
+    if known is None or known[0] is not sent:
+        known = _made[id(sent)] = (sent, _skeleton_of(sent))  # kept together, so that the id stays its own
+        if len(_made) > _MOST_MADE:
+            _made.popitem(last=False)
+    return known[1]
+
+
+def _skeleton_of(sent: MmcpSkeleton) -> Skeleton:
     joints = sent.joints
     index = {j.name: i for i, j in enumerate(joints)}
     return Skeleton.build(

@@ -233,6 +233,16 @@ def pack(message: Any, frames: Sequence[codec.Buffer] = ()) -> list[codec.Buffer
     return [*codec.encode(codec.Header(kind, METHOD_OF[cls]), body), *frames]
 
 
+def pack_train(messages: Sequence[Any]) -> list[codec.Buffer]:
+    """The frames of messages to the front that travel as one, so that it wakes once for all of them."""
+    return [frame for message in messages for frame in pack(message)]
+
+
+def unpack_train(frames: Sequence[codec.Buffer]) -> list[Any]:
+    """The messages of ``pack_train``. Raises as ``unpack`` does."""
+    return [unpack(frames[at : at + 2]).message for at in range(0, max(len(frames), 1), 2)]
+
+
 def unpack(frames: Sequence[codec.Buffer]) -> Packet:
     """A message from its frames. Raises ``bad_response``, ``protocol_mismatch`` or ``schema_validation``."""
     header, _ = codec.decode_header(frames[:2])

@@ -88,6 +88,7 @@ class Worker:
     def _connect(self) -> None:
         self._dealer.setsockopt(zmq.IDENTITY, self._args.id.encode())
         self._dealer.setsockopt(zmq.LINGER, _LINGER_MS)
+        self._dealer.setsockopt(zmq.RCVTIMEO, _IDLE_POLL_MS)
         self._dealer.connect(self._args.link)
 
     def _live(self, heart: Heartbeat) -> None:
@@ -123,9 +124,11 @@ class Worker:
     def _receive(self) -> link.Packet | None:
         self._idle = True
         try:
-            if self._stopping.is_set() or not self._dealer.poll(_IDLE_POLL_MS):
+            if self._stopping.is_set():
                 return None
-            frames = self._dealer.recv_multipart(zmq.DONTWAIT, copy=False)
+            frames = self._dealer.recv_multipart(copy=False)
+        except zmq.Again:
+            return None
         finally:
             self._idle = False
         try:
@@ -153,10 +156,10 @@ class Worker:
             case other:
                 _log.error("%s is not for a worker's main socket", type(other).__name__)
 
-    def _send(self, message: Any) -> None:
+    def _send(self, *messages: Any) -> None:
         # Progress may come from a thread of the backbone; a socket is not for two threads at once.
         with self._sending:
-            self._dealer.send_multipart(link.pack(message), copy=False)
+            self._dealer.send_multipart(link.pack_train(messages))
 
     def _on_lost(self, why: str) -> None:
         self._stopping.set()

@@ -3,7 +3,7 @@
 
     payload -> typed request -> seed -> pipeline -> arrays (and the other forms asked for) -> file -> ``task.done``
 
-Whatever happens to one job is told of that job alone; ``task.end`` comes last, always.
+Whatever happens to one job is told of that job alone; ``task.end`` comes last, always, with the last answer.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ from kineograph_daemon.workers.models import Models
 
 _log = logging.getLogger(__name__)
 
-Send = Callable[[Any], None]
+Send = Callable[..., None]
+"""Takes one message, or several that travel as one."""
 
 
 @dataclass
@@ -77,9 +78,12 @@ class Tasks:
         self._send = send
         self._device = device
         self._fsync = fsync
+        self._open = 0
+        self._last_answer: list[Any] = []
 
     def run(self, packet: link.Packet, task: link.TaskRun) -> None:
         """Run a task to its end. Raises nothing that a job or a backbone does."""
+        self._open = len(task.jobs)
         try:
             runs = [self._begin(job) for job in task.jobs]
             if task.model == RETARGET:
@@ -93,7 +97,8 @@ class Tasks:
         finally:
             for job in task.jobs:
                 self._cancels.end(job.job)
-            self._send(link.TaskEnd(task.task))
+            last, self._last_answer = self._last_answer, []
+            self._send(*last, link.TaskEnd(task.task))
 
     def encode(self, packet: link.Packet, task: link.TaskEncode) -> None:
         """Write another form of a stored result."""
@@ -150,9 +155,7 @@ class Tasks:
                     done = retargeting.run(
                         run.job, run.payload, run.hooks, device=self._device, fsync=self._fsync, started_s=run.started_s
                     )
-                    run.answered = True
-                    self._send(done)
-                    _log.info("retarget done", extra={"data": {"elapsed_s": round(done.elapsed_s, 4)}})
+                    self._answer(run, done)
                 except BaseException as e:  # noqa: BLE001 - one bad clip fails its own job alone
                     self._settle(run, e, RETARGET)
 
@@ -210,9 +213,7 @@ class Tasks:
         size_bytes += blobs.write(run.job.result_path, codec.pack_body(body), fsync=self._fsync)
         samples, frames = data.rotations_xyzw.shape[:2]
         run.hooks.flush()
-        run.answered = True
-        self._send(link.TaskDone(run.job.job, int(frames), int(samples), size_bytes, elapsed_s, run.seed))
-        _log.info("job done", extra={"data": {"elapsed_s": round(elapsed_s, 4), "bytes": size_bytes}})
+        self._answer(run, link.TaskDone(run.job.job, int(frames), int(samples), size_bytes, elapsed_s, run.seed))
 
     def _write_forms(self, run: Run, request: GenerateRequest, spec: ModelSpec, data: JobResultData) -> int:
         size_bytes = 0
@@ -265,8 +266,7 @@ class Tasks:
         match why:
             case Why.CANCELLED:
                 run.hooks.flush()
-                run.answered = True
-                self._send(link.TaskCancelled(run.job.job, step, steps))
+                self._answer(run, link.TaskCancelled(run.job.job, step, steps))
                 _log.info("job cancelled at step %d of %d", step, steps, extra={"job": run.job.job})
             case Why.DEADLINE:
                 counts = bool(steps) or run.payload is None  # 0 of 0 means that it never began
@@ -274,13 +274,23 @@ class Tasks:
             case Why.STOPPING:
                 # Not answered on purpose: the worker ends, and the front gives the job to another one.
                 run.answered = True
+                self._open -= 1
                 _log.info("job left: the worker ends", extra={"job": run.job.job})
 
     def _fail(self, run: Run, e: KineographError) -> None:
         run.hooks.flush()
-        run.answered = True
         _log.info("job failed: %s", e, extra={"job": run.job.job})
-        self._send(link.TaskFailed(run.job.job, e.to_envelope()))
+        self._answer(run, link.TaskFailed(run.job.job, e.to_envelope()))
+
+    def _answer(self, run: Run, message: Any) -> None:
+        """A job's one final message; the task's last one waits the moment until ``task.end`` goes with it."""
+        run.answered = True
+        self._open -= 1
+        _log.debug("job answered: %s", type(message).__name__, extra={"job": run.job.job})
+        if self._open:
+            self._send(message)
+        else:
+            self._last_answer.append(message)
 
 
 def _parse(body: dict[str, Any]) -> tuple[Any, GenerateRequest]:

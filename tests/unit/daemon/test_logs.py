@@ -18,6 +18,8 @@ from kineograph_daemon import logs
 def lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     root = logging.getLogger()
     before, level, raising = list(root.handlers), root.level, logging.raiseExceptions
+    costly = ("logThreads", "logProcesses", "logMultiprocessing")
+    told = [getattr(logging, name) for name in costly]
     for handler in before:
         root.removeHandler(handler)
     monkeypatch.setenv(logs.LEVEL_ENV, "debug")
@@ -30,6 +32,8 @@ def lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     root.setLevel(level)
     logging.captureWarnings(False)
     logging.raiseExceptions = raising
+    for name, value in zip(costly, told, strict=True):
+        setattr(logging, name, value)
 
 
 def read(path: Path) -> list[dict[str, object]]:
@@ -75,3 +79,33 @@ def test_an_unknown_level_means_info(monkeypatch: pytest.MonkeyPatch) -> None:
     assert logs.level_from_env() == logging.INFO
     monkeypatch.setenv(logs.LEVEL_ENV, "warning")
     assert logs.level_from_env() == logging.WARNING
+
+
+def test_a_full_file_makes_room_and_the_oldest_goes(tmp_path: Path) -> None:
+    handler = logs.LineFile(tmp_path / "x.log", max_bytes=100, kept=2)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    for n in range(8):
+        handler.emit(logging.makeLogRecord({"msg": f"{n}" * 49}))
+    handler.close()
+    left = {file.name: file.read_text().split() for file in tmp_path.iterdir()}
+    expected = {"x.log": "67", "x.log.1": "45", "x.log.2": "23"}
+    assert left == {name: [c * 49 for c in digits] for name, digits in expected.items()}
+
+
+def test_a_file_that_is_there_is_carried_on(tmp_path: Path) -> None:
+    (tmp_path / "x.log").write_text("before\n")
+    handler = logs.LineFile(tmp_path / "x.log", max_bytes=20)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.emit(logging.makeLogRecord({"msg": "then"}))
+    handler.emit(logging.makeLogRecord({"msg": "another line"}))
+    handler.close()
+    assert (tmp_path / "x.log.1").read_text() == "before\nthen\n"
+    assert (tmp_path / "x.log").read_text() == "another line\n"
+
+
+def test_a_folder_that_is_gone_takes_nobody_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    handler = logs.LineFile(tmp_path / "away" / "x.log")
+    handler.emit(logging.makeLogRecord({"msg": "lost"}))
+    handler.close()
+    assert not (tmp_path / "away").exists()

@@ -68,7 +68,8 @@ class Front:
     def take(self) -> None:
         """Receive one message."""
         identity, *frames = self.router.recv_multipart()
-        self.said.append((identity, link.unpack(frames).message, time.monotonic()))
+        now_s = time.monotonic()
+        self.said.extend((identity, message, now_s) for message in link.unpack_train(frames))
 
     def drain(self) -> list[Any]:
         """What has been said so far and not been taken, heartbeats left out."""
