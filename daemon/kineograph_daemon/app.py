@@ -271,7 +271,7 @@ class _Parts:
         models = ModelTable(data / "models.json", hosted)
         results = Results(desk, models, clock, settings.waiters_limit)
         parking = Parking(models, clock, outbox, supervisor, settings.spec_wait_s)
-        submitting = Submitting(desk, models, peers, outbox, parking)
+        submitting = Submitting(desk, models, peers, outbox, parking, results, settings.wait_limit_s)
         jobs = JobHandlers(desk, results, events, peers, outbox, clock, settings.wait_limit_s)
         return cls(desk, models, events, outbox, peers, results, parking, submitting, jobs)
 
@@ -281,6 +281,7 @@ def _table(parts: _Parts, daemon: DaemonHandlers) -> dict[Method, Handler]:
         Method.HELLO: daemon.hello,
         Method.CAPABILITIES: daemon.capabilities,
         Method.GENERATE: parts.submitting.generate,
+        Method.GENERATE_WAIT: parts.submitting.generate_and_wait,
         Method.GENERATE_BATCH: parts.submitting.batch,
         Method.RETARGET: Retargeting(parts.desk, parts.peers, parts.outbox, parts.submitting).retarget,
         Method.JOB_STATUS: parts.jobs.status,

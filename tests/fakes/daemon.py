@@ -325,6 +325,9 @@ class FakeDaemon:
         name = "_" + method.replace(".", "_")
         if method is Method.JOB_RESULT:
             return self._job_result(message, received)
+        if method is Method.GENERATE_WAIT:
+            self._generate(message)
+            return self._job_result(m.JobResult(message.job, wait_s=message.wait_s), received)
         return getattr(self, name)(message)
 
     def _hello(self, message: m.Hello) -> m.HelloReply:

@@ -128,7 +128,8 @@ class AsyncClient:
         message = verbs.submission(request, job, fields)
         ticket = verbs.Ticket(message.job)
         watched = ticket if on_progress is not None else None
-        conversation = verbs.generate(message, ticket, timeout_s, self._rng, time.monotonic)
+        is_watched = watched is not None
+        conversation = verbs.generate(message, ticket, timeout_s, self._rng, time.monotonic, watched=is_watched)
         try:
             return await self._run(conversation, Narrator(on_progress, on_retry), watched)
         except BaseException as e:

@@ -178,8 +178,10 @@ class Client:
         narrator = Narrator(on_progress, on_retry)
         ticket = verbs.Ticket(message.job)
         watched = ticket if on_progress is not None else None
+        is_watched = watched is not None
+        conversation = verbs.generate(message, ticket, timeout_s, self._rng, time.monotonic, watched=is_watched)
         try:
-            return self._run(verbs.generate(message, ticket, timeout_s, self._rng, time.monotonic), narrator, watched)
+            return self._run(conversation, narrator, watched)
         except BaseException as e:
             if verbs.may_still_run(e):
                 self._engine.call(Method.JOB_CANCEL, m.JobCancel([ticket.job]))

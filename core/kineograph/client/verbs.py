@@ -167,6 +167,28 @@ def submit(message: Submission, rng: Random) -> Conversation[JobStatus]:
             return status
 
 
+def order(message: m.Generate, wait_s: float, rng: Random) -> Conversation[m.JobResultReply]:
+    """Submit and wait for the result in one question; again under the same id after a retryable refusal.
+
+    The reply's result is None when the job has not ended in time; ``fetch`` goes on from there.
+    """
+    attempt = 0
+    values = {f.name: getattr(message, f.name) for f in dataclass_fields(message)}
+    asked = m.GenerateWait(**values, wait_s=wait_s)
+    while True:
+        try:
+            reply: m.JobResultReply = yield Call(Method.GENERATE_WAIT, asked, wait_s + DEFAULT_DEADLINE_S)
+        except KineographError as e:
+            attempt += 1
+            delay_s = retry.retry_delay_s(e, attempt, rng)
+            if delay_s is None:
+                raise
+            yield Pause(delay_s, e)
+        else:
+            yield Tell(reply.job)
+            return reply
+
+
 def wait(job: str, timeout_s: float | None, clock: Clock) -> Conversation[JobStatus]:
     """The job's final status. Polls slowly: events, where somebody listens, cut a pause short.
 
@@ -244,16 +266,21 @@ def _explain(job: str, refusal: KineographError) -> Conversation[None]:
 
 
 def generate(
-    message: Submission, ticket: Ticket, timeout_s: float | None, rng: Random, clock: Clock
+    message: Submission, ticket: Ticket, timeout_s: float | None, rng: Random, clock: Clock, *, watched: bool = True
 ) -> Conversation[Result]:
-    """Submit, wait, fetch; retry by code. A job that ended cannot run again: its retry is a new job (``ticket``)."""
+    """Submit, wait, fetch; retry by code. A job that ended cannot run again: its retry is a new job (``ticket``).
+
+    ``watched``: somebody wants to hear of the job from its submit on; else one question asks for all at once.
+    """
     deadline_s = None if timeout_s is None else clock() + timeout_s
     attempt, resubmitted = 0, False
     while True:
-        status = yield from submit(message, rng)
-        left_s = None if deadline_s is None else max(0.0, deadline_s - clock())
         try:
-            reply = yield from fetch(status.job, ResultFormat.ARRAYS, left_s, clock, met=True)
+            if watched or not isinstance(message, m.Generate):
+                status = yield from submit(message, rng)
+                reply = yield from _rest(status, deadline_s, clock)
+            else:
+                reply = yield from _at_once(message, deadline_s, rng, clock)
         except KineographError as e:
             if e.code is ErrorCode.REQUEST_NOT_FOUND and not resubmitted:
                 resubmitted = True  # a daemon that lost its store: the same id and body make the same job
@@ -268,6 +295,33 @@ def generate(
         else:
             assert reply.result is not None
             return Result.from_body(reply.job, reply.result)
+
+
+def _at_once(
+    message: m.Generate, deadline_s: float | None, rng: Random, clock: Clock
+) -> Conversation[m.JobResultReply]:
+    asked_s = clock()
+    wait_s = LONG_POLL_S if deadline_s is None else min(LONG_POLL_S, max(0.0, deadline_s - asked_s))
+    try:
+        reply = yield from order(message, wait_s, rng)
+    except LinkError as e:
+        # Only who had met a daemon waits out the whole time; whether the job came through is for the daemon to say.
+        if e.code not in _OUTAGE or e.details.get("client_closed") or clock() - asked_s < wait_s:
+            raise
+        return (yield from fetch(message.job, ResultFormat.ARRAYS, _left_s(deadline_s, clock), clock, met=True))
+    if reply.result is not None and reply.job.state is JobState.SUCCEEDED:
+        return reply
+    if reply.job.state is not JobState.SUCCEEDED:
+        raise_if_over(reply.job)
+    return (yield from _rest(reply.job, deadline_s, clock))
+
+
+def _rest(status: JobStatus, deadline_s: float | None, clock: Clock) -> Conversation[m.JobResultReply]:
+    return (yield from fetch(status.job, ResultFormat.ARRAYS, _left_s(deadline_s, clock), clock, met=True))
+
+
+def _left_s(deadline_s: float | None, clock: Clock) -> float | None:
+    return None if deadline_s is None else max(0.0, deadline_s - clock())
 
 
 def _may_run_again(error: KineographError, message: Submission) -> bool:

@@ -22,6 +22,7 @@ class Method(StrEnum):
     HELLO = "hello"
     CAPABILITIES = "capabilities"
     GENERATE = "generate"
+    GENERATE_WAIT = "generate.wait"
     GENERATE_BATCH = "generate.batch"
     RETARGET = "retarget"
     JOB_STATUS = "job.status"
@@ -184,6 +185,13 @@ class Generate:
     character: str = ""
     refs: dict[str, Any] = field(default_factory=dict)
     size_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class GenerateWait(Generate):
+    """Submit one job and wait up to ``wait_s`` seconds for its arrays: ``generate`` and ``job.result`` in one."""
+
+    wait_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -408,6 +416,7 @@ REQUEST_OF: dict[Method, type[Any]] = {
     Method.HELLO: Hello,
     Method.CAPABILITIES: Empty,
     Method.GENERATE: Generate,
+    Method.GENERATE_WAIT: GenerateWait,
     Method.GENERATE_BATCH: GenerateBatch,
     Method.RETARGET: Retarget,
     Method.JOB_STATUS: JobRef,
@@ -428,6 +437,7 @@ REPLY_OF: dict[Method, type[Any]] = {
     Method.HELLO: HelloReply,
     Method.CAPABILITIES: CapabilitiesReply,
     Method.GENERATE: JobStatus,
+    Method.GENERATE_WAIT: JobResultReply,
     Method.GENERATE_BATCH: GenerateBatchReply,
     Method.RETARGET: JobStatus,
     Method.JOB_STATUS: JobStatus,
@@ -448,6 +458,7 @@ ROLE_OF: dict[Method, Role] = {
     Method.HELLO: Role.OBSERVE,
     Method.CAPABILITIES: Role.OBSERVE,
     Method.GENERATE: Role.SUBMIT,
+    Method.GENERATE_WAIT: Role.SUBMIT,
     Method.GENERATE_BATCH: Role.SUBMIT,
     Method.RETARGET: Role.SUBMIT,
     Method.JOB_STATUS: Role.OBSERVE,

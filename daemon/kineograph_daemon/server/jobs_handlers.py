@@ -6,9 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kineograph.errors import KineographError
 from kineograph.wire import codec
-from kineograph.wire.codec import Buffer
 from kineograph.wire.messages import (
     JobCancel,
     JobList,
@@ -19,11 +17,11 @@ from kineograph.wire.messages import (
 )
 from kineograph_daemon.jobs import signals as s
 from kineograph_daemon.jobs.record import Job
-from kineograph_daemon.server.call import Call, Outbox, Peers, Sender
+from kineograph_daemon.server.call import Call, Outbox, Peers
 from kineograph_daemon.server.clock import Clock
 from kineograph_daemon.server.desk import Desk
 from kineograph_daemon.server.events import Publisher
-from kineograph_daemon.server.results import Results, unknown
+from kineograph_daemon.server.results import Results, answer_to, unknown
 from kineograph_daemon.server.status import COLUMNS, status_map, status_row
 
 _OPTIONS = ("priority", "deadline_s", "on_busy", "formats", "trajectories", "label", "character", "refs")
@@ -51,7 +49,7 @@ class JobHandlers:
     def result(self, call: Call) -> None:
         """``job.result``: may be answered later."""
         m: JobResult = call.message
-        answer = _answer(self._outbox, call.sender)
+        answer = answer_to(self._outbox, call.sender)
         self._results.ask(m.job, m.format, min(m.wait_s, self._wait_limit_s), answer)
 
     def request(self, call: Call) -> None:
@@ -123,13 +121,3 @@ class JobHandlers:
 def _searched(job: Job) -> str:
     f = job.facts
     return "\n".join((f.job, f.label, f.character, f.prompt, f.model, f.client)).casefold()
-
-
-def _answer(outbox: Outbox, to: Sender) -> Any:
-    def answer(outcome: list[Buffer] | KineographError) -> None:
-        if isinstance(outcome, KineographError):
-            outbox.fail(to, outcome)
-        else:
-            outbox.reply_packed(to, outcome)
-
-    return answer

@@ -21,6 +21,7 @@ from kineograph.wire.messages import JobState, JobStatus, ResultFormat
 from kineograph_daemon.jobs import blobs
 from kineograph_daemon.jobs import signals as s
 from kineograph_daemon.jobs.record import RETARGET
+from kineograph_daemon.server.call import Outbox, Sender
 from kineograph_daemon.server.clock import Clock
 from kineograph_daemon.server.desk import Desk
 from kineograph_daemon.server.models import ModelTable
@@ -71,6 +72,13 @@ class Results:
             answer(self._partial(job))
         else:
             self._wait(_Waiter(job, form, self._clock.now_s() + wait_s, answer))
+
+    def ask_gently(self, job: str, wait_s: float, answer: Answer) -> None:
+        """As ``ask`` for the arrays, but where there is no room to wait the status is the answer: ask again."""
+        try:
+            self.ask(job, ResultFormat.ARRAYS, wait_s, answer)
+        except UnavailableError:
+            answer(self._partial(job))
 
     def expire(self) -> None:
         """Answer those whose time is over with the state so far."""
@@ -179,6 +187,18 @@ class Results:
         if not others:
             del self._waiters[waiter.job]
         waiter.answer(outcome)
+
+
+def answer_to(outbox: Outbox, to: Sender, promises: str = "") -> Answer:
+    """Answers a client; ``promises`` is the job that must be on disk before."""
+
+    def answer(outcome: list[Buffer] | KineographError) -> None:
+        if isinstance(outcome, KineographError):
+            outbox.fail(to, outcome)
+        else:
+            outbox.reply_packed(to, outcome, promises)
+
+    return answer
 
 
 def unknown(job: str) -> JobError:

@@ -18,12 +18,13 @@ import numpy as np
 from kineograph.errors import ErrorCode, JobError, KineographError, RequestError
 from kineograph.wire import codec
 from kineograph.wire.codec import Buffer
-from kineograph.wire.messages import Generate, GenerateBatch, JobStatus, OnBusy, ResultFormat, to_body
+from kineograph.wire.messages import Generate, GenerateBatch, GenerateWait, JobStatus, OnBusy, ResultFormat, to_body
 from kineograph_daemon.jobs.record import JobFacts
 from kineograph_daemon.server.call import Call, Outbox, Peers
 from kineograph_daemon.server.desk import Desk
 from kineograph_daemon.server.models import ModelTable
 from kineograph_daemon.server.parking import Parking
+from kineograph_daemon.server.results import Results, answer_to
 from kineograph_daemon.server.status import status_map
 
 _ID = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}")
@@ -37,23 +38,36 @@ _MOST_PACKING = 3
 class Submitting:
     """The two handlers that make jobs."""
 
-    def __init__(self, desk: Desk, models: ModelTable, peers: Peers, outbox: Outbox, parking: Parking) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        models: ModelTable,
+        peers: Peers,
+        outbox: Outbox,
+        parking: Parking,
+        results: Results,
+        wait_s: float,
+    ) -> None:
         self._desk = desk
         self._models = models
         self._peers = peers
         self._outbox = outbox
         self._parking = parking
+        self._results = results
+        self._wait_limit_s = wait_s
 
     def generate(self, call: Call) -> None:
         """One job."""
-        m: Generate = call.message
-        check_id(m.job, m.deadline_s, ["job"])
-        known = self.known(m.job, call.frames)
-        if known is None:
-            if self._parking.must_wait(call, _named(m.request)):
-                return
-            known = self._queue(m, call)
-        self._outbox.reply(call.sender, status_map(known), promises=m.job)
+        status = self._admit(call)
+        if status is not None:
+            self._outbox.reply(call.sender, status_map(status), promises=status.job)
+
+    def generate_and_wait(self, call: Call) -> None:
+        """One job, answered when it has ended. An error is about the submit; the job itself is told by its status."""
+        if self._admit(call) is not None:
+            m: GenerateWait = call.message
+            answer = answer_to(self._outbox, call.sender, promises=m.job)
+            self._results.ask_gently(m.job, min(m.wait_s, self._wait_limit_s), answer)
 
     def batch(self, call: Call) -> None:
         """One job an item, each with its own answer."""
@@ -72,6 +86,15 @@ class Submitting:
         self._outbox.reply(call.sender, {"results": self._batch(m, call, items)})
 
     # ---- one job ---------------------------------------------------------------------------------------------------
+
+    def _admit(self, call: Call) -> JobStatus | None:
+        """The status of the job that is, or was, submitted; None while it waits for its model to come up."""
+        m: Generate = call.message
+        check_id(m.job, m.deadline_s, ["job"])
+        known = self.known(m.job, call.frames)
+        if known is not None:
+            return known
+        return None if self._parking.must_wait(call, _named(m.request)) else self._queue(m, call)
 
     def _queue(self, m: Generate, call: Call) -> JobStatus:
         from kineograph_daemon.mmcp.validate import check_request

@@ -60,7 +60,7 @@ async def test_many_at_once(daemon: FakeDaemon, client: AsyncClient) -> None:
 
 async def test_cancelling_the_task_cancels_the_job(daemon: FakeDaemon, client: AsyncClient) -> None:
     task = asyncio.create_task(client.generate({}))
-    (body,) = await came(daemon, Method.GENERATE)
+    (body,) = await came(daemon, Method.GENERATE_WAIT)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

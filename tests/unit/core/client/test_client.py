@@ -119,18 +119,18 @@ def test_generate_submits_waits_and_fetches(daemon: FakeDaemon, client: Client) 
 
 def test_a_job_that_failed_raises_what_it_failed_with(daemon: FakeDaemon, client: Client) -> None:
     thread, out = in_background(lambda: client.generate({}))
-    (body,) = daemon.wait_for(Method.GENERATE)
+    (body,) = daemon.wait_for(Method.GENERATE_WAIT)
     daemon.fail(body["job"], error("internal_error", "the model failed", {"ref": "7f3a"}))
     thread.join()
     assert isinstance(out[0], InternalError)
     assert out[0].details["ref"] == "7f3a"
     assert out[0].details["job_state"] == "failed"
-    assert len(daemon.bodies(Method.GENERATE)) == 1
+    assert len(daemon.bodies(Method.GENERATE_WAIT)) == 1
 
 
 def test_a_cancelled_job_is_no_result_and_tells_the_step(daemon: FakeDaemon, client: Client) -> None:
     thread, out = in_background(lambda: client.generate({}))
-    (body,) = daemon.wait_for(Method.GENERATE)
+    (body,) = daemon.wait_for(Method.GENERATE_WAIT)
     daemon.progress(body["job"], 0.24, 12, 50)
     client.cancel(body["job"])
     thread.join()
@@ -141,36 +141,36 @@ def test_a_cancelled_job_is_no_result_and_tells_the_step(daemon: FakeDaemon, cli
 
 def test_refused_submits_are_tried_again_under_the_same_id(daemon: FakeDaemon, client: Client) -> None:
     daemon.auto = True
-    daemon.then(Method.GENERATE, BUSY, error("model_unavailable", "loading"), BUSY)
+    daemon.then(Method.GENERATE_WAIT, BUSY, error("model_unavailable", "loading"), BUSY)
     told: list[tuple[ErrorCode, float]] = []
     client.generate({}, on_retry=lambda e, delay_s: told.append((e.code, delay_s)))
-    bodies = daemon.bodies(Method.GENERATE)
+    bodies = daemon.bodies(Method.GENERATE_WAIT)
     assert len({b["job"] for b in bodies}) == 1
     assert len(bodies) == 4
     assert [code for code, _ in told] == ["rate_limited", "model_unavailable", "rate_limited"]
 
 
 def test_five_tries_are_enough(daemon: FakeDaemon, client: Client) -> None:
-    daemon.on(Method.GENERATE, lambda body: BUSY)
+    daemon.on(Method.GENERATE_WAIT, lambda body: BUSY)
     with pytest.raises(UnavailableError):
         client.generate({})
-    assert len(daemon.bodies(Method.GENERATE)) == 5
+    assert len(daemon.bodies(Method.GENERATE_WAIT)) == 5
 
 
 @pytest.mark.parametrize("code", ["schema_validation", "unknown_model", "internal_error", "queue_full", "forbidden"])
 def test_what_cannot_help_is_never_repeated(code: str, daemon: FakeDaemon, client: Client) -> None:
-    daemon.on(Method.GENERATE, lambda body: error(code, "no"))
+    daemon.on(Method.GENERATE_WAIT, lambda body: error(code, "no"))
     with pytest.raises(KineographError) as caught:
         client.generate({})
     assert caught.value.code == code
-    assert len(daemon.bodies(Method.GENERATE)) == 1
+    assert len(daemon.bodies(Method.GENERATE_WAIT)) == 1
 
 
 def test_a_job_that_failed_for_now_runs_again_as_another_job(daemon: FakeDaemon, client: Client) -> None:
     thread, out = in_background(lambda: client.generate({"a": 1}))
-    (first,) = daemon.wait_for(Method.GENERATE)
+    (first,) = daemon.wait_for(Method.GENERATE_WAIT)
     daemon.fail(first["job"], error("resource_exhausted", "needs 9.1 GB", retry_after_s=0.0))
-    _, second = daemon.wait_for(Method.GENERATE, 2)
+    _, second = daemon.wait_for(Method.GENERATE_WAIT, 2)
     daemon.finish(second["job"])
     thread.join()
     assert second["job"] == next_job_id(first["job"]) != first["job"]
@@ -180,16 +180,16 @@ def test_a_job_that_failed_for_now_runs_again_as_another_job(daemon: FakeDaemon,
 
 def test_a_deadline_that_the_caller_set_is_not_tried_again(daemon: FakeDaemon, client: Client) -> None:
     thread, out = in_background(lambda: client.generate({}, deadline_s=2.0))
-    (body,) = daemon.wait_for(Method.GENERATE)
+    (body,) = daemon.wait_for(Method.GENERATE_WAIT)
     daemon.fail(body["job"], error("timeout", "stopped after 2 s"))
     thread.join()
     assert out[0].code is ErrorCode.TIMEOUT
-    assert len(daemon.bodies(Method.GENERATE)) == 1
+    assert len(daemon.bodies(Method.GENERATE_WAIT)) == 1
 
 
 def test_the_status_decides_whether_a_job_is_over_not_an_error(daemon: FakeDaemon, client: Client) -> None:
     daemon.then(Method.JOB_RESULT, BUSY, error("rate_limited", "too many wait", retry_after_s=0.01))
-    thread, out = in_background(lambda: client.generate({}))
+    thread, out = in_background(lambda: client.generate({}, on_progress=lambda job: None))
     (body,) = daemon.wait_for(Method.GENERATE)
     daemon.wait_for(Method.JOB_RESULT, 3)
     daemon.finish(body["job"])
@@ -218,7 +218,7 @@ def test_a_success_without_its_result_is_a_bad_response(
 ) -> None:
     monkeypatch.setattr("kineograph.client.verbs._MAX_EMPTY", 2)
     done = JobStatus("x", JobState.SUCCEEDED)
-    daemon.on(Method.GENERATE, lambda body: done)
+    daemon.on(Method.GENERATE_WAIT, lambda body: m.JobResultReply(done))
     daemon.on(Method.JOB_RESULT, lambda body: m.JobResultReply(done))
     with pytest.raises(LinkError) as caught:
         client.generate({})
@@ -258,7 +258,7 @@ def test_generate_that_gives_up_cancels_its_job(daemon: FakeDaemon, client: Clie
     with pytest.raises(UnavailableError):
         client.generate({}, timeout_s=0.1)
     (body,) = daemon.wait_for(Method.JOB_CANCEL)
-    assert body["jobs"] == [daemon.bodies(Method.GENERATE)[0]["job"]]
+    assert body["jobs"] == [daemon.bodies(Method.GENERATE_WAIT)[0]["job"]]
 
 
 def test_an_exception_in_on_progress_cancels_the_job(daemon: FakeDaemon, client: Client) -> None:
@@ -334,7 +334,7 @@ def test_many_threads_share_one_client(daemon: FakeDaemon, client: Client) -> No
     for thread, out in jobs:
         thread.join()
         assert out[0].job.state is JobState.SUCCEEDED
-    assert {b["request"]["i"] for b in daemon.bodies(Method.GENERATE)} == set(range(8))
+    assert {b["request"]["i"] for b in daemon.bodies(Method.GENERATE_WAIT)} == set(range(8))
 
 
 def test_large_results_are_views_that_outlive_the_client(daemon: FakeDaemon, connect: Connect) -> None:

@@ -45,7 +45,7 @@ def test_a_restart_is_signalled_and_the_snapshot_renewed(daemon: FakeDaemon, cli
 
 
 def test_a_wait_rides_out_a_restart(daemon: FakeDaemon, client: Client) -> None:
-    thread, out = in_background(lambda: client.generate({"a": 1}))
+    thread, out = in_background(lambda: client.generate({"a": 1}, on_progress=lambda job: None))
     (body,) = daemon.wait_for(Method.GENERATE)
     daemon.wait_for(Method.JOB_RESULT)
     daemon.restart()
@@ -54,6 +54,18 @@ def test_a_wait_rides_out_a_restart(daemon: FakeDaemon, client: Client) -> None:
     thread.join()
     assert out[0].job.job == body["job"]
     assert len(daemon.bodies(Method.GENERATE)) == 1
+
+
+def test_one_question_for_all_is_repeated_to_the_byte_after_a_restart(daemon: FakeDaemon, client: Client) -> None:
+    thread, out = in_background(lambda: client.generate({"a": 1}))
+    (body,) = daemon.wait_for(Method.GENERATE_WAIT)
+    daemon.restart()
+    daemon.wait_for(Method.GENERATE_WAIT, 2)
+    daemon.finish(body["job"])
+    thread.join()
+    assert out[0].job.job == body["job"]
+    first, second = (r.frames[1:] for r in daemon.received if r.method == Method.GENERATE_WAIT)
+    assert first == second
 
 
 def test_a_submit_without_an_answer_is_repeated_to_the_byte(daemon: FakeDaemon, client: Client) -> None:
@@ -84,7 +96,7 @@ def test_what_another_daemon_must_not_see_fails_instead(verb: str, daemon: FakeD
 
 
 def test_a_daemon_that_forgot_the_job_gets_it_again_under_the_same_id(daemon: FakeDaemon, client: Client) -> None:
-    thread, out = in_background(lambda: client.generate({"a": 1}))
+    thread, out = in_background(lambda: client.generate({"a": 1}, on_progress=lambda job: None))
     (body,) = daemon.wait_for(Method.GENERATE)
     daemon.stop()
     daemon.jobs.status.clear()
@@ -100,7 +112,7 @@ def test_a_daemon_that_forgets_twice_is_not_asked_for_ever(daemon: FakeDaemon, c
     gone = JobError(ErrorCode.REQUEST_NOT_FOUND, "no such job")
     daemon.on(Method.JOB_RESULT, lambda body: gone)
     with pytest.raises(JobError):
-        client.generate({})
+        client.generate({}, on_progress=lambda job: None)
     assert len(daemon.bodies(Method.GENERATE)) == 2
 
 

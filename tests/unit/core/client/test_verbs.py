@@ -270,3 +270,60 @@ def test_a_result_knows_its_shapes() -> None:
     result = script.run(verbs.generate(message, Ticket(message.job), None, Random(1), script.clock))
     assert (result.samples, result.frames) == (2, 5)
     assert [type(s) for s in script.steps] == [Call, Tell, Call, Tell]
+
+
+def ordered(script: Script, timeout_s: float | None = None) -> Any:
+    message = verbs.submission({}, "j", {})
+    ticket = Ticket(message.job)
+    return script.run(verbs.generate(message, ticket, timeout_s, Random(1), script.clock, watched=False))
+
+
+def test_who_only_waits_asks_once() -> None:
+    script = Script(m.JobResultReply(status(JobState.SUCCEEDED), arrays_result(5, 3, 2)))
+    assert ordered(script).samples == 2
+    assert script.calls() == ["generate.wait"]
+    (call,) = [s for s in script.steps if isinstance(s, Call)]
+    assert call.deadline_s > call.message.wait_s == verbs.LONG_POLL_S
+
+
+def test_a_long_job_is_waited_for_further_by_its_id() -> None:
+    done = m.JobResultReply(status(JobState.SUCCEEDED), arrays_result(5, 3, 2))
+    script = Script()
+    script.answers = [not_yet(script), not_yet(script), done]
+    ordered(script)
+    assert script.calls() == ["generate.wait", "job.result", "job.result"]
+
+
+def test_the_one_question_fits_into_the_time_given() -> None:
+    script = Script()
+    script.answers = [not_yet(script)]
+    with pytest.raises(UnavailableError):
+        ordered(script, 5.0)
+    assert script.now_s <= 6.0
+
+
+def test_an_outage_after_the_whole_wait_leaves_it_to_the_daemon_whether_there_is_a_job() -> None:
+    script = Script()
+
+    def lost(call: Call) -> Any:
+        script.now_s += call.deadline_s
+        return OUTAGE
+
+    script.answers = [lost, m.JobResultReply(status(JobState.SUCCEEDED), arrays_result(5, 3, 2))]
+    ordered(script)
+    assert script.calls() == ["generate.wait", "job.result"]
+
+
+def test_a_daemon_that_was_never_met_is_told_at_once() -> None:
+    script = Script(OUTAGE)
+    with pytest.raises(LinkError):
+        ordered(script)
+    assert script.calls() == ["generate.wait"]
+
+
+def test_a_job_that_failed_in_the_one_question_raises_and_runs_again_if_it_may() -> None:
+    own = failed("resource_exhausted")
+    script = Script(m.JobResultReply(own), m.JobResultReply(status(JobState.SUCCEEDED), arrays_result(5, 3, 2)))
+    ordered(script)
+    first, second = (s.message.job for s in script.steps if isinstance(s, Call))
+    assert second == verbs.next_job_id(first)

@@ -64,6 +64,7 @@ OVERRIDES: dict[type[Any], dict[str, Any]] = {
     m.HelloReply: {"wire": _COUNT, "pid": _COUNT, "seq": _COUNT, "limits": _JSON},
     m.CapabilitiesReply: {"mmcp": _JSON, "models": _JSON},
     m.Generate: {"request": _ANY, "deadline_s": _MAYBE, "refs": _JSON},
+    m.GenerateWait: {"request": _ANY, "deadline_s": _MAYBE, "refs": _JSON, "wait_s": _NUMBER},
     m.GenerateBatch: {"batch": _ANY, "deadline_s": _MAYBE},
     m.Retarget: {"request": _ANY, "deadline_s": _MAYBE},
     m.GenerateBatchReply: {"results": st.lists(_ANY, max_size=3)},
