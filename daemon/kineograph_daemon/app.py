@@ -42,7 +42,7 @@ from kineograph_daemon.server.parking import Parking
 from kineograph_daemon.server.results import Results
 from kineograph_daemon.server.retargeting import Retargeting
 from kineograph_daemon.server.retention import Retention
-from kineograph_daemon.server.submit import Submitting
+from kineograph_daemon.server.submit import READERS, Submitting
 from kineograph_daemon.settings import Settings
 from kineograph_daemon.workers.supervisor import Supervisor
 
@@ -162,7 +162,7 @@ class Daemon:
             zap=self._zap,
             link=link,
             supervisor=self.supervisor,
-            dispatcher=Dispatcher(_table(parts, daemon_handlers), parts.outbox),
+            dispatcher=Dispatcher(_table(parts, daemon_handlers), parts.outbox, READERS),
             desk=parts.desk,
             results=parts.results,
             parking=parts.parking,

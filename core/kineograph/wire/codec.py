@@ -185,16 +185,85 @@ def decode_header(frames: Sequence[Buffer]) -> tuple[Header, int]:
 
 def decode_body(body: Buffer, arrays: Sequence[Buffer]) -> dict[str, Any]:
     """A body with its arrays put back as read-only views. Raises ``bad_response``."""
+    out = _unpack(body, "body", _ext_of(arrays))
+    if not isinstance(out, dict):
+        raise _bad("the body is no map")
+    return out
 
+
+_AROUND_BYTES = 4 * 2**20
+"""Beyond this the copies that reading around a value takes cost more than reading it."""
+
+
+@dataclass(frozen=True)
+class Around:
+    """A body decoded around one value: ``body[outer][inner]`` is missing and lies packed in ``inner``.
+
+    ``outer`` is the whole packed value of the outer key.
+    """
+
+    body: dict[str, Any]
+    outer: bytes
+    inner: bytes
+
+
+def decode_body_around(body: Buffer, arrays: Sequence[Buffer], outer: str, inner: str) -> Around | None:
+    """``decode_body`` without one value of an inner map, for who may know that value by its bytes.
+
+    None for a body that is not of this form, damaged and very large ones included: that is for ``decode_body``.
+    """
+    if len(body) > _AROUND_BYTES:
+        return None
+    unpacker = msgpack.Unpacker(
+        max_buffer_size=limits.MAX_BODY_BYTES, raw=False, strict_map_key=True, ext_hook=_ext_of(arrays)
+    )
+    try:
+        unpacker.feed(body)
+        out: dict[str, Any] = {}
+        whole = packed = None
+        for _ in range(unpacker.read_map_header()):
+            key = unpacker.unpack()
+            if not isinstance(key, str) or key in out:
+                return None
+            if key != outer:
+                out[key] = unpacker.unpack()
+                continue
+            start = unpacker.tell()
+            found = _map_around(unpacker, body, inner)
+            if found is None:
+                return None
+            out[key], packed = found
+            whole = bytes(body[start : unpacker.tell()])
+        if whole is None or packed is None or unpacker.tell() != len(body):
+            return None
+        return Around(out, whole, packed)
+    except (LinkError, ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException):
+        return None
+
+
+def _map_around(unpacker: Any, body: Buffer, inner: str) -> tuple[dict[str, Any], bytes] | None:
+    out: dict[str, Any] = {}
+    packed = None
+    for _ in range(unpacker.read_map_header()):
+        key = unpacker.unpack()
+        if not isinstance(key, str) or key in out or (key == inner and packed is not None):
+            return None
+        if key != inner:
+            out[key] = unpacker.unpack()
+            continue
+        start = unpacker.tell()
+        unpacker.skip()
+        packed = bytes(body[start : unpacker.tell()])
+    return None if packed is None else (out, packed)
+
+
+def _ext_of(arrays: Sequence[Buffer]) -> Any:
     def ext(code: int, data: bytes) -> Any:
         if code != limits.EXT_ARRAY:
             raise _bad(f"unknown extension type {code}")
         return _view(data, arrays)
 
-    out = _unpack(body, "body", ext)
-    if not isinstance(out, dict):
-        raise _bad("the body is no map")
-    return out
+    return ext
 
 
 def _view(reference: bytes, arrays: Sequence[Buffer]) -> Array:

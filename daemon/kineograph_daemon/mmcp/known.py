@@ -1,21 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """Skeletons that passed the schema before.
 
-A character comes along with every request made for it, and reading its joints is most of what reading a request costs.
-A skeleton that comes again, to the byte, is the typed one it was: the same object, which nobody may change.
+A character comes along with every request made for it, and its joints are most of what there is to read in one. A
+skeleton that comes again, to the byte, is not read again: it is the typed one it was, the same object, which nobody may
+change. A body is therefore decoded around its skeleton.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgpack
 from motionmcp.schemas import Skeleton
 
+from kineograph.wire import codec
+from kineograph.wire.codec import Buffer
+
 _MOST = 32
 _MOST_BYTES = 2**18
+
+
+class SentSkeleton(dict[str, Any]):
+    """A skeleton as it was sent, with the bytes it came in: what it will be known by once it has passed."""
+
+    packed: bytes = b""
 
 
 class KnownSkeletons:
@@ -25,27 +36,52 @@ class KnownSkeletons:
         self._most = most
         self._by_bytes: OrderedDict[bytes, Skeleton] = OrderedDict()
 
-    def key_of(self, sent: Any) -> bytes | None:
-        """What a skeleton is known by; None for one that is not worth, or not fit for, knowing."""
-        if not isinstance(sent, Mapping):
-            return None
-        try:
-            packed: bytes = msgpack.packb(sent)
-        except (TypeError, ValueError, OverflowError):  # arrays in it, or numbers that the schema will refuse
-            return None
-        return packed if len(packed) <= _MOST_BYTES else None
-
-    def recall(self, key: bytes | None) -> Skeleton | None:
+    def recall(self, packed: bytes) -> Skeleton | None:
         """The typed skeleton, if it passed before."""
-        found = None if key is None else self._by_bytes.get(key)
-        if found is not None and key is not None:
-            self._by_bytes.move_to_end(key)
+        found = self._by_bytes.get(packed)
+        if found is not None:
+            self._by_bytes.move_to_end(packed)
         return found
 
-    def remember(self, key: bytes | None, skeleton: Skeleton) -> None:
+    def remember(self, sent: Any, skeleton: Skeleton) -> None:
         """A skeleton passed: every check of it, that of its numbers too."""
-        if key is None:
-            return
-        self._by_bytes[key] = skeleton
-        if len(self._by_bytes) > self._most:
-            self._by_bytes.popitem(last=False)
+        if isinstance(sent, SentSkeleton) and len(sent.packed) <= _MOST_BYTES:
+            self._by_bytes[sent.packed] = skeleton
+            if len(self._by_bytes) > self._most:
+                self._by_bytes.popitem(last=False)
+
+
+KNOWN = KnownSkeletons()
+"""Those of this process."""
+
+
+@dataclass(frozen=True)
+class ReadBody:
+    """The body of a ``Generate``. ``request_packed`` is its request as it came, where that could be told apart."""
+
+    fields: dict[str, Any]
+    request_packed: bytes | None = None
+
+
+def read_body(frames: Sequence[Buffer], known: KnownSkeletons = KNOWN) -> ReadBody:
+    """The body frames of a ``Generate``, its skeleton typed if it is known. Raises ``bad_response``."""
+    around = codec.decode_body_around(frames[0], frames[1:], "request", "skeleton")
+    if around is None:
+        return ReadBody(codec.decode_body(frames[0], frames[1:]))
+    request = around.body["request"]
+    skeleton: Any = known.recall(around.inner)
+    if skeleton is None:
+        try:
+            sent = msgpack.unpackb(around.inner, strict_map_key=True, ext_hook=_no_arrays)
+        except (ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException):
+            sent = None
+        if not isinstance(sent, dict):
+            return ReadBody(codec.decode_body(frames[0], frames[1:]))
+        skeleton = SentSkeleton(sent)
+        skeleton.packed = around.inner
+    request["skeleton"] = skeleton
+    return ReadBody(around.body, around.outer)
+
+
+def _no_arrays(code: int, data: bytes) -> Any:
+    raise ValueError("an array refers to a frame of its whole message")

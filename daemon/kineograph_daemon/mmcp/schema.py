@@ -12,18 +12,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from motionmcp.schemas import GenerateRequest
+from motionmcp.schemas import GenerateRequest, Skeleton
 from pydantic import ValidationError
 
 from kineograph.errors import ErrorCode, KineographError
 from kineograph_daemon.mmcp import clips, finite, topology
 from kineograph_daemon.mmcp.faults import fault, plain
-from kineograph_daemon.mmcp.known import KnownSkeletons
+from kineograph_daemon.mmcp.known import KNOWN
 
 Record = dict[str, Any]
 
 _MOST_RECORDS = 100
-_known = KnownSkeletons()
+_STAND_IN = Skeleton.model_validate(
+    {"joints": [{"name": "root", "rest_translation": (0.0, 0.0, 0.0), "rest_rotation": (0.0, 0.0, 0.0, 1.0)}]}
+)
+"""What the schema reads in place of a skeleton that it has read before."""
 _RANGE_FAULTS = frozenset(
     {
         "greater_than",
@@ -41,27 +44,31 @@ _LIMIT_KEYS = ("ge", "gt", "le", "lt", "min_length", "max_length", "expected", "
 
 
 def parse(payload: Any) -> GenerateRequest:
-    """The request in ``payload``; arrays may stand wherever lists may.
+    """The request in ``payload``; arrays may stand wherever lists may, and a typed skeleton that passed before.
 
     Raises ``schema_validation``, ``invalid_skeleton`` or ``invalid_options``. A pose key's negative frame passes
     here: the frame check names it in its turn, with the request's length.
     """
     light, found = clips.detach(payload)
     faults = [record for clip in found for record in clip.faults]
-    key = _known.key_of(light.get("skeleton")) if isinstance(light, dict) else None
-    known = _known.recall(key)
+    sent = light.get("skeleton") if isinstance(light, dict) else None
+    known = sent if isinstance(sent, Skeleton) else None
+    if known is not None:
+        light = {**light, "skeleton": _STAND_IN}
     try:
-        request = GenerateRequest.model_validate(light if known is None else {**light, "skeleton": known})
+        request = GenerateRequest.model_validate(light)
     except ValidationError as exc:
         request = _read_again(light, exc, faults)
     if faults:
         raise _refuse(faults, payload)
+    if known is not None:
+        request.skeleton = known
     clips.attach(request, found)
     faults = finite.faults(request, skeleton=known is None)
     if faults:
         raise _refuse(faults, payload)
     if known is None:
-        _known.remember(key, request.skeleton)
+        KNOWN.remember(sent, request.skeleton)
     return request
 
 

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from kineograph.errors import ErrorCode, KineographError, LinkError, RequestError
 from kineograph.wire import codec
+from kineograph.wire.codec import Buffer
 from kineograph.wire.messages import REQUEST_OF, Method, from_body
 from kineograph_daemon.server.auth import check_role
 from kineograph_daemon.server.call import Call, Outbox, Sender, guarded
@@ -16,17 +18,22 @@ from kineograph_daemon.server.doors import Incoming
 _log = logging.getLogger(__name__)
 
 Handler = Callable[[Call], None]
+Reader = Callable[[Sequence[Buffer]], dict[str, Any]]
+"""From a request's body frames to its fields."""
 
 
 class Dispatcher:
     """Takes messages in, sees to it that each is answered."""
 
-    def __init__(self, handlers: Mapping[Method, Handler], outbox: Outbox) -> None:
+    def __init__(
+        self, handlers: Mapping[Method, Handler], outbox: Outbox, readers: Mapping[Method, Reader] | None = None
+    ) -> None:
         missing = set(Method) - set(handlers)
         if missing:
             raise ValueError(f"no handler for {sorted(missing)}")
         self._handlers = dict(handlers)
         self._outbox = outbox
+        self._readers = dict(readers or {})
 
     def take(self, incoming: Incoming) -> None:
         """Answer a message, or leave that to the handler that took it."""
@@ -54,5 +61,10 @@ class Dispatcher:
         method = Method(header.method)
         check_role(incoming.role, method)
         frames = incoming.frames[1 : 2 + arrays]
-        message = from_body(REQUEST_OF[method], codec.decode_body(frames[0], frames[1:]))
+        read = self._readers.get(method, _decoded)
+        message = from_body(REQUEST_OF[method], read(frames))
         self._handlers[method](Call(to, method, incoming.role, frames, message))
+
+
+def _decoded(frames: Sequence[Buffer]) -> dict[str, Any]:
+    return codec.decode_body(frames[0], frames[1:])

@@ -18,7 +18,16 @@ import numpy as np
 from kineograph.errors import ErrorCode, JobError, KineographError, RequestError
 from kineograph.wire import codec
 from kineograph.wire.codec import Buffer
-from kineograph.wire.messages import Generate, GenerateBatch, GenerateWait, JobStatus, OnBusy, ResultFormat, to_body
+from kineograph.wire.messages import (
+    Generate,
+    GenerateBatch,
+    GenerateWait,
+    JobStatus,
+    Method,
+    OnBusy,
+    ResultFormat,
+    to_body,
+)
 from kineograph_daemon.jobs.record import JobFacts
 from kineograph_daemon.server.call import Call, Outbox, Peers
 from kineograph_daemon.server.desk import Desk
@@ -97,11 +106,20 @@ class Submitting:
         return None if self._parking.must_wait(call, _named(m.request)) else self._queue(m, call)
 
     def _queue(self, m: Generate, call: Call) -> JobStatus:
-        from kineograph_daemon.mmcp.validate import check_request
-
-        request = check_request(m.request, _size_bytes(m, call), self._models.entries, m.refs)
+        request = self._check(m, call)
         facts = self._facts(m.job, m, request, self._peers.name(call.sender), call.frames)
         return self._desk.submit(facts, call.frames, m.on_busy)
+
+    def _check(self, m: Generate, call: Call) -> Any:
+        from kineograph_daemon.mmcp.validate import check_request
+
+        size_bytes = _size_bytes(m, call)
+        try:
+            return check_request(m.request, size_bytes, self._models.entries, m.refs)
+        except KineographError:
+            # A refusal is told from the request as it was sent, not from one that was read around its skeleton.
+            sent = codec.decode_body(call.frames[0], call.frames[1:])["request"]
+            return check_request(sent, size_bytes, self._models.entries, m.refs)
 
     def _facts(
         self,
@@ -192,6 +210,16 @@ class Submitting:
         if known is not None:
             return known
         return self._desk.submit(self._facts(job, m, request, client, frames, group), frames, OnBusy.WAIT)
+
+
+def _read(frames: Sequence[Buffer]) -> dict[str, Any]:
+    from kineograph_daemon.mmcp.known import read_body  # the schema's library is not on the time of a start
+
+    return read_body(frames).fields
+
+
+READERS = {Method.GENERATE: _read, Method.GENERATE_WAIT: _read}
+"""Methods whose body is read in a way of its own."""
 
 
 def digest(frames: Sequence[Buffer]) -> bytes:

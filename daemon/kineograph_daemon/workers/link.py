@@ -212,6 +212,11 @@ class Packet:
 
     def payload(self, frames: Sequence[int]) -> dict[str, Any]:
         """The client's body in ``frames [start, count]``. Raises ``bad_response`` when they are not there."""
+        body = self.part(frames)
+        return codec.decode_body(body[0], body[1:])
+
+    def part(self, frames: Sequence[int]) -> Sequence[codec.Buffer]:
+        """The client's body frames ``[start, count]``. Raises ``bad_response`` when they are not there."""
         if len(frames) != 2 or frames[0] < 0 or frames[1] < 1 or sum(frames) > len(self.frames):
             raise LinkError(
                 ErrorCode.BAD_RESPONSE,
@@ -219,7 +224,7 @@ class Packet:
                 {"got": list(frames), "allowed": len(self.frames)},
             )
         start, count = frames
-        return codec.decode_body(self.frames[start], self.frames[start + 1 : start + count])
+        return self.frames[start : start + count]
 
 
 def pack(message: Any, frames: Sequence[codec.Buffer] = ()) -> list[codec.Buffer]:

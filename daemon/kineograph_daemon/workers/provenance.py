@@ -12,7 +12,7 @@ import hashlib
 import platform
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -22,7 +22,10 @@ from motionmcp.schemas import GenerateRequest, Options
 
 import kineograph
 from kineograph.wire import codec
+from kineograph.wire.codec import Buffer
+from kineograph_daemon.mmcp.known import ReadBody
 
+_REQUEST_KEY = bytes(codec.pack_body({"request": None})[0])[:-1]
 _SEED_BITS = 31  # every random generator in use takes it, and so does a signed 32-bit field of a panel
 
 
@@ -43,8 +46,19 @@ def keep_to_what_was_asked(report: dict[str, Any]) -> None:
 
 def request_sha256(payload: Any) -> str:
     """Hash of a request's wire form, hexadecimal."""
+    return _sha256(codec.pack_body({"request": payload}))
+
+
+def sent_sha256(body: ReadBody, arrays: Sequence[Buffer]) -> str:
+    """The same of a body that came; its request is not packed again where its bytes are at hand."""
+    if body.request_packed is None:
+        return request_sha256(body.fields.get("request"))
+    return _sha256([_REQUEST_KEY + body.request_packed, *arrays])
+
+
+def _sha256(frames: Sequence[Buffer]) -> str:
     digest = hashlib.sha256()
-    for frame in codec.pack_body({"request": payload}):
+    for frame in frames:
         digest.update(frame)
     return digest.hexdigest()
 
@@ -54,7 +68,7 @@ def describe(
     job: str,
     model: str,
     extras: Mapping[str, Any],
-    payload: Any,
+    request_sha256: str,
     seed: int,
     seed_drawn: bool,
     device: str,
@@ -67,7 +81,7 @@ def describe(
         "weights_hash": extras.get("weights_hash", ""),
         "seed": seed,
         "seed_drawn": seed_drawn,
-        "request_sha256": request_sha256(payload),
+        "request_sha256": request_sha256,
         "device": device,
         **versions(),
         "run": {"job": job, "elapsed_s": round(elapsed_s, 6)},

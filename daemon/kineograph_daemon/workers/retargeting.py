@@ -29,7 +29,7 @@ def run(job: link.TaskJob, payload: Any, hooks: Hooks, *, device: str, fsync: bo
         job=job.job,
         model=RETARGET,
         extras={},
-        payload=payload,
+        request_sha256=provenance.request_sha256(payload),
         seed=0,
         seed_drawn=False,
         device=device,

@@ -28,6 +28,7 @@ from kineograph_daemon.backbones.base import has_batch
 from kineograph_daemon.jobs import blobs
 from kineograph_daemon.jobs.record import RETARGET
 from kineograph_daemon.mmcp import answers
+from kineograph_daemon.mmcp.known import ReadBody, read_body
 from kineograph_daemon.mmcp.schema import parse
 from kineograph_daemon.pipeline import JobResultData, Stopped
 from kineograph_daemon.workers import failures, link, provenance
@@ -47,7 +48,8 @@ class Run:
     job: link.TaskJob
     hooks: Hooks
     started_s: float
-    payload: Any = None
+    began: bool = False
+    sent_sha256: str = ""
     seed: int = 0
     seed_drawn: bool = False
     answered: bool = False
@@ -106,7 +108,7 @@ class Tasks:
             try:
                 stored = blobs.open(task.result_path)
                 body = codec.decode_body(stored[0], stored[1:])
-                request = _parse(packet.payload(task.frames))[1]
+                request = _parse(read_body(packet.part(task.frames)))
                 spec = self._models.spec(request.model)
                 self._write_form(task.format, task.target_path, request, spec, answers.data_of(body))
             except Exception as e:  # noqa: BLE001 - answered, whatever it is
@@ -151,9 +153,10 @@ class Tasks:
                 try:
                     if run.hooks.should_stop():
                         raise Stopped
-                    run.payload = packet.payload(run.job.frames).get("request")
+                    request = packet.payload(run.job.frames).get("request")
+                    run.began = True
                     done = retargeting.run(
-                        run.job, run.payload, run.hooks, device=self._device, fsync=self._fsync, started_s=run.started_s
+                        run.job, request, run.hooks, device=self._device, fsync=self._fsync, started_s=run.started_s
                     )
                     self._answer(run, done)
                 except BaseException as e:  # noqa: BLE001 - one bad clip fails its own job alone
@@ -193,7 +196,10 @@ class Tasks:
         _log.debug("job started")
         if run.hooks.should_stop():
             raise Stopped
-        run.payload, request = _parse(packet.payload(run.job.frames))
+        frames = packet.part(run.job.frames)
+        body = read_body(frames)
+        request = _parse(body)
+        run.began, run.sent_sha256 = True, provenance.sent_sha256(body, frames[1:])
         request, run.seed, run.seed_drawn = provenance.with_seed(request)
         return request
 
@@ -240,7 +246,7 @@ class Tasks:
             job=run.job.job,
             model=spec.id,
             extras=self._models.extras(spec.id),
-            payload=run.payload,
+            request_sha256=run.sent_sha256,
             seed=run.seed,
             seed_drawn=run.seed_drawn,
             device=self._device,
@@ -269,7 +275,7 @@ class Tasks:
                 self._answer(run, link.TaskCancelled(run.job.job, step, steps))
                 _log.info("job cancelled at step %d of %d", step, steps, extra={"job": run.job.job})
             case Why.DEADLINE:
-                counts = bool(steps) or run.payload is None  # 0 of 0 means that it never began
+                counts = bool(steps) or not run.began  # 0 of 0 means that it never began
                 self._fail(run, _timeout(run.job.deadline_s or 0.0, *((step, steps) if counts else (None, None))))
             case Why.STOPPING:
                 # Not answered on purpose: the worker ends, and the front gives the job to another one.
@@ -293,12 +299,12 @@ class Tasks:
             self._last_answer.append(message)
 
 
-def _parse(body: dict[str, Any]) -> tuple[Any, GenerateRequest]:
-    payload = body.get("request")
+def _parse(body: ReadBody) -> GenerateRequest:
+    payload = body.fields.get("request")
     if isinstance(payload, dict) and "protocol_version" not in payload:
         # An item of a batch inherits the batch's version, which passed the door.
-        return payload, parse({"protocol_version": MMCP_VERSION, **payload})
-    return payload, parse(payload)
+        return parse({"protocol_version": MMCP_VERSION, **payload})
+    return parse(payload)
 
 
 def _timeout(deadline_s: float, step: int | None, steps: int | None) -> KineographError:

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A skeleton that passed is not read again; everything else about a request is."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+from motionmcp.schemas import Skeleton
+from tests.fakes.backbones import request_map
+
+from kineograph.errors import ErrorCode, KineographError
+from kineograph.wire import codec
+from kineograph_daemon.mmcp.known import KnownSkeletons, SentSkeleton, read_body
+from kineograph_daemon.mmcp.schema import parse
+from kineograph_daemon.workers import provenance
+
+
+def sent(request: dict[str, Any]) -> list[codec.Buffer]:
+    return codec.pack_body({"job": "j", "request": request})
+
+
+def fresh() -> dict[str, Any]:
+    """A request whose skeleton no other test has sent."""
+    request = copy.deepcopy(request_map("plain"))
+    request["skeleton"]["joints"][0]["rest_translation"] = [float(x) for x in np.random.default_rng().normal(size=3)]
+    return request
+
+
+def test_the_second_time_it_is_the_same_object_and_the_same_request() -> None:
+    request = fresh()
+    first = parse(read_body(sent(request)).fields["request"])
+    again = read_body(sent({**request, "segments": [{"type": "unconditioned", "duration_frames": 7}]}))
+    assert isinstance(again.fields["request"]["skeleton"], Skeleton)
+    second = parse(again.fields["request"])
+    assert second.skeleton is first.skeleton
+    assert second.total_frames == 7
+    assert second.model_dump()["skeleton"] == parse(request).model_dump()["skeleton"]
+
+
+def test_a_request_that_is_refused_teaches_nothing() -> None:
+    request = fresh()
+    request["skeleton"]["joints"][0]["rest_translation"][1] = float("nan")
+    for _ in range(2):
+        body = read_body(sent(request)).fields["request"]
+        assert isinstance(body["skeleton"], SentSkeleton)
+        with pytest.raises(KineographError) as caught:
+            parse(body)
+        assert caught.value.code is ErrorCode.SCHEMA_VALIDATION
+
+
+def test_other_faults_are_found_beside_a_known_skeleton() -> None:
+    request = fresh()
+    parse(read_body(sent(request)).fields["request"])
+    with pytest.raises(KineographError) as caught:
+        parse(read_body(sent({**request, "segments": "walk"})).fields["request"])
+    assert caught.value.details["where"]["path"] == ["segments"]
+
+
+def test_the_oldest_goes_first() -> None:
+    known = KnownSkeletons(most=2)
+    typed = parse(fresh()).skeleton
+    for name in (b"a", b"b"):
+        one = SentSkeleton()
+        one.packed = name
+        known.remember(one, typed)
+    assert known.recall(b"a") is typed
+    one = SentSkeleton()
+    one.packed = b"c"
+    known.remember(one, typed)
+    assert known.recall(b"b") is None
+    assert known.recall(b"a") is typed
+
+
+def test_a_skeleton_with_arrays_is_read_as_ever() -> None:
+    request = fresh()
+    request["skeleton"]["joints"][0]["rest_translation"] = np.zeros(3, np.float32)
+    body = read_body(sent(request))
+    assert body.request_packed is None
+    assert isinstance(body.fields["request"]["skeleton"]["joints"][0]["rest_translation"], np.ndarray)
+
+
+def test_the_hash_is_the_same_with_and_without_packing_again() -> None:
+    request = fresh()
+    frames = sent(request)
+    assert provenance.sent_sha256(read_body(frames), frames[1:]) == provenance.request_sha256(request)
+    request["segments"] = [{"rotations": np.arange(4, dtype=np.float32)}]
+    frames = sent(request)
+    assert provenance.sent_sha256(read_body(frames), frames[1:]) == provenance.request_sha256(request)
