@@ -36,7 +36,7 @@ class Take:
 
     ``remarks``: what of the scene was not sent, or changed on the way; the daemon's own account is
     ``result.report``, whose frames begin ``lead_in`` frames before ``start``. ``applied``: the account of each bake,
-    newest last.
+    newest last. ``asked`` and ``refs``: the constraints as they were sent, and what each stands for in the scene.
     """
 
     id: str
@@ -49,6 +49,8 @@ class Take:
     frames: int | None = None
     edits: tuple[UserKey, ...] = ()
     stays: bool = False
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    refs: list[dict[str, Any]] = field(default_factory=list)
     applied: list[BakeReport] = field(default_factory=list)
 
     @classmethod
@@ -65,6 +67,8 @@ class Take:
             frames=outgoing.frames,
             edits=outgoing.edits,
             stays=outgoing.lead_in > 0 or outgoing.lead_out > 0,
+            asked=list(outgoing.request["constraints"]),
+            refs=list(outgoing.refs["constraints"]),
         )
         take.clip(0)
         return take

@@ -46,12 +46,16 @@ class Note:
 
 
 def advise(
-    request: Mapping[str, Any], capabilities: Mapping[str, Any] | None = None, refs: Mapping[str, Any] | None = None
+    request: Mapping[str, Any],
+    capabilities: Mapping[str, Any] | None = None,
+    refs: Mapping[str, Any] | None = None,
+    first_frame: int = 0,
 ) -> list[Note]:
     """Notes for an MMCP request, arrays or lists, before it is sent.
 
     ``capabilities``: the model's entry of MMCP's document, with ``text`` ("ignored", "weak", "full"), ``any_fps`` and
     ``phrases`` from the daemon's extras where known. ``refs``: the client's references, for names in the texts.
+    ``first_frame``: what the client calls the request's frame 0, for frames in the texts.
     """
     if not isinstance(request, Mapping):
         return []
@@ -63,12 +67,27 @@ def advise(
                 found = list(check(scene))[:MOST_OF_A_KIND]
         except _MALFORMED:
             continue
-        notes.extend(_notes(scene, found))
+        notes.extend(_notes(scene, found, first_frame))
     return notes
 
 
-def _notes(scene: Scene, found: list[Finding]) -> Iterator[Note]:
+_FRAMES = ("frame", "first", "last")
+
+
+def _count_from(finding: Finding, first_frame: int) -> None:
+    """Say frames as the client counts them; fixes keep the request's own."""
+    facts = finding.facts
+    for name in _FRAMES:
+        value = facts.values.get(name)
+        if isinstance(value, int):
+            facts.words[name] = wording.number(value + first_frame)
+    if finding.code is NoteCode.KEY_OUTSIDE_BLOCKS:
+        facts.words["frames"] = wording.names([f + first_frame for f in facts.values["frames"]])
+
+
+def _notes(scene: Scene, found: list[Finding], first_frame: int) -> Iterator[Note]:
     for finding in found:
+        _count_from(finding, first_frame)
         ref = scene.ref(finding.path)
         place = wording.place(finding.path, ref, scene.request)
         if place is not None:

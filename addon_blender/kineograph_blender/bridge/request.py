@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kineograph.errors import ErrorCode, error
 from kineograph.wire.version import MMCP_VERSION
 
@@ -20,6 +23,8 @@ from .keys import KeyMode, Pick
 from .rig import Rig
 from .shot import Remark
 from .written import UserKey
+
+FloatArray = NDArray[np.floating[Any]]
 
 __all__ = ["Block", "Direction", "Outgoing", "Remark", "gather", "scene_fps_hz", "scene_span", "segments"]
 
@@ -74,7 +79,8 @@ class Outgoing:
     """A request ready to be sent, and what is needed to bring its answer home. Holds no RNA.
 
     The answer has ``lead_in`` frames before ``start``, then the ``frames`` asked for, then the lead out. ``edits``:
-    keys that the user set on the take that played, which the answer was asked to meet.
+    keys that the user set on the take that played, which the answer was asked to meet. ``ghosts``: joints (J, 3) of
+    the keys' poses by scene frame, metres, for showing them.
     """
 
     rig: Rig
@@ -88,6 +94,7 @@ class Outgoing:
     lead_in: int = 0
     lead_out: int = 0
     edits: tuple[UserKey, ...] = ()
+    ghosts: Mapping[int, FloatArray] = field(default_factory=dict)
 
     @property
     def first(self) -> int:
@@ -138,6 +145,7 @@ def gather(armature: Any, scene: Any, direction: Direction) -> Outgoing:
         lead_in=direction.lead_in,
         lead_out=direction.lead_out,
         edits=tuple(shot.keys.edits),
+        ghosts=shot.ghosts(),
     )
 
 

@@ -127,6 +127,11 @@ class Shot:
         seen = [self.own[k.at] for k in self.keys.own.values()] + [self.shown[k.at] for k in self.keys.shown.values()]
         return self._pose(np.stack(seen))
 
+    def ghosts(self) -> dict[int, FloatArray]:
+        """Where the joints (J, 3) are at the keys, by scene frame, metres."""
+        frames = [*self.keys.own, *self.keys.shown]
+        return {frame: self._key_poses.positions_m[n] for n, frame in enumerate(frames)}
+
     def _pose(self, matrices: FloatArray) -> Pose:
         return poses.of_matrices(self.rig, matrices)
 

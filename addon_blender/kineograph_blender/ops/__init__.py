@@ -3,6 +3,13 @@
 
 from __future__ import annotations
 
-from . import blocks, character, connection, generate, marks
+from . import blocks, character, connection, drawing, generate, marks
 
-CLASSES = (*connection.CLASSES, *character.CLASSES, *generate.CLASSES, *blocks.CLASSES, *marks.CLASSES)
+CLASSES = (
+    *connection.CLASSES,
+    *character.CLASSES,
+    *generate.CLASSES,
+    *blocks.CLASSES,
+    *marks.CLASSES,
+    *drawing.CLASSES,
+)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from . import character, connection, direction, generate, prompts
+from . import character, connection, direction, generate, prompts, shown
 
 CLASSES = (
     *connection.CLASSES,
@@ -11,4 +11,5 @@ CLASSES = (
     *direction.CLASSES,
     *prompts.CLASSES,
     *generate.CLASSES,
+    *shown.CLASSES,
 )

@@ -240,3 +240,12 @@ ODD: list[Any] = [
 )
 def test_odd_input_never_raises(request_: Any, model: Any) -> None:
     assert all(isinstance(note, Note) and note.text for note in advise(request_, model))
+
+
+def test_frames_are_said_as_the_client_counts_them() -> None:
+    request = scene(path([0, 9], (0, 0), (0, 9)), pin(160, 0, 1, 0))
+    ours, theirs = advise(request, MODEL), advise(request, MODEL, None, 101)
+    said = {n.code: n.text for n in theirs}
+    assert "101-250: 261" in said[NoteCode.KEY_OUTSIDE_BLOCKS]
+    assert "at frame 101" in said[NoteCode.PATH_TOO_FAST]
+    assert [n.fixes for n in ours] == [n.fixes for n in theirs]

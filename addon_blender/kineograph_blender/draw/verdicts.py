@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How well a take met what was asked: a verdict for each key, pin, path and waypoint, in words, numbers and colour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..takes import Take
+from .shapes import Color, Lines, Picture, cross
+
+FloatArray = NDArray[np.floating[Any]]
+
+MET_CM, MET_DEG = 0.5, 0.5
+NEAR_CM, NEAR_DEG = 2.0, 5.0
+
+
+class Grade(StrEnum):
+    """How far off it is."""
+
+    MET = "met"
+    NEAR = "near"
+    MISSED = "missed"
+
+
+COLORS: Mapping[Grade, Color] = {
+    Grade.MET: (0.35, 0.85, 0.45, 1.0),
+    Grade.NEAR: (0.98, 0.75, 0.2, 1.0),
+    Grade.MISSED: (0.98, 0.35, 0.3, 1.0),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """One thing that was asked, at the scene frame where it was missed most.
+
+    ``cm`` and ``deg`` are the miss there, None where it was no question; ``wanted_bu`` and ``got_bu`` (3,) are where
+    the joint was to be and where it is, the same for a turn. ``reason``: why it was changed or ignored.
+    """
+
+    kind: str
+    name: str
+    frame: int
+    cm: float | None
+    deg: float | None
+    grade: Grade
+    wanted_bu: FloatArray
+    got_bu: FloatArray
+    reason: str = ""
+
+    @property
+    def amount(self) -> str:
+        """'0.2 cm, 1.0 deg'."""
+        parts = [f"{self.cm:.1f} cm"] if self.cm is not None else []
+        parts += [f"{self.deg:.1f} deg"] if self.deg is not None else []
+        return ", ".join(parts) or "no number"
+
+    @property
+    def text(self) -> str:
+        """'pin 'Grab' at 90: missed by 4.2 cm'."""
+        what = f"{self.kind} {self.name!r}" if self.kind != "key" else f"key at {self.frame}"
+        when = "" if self.kind == "key" else f" at {self.frame}"
+        if self.grade is Grade.MET:
+            return f"{what}{when}: met ({self.amount})"
+        return f"{what}{when}: {self.grade} by {self.amount}"
+
+
+def grade(cm: float | None, deg: float | None) -> Grade:
+    """From a miss in centimetres and degrees."""
+    if (cm or 0.0) <= MET_CM and (deg or 0.0) <= MET_DEG:
+        return Grade.MET
+    return Grade.NEAR if (cm or 0.0) <= NEAR_CM and (deg or 0.0) <= NEAR_DEG else Grade.MISSED
+
+
+def of_take(take: Take, sample: int = 0) -> list[Verdict]:
+    """Verdicts of a take, the worst first. Leads are no question of the user's."""
+    clip = take.clip(sample)
+    points, _ = clip.world()
+    out = []
+    entries = {e.get("index"): e for e in take.report.get("constraints") or []}
+    for index, (item, ref) in enumerate(zip(take.asked, take.refs, strict=False)):
+        entry = entries.get(index)
+        if entry is not None and entry.get("frames"):
+            out += _of_entry(take, points, item, ref, entry)
+    return sorted(out, key=lambda v: (-_share(v.cm, v.deg), v.frame))
+
+
+def changed(take: Take) -> list[str]:
+    """What the daemon changed or ignored, a line each, with why."""
+    lines = []
+    for n, entry in enumerate(take.report.get("constraints") or []):
+        if entry.get("outcome") not in (None, "applied"):
+            ref = take.refs[n] if n < len(take.refs) else {}
+            lines.append(f"{ref.get('kind', 'constraint')} {ref.get('object', n + 1)!r} {_why(entry)}")
+    for entry in take.report.get("segments") or []:
+        lines += [f"prompt {entry.get('index', 0) + 1}: {f['name']} {_why(f)}" for f in entry.get("fields") or []]
+    for group in ("options", "request"):
+        lines += [f"{e['name']} {_why(e)}" for e in take.report.get(group) or [] if e.get("outcome") != "applied"]
+    return list(dict.fromkeys(lines))
+
+
+def picture(verdicts: list[Verdict], size_bu: float) -> Picture:
+    """Short lines from where it was to be to where it is, each with its number."""
+    out = Picture()
+    for verdict in verdicts:
+        color = COLORS[verdict.grade]
+        out.lines.append(Lines(cross(verdict.wanted_bu, 0.05 * size_bu), color))
+        if float(np.linalg.norm(verdict.wanted_bu - verdict.got_bu)) > 1e-6:
+            out.line(np.stack([verdict.wanted_bu, verdict.got_bu]), color, 2.5)
+        out.label(verdict.wanted_bu, f"{verdict.grade} {verdict.amount}", color, verdict.frame)
+    return out
+
+
+def _of_entry(
+    take: Take, points: FloatArray, item: Mapping[str, Any], ref: Mapping[str, Any], entry: Mapping[str, Any]
+) -> list[Verdict]:
+    """One verdict for a constraint; one a frame for waypoints, each of which is a thing of its own."""
+    frames = [int(f) for f in entry["frames"]]
+    inside = [k for k, f in enumerate(frames) if 0 <= f - take.lead_in < len(points)]
+    if not inside:
+        return []
+    if ref.get("kind") != "waypoint":
+        inside = [max(inside, key=lambda k: _off(entry, k))]
+    return [_verdict(take, points, item, ref, entry, k) for k in inside]
+
+
+def _verdict(
+    take: Take,
+    points: FloatArray,
+    item: Mapping[str, Any],
+    ref: Mapping[str, Any],
+    entry: Mapping[str, Any],
+    k: int,
+) -> Verdict:
+    frame = int(entry["frames"][k])
+    cm, deg = _at(entry, "miss_cm", k), _at(entry, "miss_deg", k)
+    wanted, got = _places(take, points[frame - take.lead_in], item, frame)
+    names = ref.get("names") or []
+    name = names[k] if k < len(names) else str(ref.get("object") or ref.get("kind") or "")
+    back = take.rig.frame.points_bu
+    at = frame - take.lead_in + take.start
+    reason = str(entry.get("reason") or "")
+    return Verdict(
+        str(ref.get("kind") or "constraint"), name, at, cm, deg, grade(cm, deg), back(wanted), back(got), reason
+    )
+
+
+def _places(take: Take, joints: FloatArray, item: Mapping[str, Any], frame: int) -> tuple[FloatArray, FloatArray]:
+    """Where it was to be and where it is, metres."""
+    index = take.rig.skeleton.index
+    if item["type"] == "effector_target":
+        got = joints[index[item["joint"]]]
+        return np.asarray(item["positions"][item["frames"].index(frame)], float), got
+    if item["type"] == "root_path":
+        x, z = item["positions_xz"][item["frames"].index(frame)]
+        got = joints[0] * [1.0, 0.0, 1.0]
+        return np.array([x, 0.0, z]), got
+    turned = list(item.get("joint_rotations") or {})
+    got = joints[index[turned[0]]] if len(turned) == 1 else joints[0]
+    place = item.get("root_position")
+    return (np.asarray(place, float) if place is not None and len(turned) != 1 else got), got
+
+
+def _off(entry: Mapping[str, Any], k: int) -> float:
+    return _share(_at(entry, "miss_cm", k), _at(entry, "miss_deg", k))
+
+
+def _share(cm: float | None, deg: float | None) -> float:
+    return max((cm or 0.0) / MET_CM, (deg or 0.0) / MET_DEG)
+
+
+def _at(entry: Mapping[str, Any], name: str, k: int) -> float | None:
+    values = entry.get(name)
+    return float(values[k]) if values is not None and k < len(values) else None
+
+
+def _why(entry: Mapping[str, Any]) -> str:
+    reason = entry.get("reason")
+    return f"{entry.get('outcome')}" + (f": {reason}" if reason else "")

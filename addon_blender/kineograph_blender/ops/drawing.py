@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Preview, verdicts, and blocks dragged in the timeline."""
+
+from typing import Any
+
+import bpy
+from bpy.props import IntProperty, StringProperty
+
+from .. import draw, plan, session
+from ..bridge import request
+from ..direction import along
+from ..direction import props as saved
+from ..draw import paint, sent, strips, verdicts
+from ..draw.state import Shown, drawn
+from ..takes import Take
+from .base import CANCELLED, FINISHED, Outcome, told
+from .blocks import apply_edit
+
+PASS: Outcome = {"PASS_THROUGH"}
+RUNNING: Outcome = {"RUNNING_MODAL"}
+_CLICK_PX = 14.0
+
+
+class KINEOGRAPH_OT_preview(bpy.types.Operator):
+    """Show what would be sent, what is left out and why, before anything is sent. Again: look at the scene afresh"""
+
+    bl_idname = "kineograph.preview"
+    bl_label = "Preview"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Needs a character."""
+        return plan.character_of(context) is not None
+
+    def execute(self, context: Any) -> Outcome:
+        """Read the scene; nothing leaves this computer, or even Blender."""
+        return told(self, lambda: show_preview(plan.character_of(context), context.scene))
+
+
+class KINEOGRAPH_OT_hide(bpy.types.Operator):
+    """Show neither preview nor verdicts"""
+
+    bl_idname = "kineograph.hide"
+    bl_label = "Hide"
+
+    def execute(self, context: Any) -> Outcome:
+        """Clear the drawing."""
+        drawn.preview = drawn.verdicts = None
+        draw.redraw()
+        return FINISHED
+
+
+class KINEOGRAPH_OT_go_to(bpy.types.Operator):
+    """Go to this frame"""
+
+    bl_idname = "kineograph.go_to"
+    bl_label = "Go to Frame"
+
+    frame: IntProperty(name="Frame", description="The scene's frame")
+
+    def execute(self, context: Any) -> Outcome:
+        """Set the current frame."""
+        context.scene.frame_set(self.frame)
+        return FINISHED
+
+
+class KINEOGRAPH_OT_verdict_click(bpy.types.Operator):
+    """A click on a number goes to its frame"""
+
+    bl_idname = "kineograph.verdict_click"
+    bl_label = "Go to the Verdict's Frame"
+
+    def invoke(self, context: Any, event: Any) -> Outcome:
+        """The nearest label with a frame under the mouse; other clicks are none of ours."""
+        if not drawn.pictures or context.region is None or context.region.type != "WINDOW":
+            return PASS
+        places = paint.placed(context.region, context.region_data)
+        frame = nearest(
+            [(label.frame, x, y) for label, x, y in places], event.mouse_region_x, event.mouse_region_y, _CLICK_PX
+        )
+        if frame is None:
+            return PASS
+        context.scene.frame_set(frame)
+        return FINISHED
+
+
+class KINEOGRAPH_OT_strip_drag(bpy.types.Operator):
+    """Drag a block, or one of its ends; a click makes it the active one"""
+
+    bl_idname = "kineograph.strip_drag"
+    bl_label = "Drag Block"
+    bl_options = {"UNDO", "BLOCKING"}
+
+    def invoke(self, context: Any, event: Any) -> Outcome:
+        """Take hold of the strip under the mouse; other clicks are none of ours."""
+        armature = plan.character_of(context)
+        if armature is None or context.region is None or context.region.type != "WINDOW":
+            return PASS
+        view = paint.view_of(context.region)
+        found = strips.hit(paint.shown_strips(armature, view), event.mouse_region_x, event.mouse_region_y, view.scale)
+        if found is None:
+            return PASS
+        self._take_hold(context, armature, *found, view.frame(event.mouse_region_x))
+        context.window_manager.modal_handler_add(self)
+        return RUNNING
+
+    def _take_hold(self, context: Any, armature: Any, index: int, grip: strips.Grip, frame: float) -> None:
+        blocks = saved.read(armature)
+        saved.touch(armature).active = index
+        asked = armature.kineograph_direction.take_along
+        keys = tuple(along.frames_inside(armature, context.scene, blocks[index])) if asked else ()
+        drawn.drag = strips.Drag(blocks, index, grip, frame, keys)
+        drawn.dragged = blocks
+
+    def modal(self, context: Any, event: Any) -> Outcome:
+        """Follow the mouse; let go to keep, right click or Esc to leave everything as it was."""
+        drag = drawn.drag
+        if drag is None or plan.character_of(context) is None:  # a file was loaded, or the character is gone
+            return self._ended(context, CANCELLED)
+        if event.type in {"RIGHTMOUSE", "ESC"}:
+            return self._ended(context, CANCELLED)
+        if event.type == "MOUSEMOVE":
+            view = paint.view_of(context.region)
+            near = 0.0 if event.ctrl else strips.snap_frames(view)
+            drawn.dragged = strips.dragged(drag, view.frame(event.mouse_region_x), near)
+            context.area.header_text_set(strips.said(drag, drawn.dragged))
+            context.area.tag_redraw()
+        elif event.type == "LEFTMOUSE" and event.value == "RELEASE":
+            edited = drawn.dragged
+            if tuple(edited) == drag.blocks:
+                return self._ended(context, CANCELLED)
+            apply_edit(self, context, drag.index, drag.blocks, edited)
+            return self._ended(context, FINISHED)
+        return RUNNING
+
+    def cancel(self, context: Any) -> None:
+        """Blender ends it: another file, another screen."""
+        self._ended(context, CANCELLED)
+
+    def _ended(self, context: Any, outcome: Outcome) -> Outcome:
+        drawn.drag, drawn.dragged = None, ()
+        if context.area is not None:
+            context.area.header_text_set(None)
+            context.area.tag_redraw()
+        return outcome
+
+
+class KINEOGRAPH_OT_verdicts(bpy.types.Operator):
+    """Show how far the take misses each key, pin, path and waypoint"""
+
+    bl_idname = "kineograph.verdicts"
+    bl_label = "Show Verdicts"
+
+    take: StringProperty(name="Take", description="Its id")
+    sample: IntProperty(name="Sample", description="Which variant", min=0)
+
+    def execute(self, context: Any) -> Outcome:
+        """Draw them; nothing is computed again, the daemon measured them."""
+        take = session.current().takes.get(self.take)
+        if take is None:
+            self.report({"WARNING"}, "This take is not here")
+            return CANCELLED
+        show_verdicts(take, self.sample)
+        return FINISHED
+
+
+def show_preview(armature: Any, scene: Any) -> Shown:
+    """Read what would be sent and show it. Raises what the scene does not allow."""
+    parts = [request.gather(armature, scene, part) for part in plan.directions_of(armature, scene, _model(scene))]
+    whole = sent.joined([sent.picture(part) for part in parts])
+    title = sent.summary(parts) if parts else "Nothing: every block in the range is locked or off"
+    lines = tuple(sent.left_out(parts)) if parts else ()
+    drawn.preview = Shown(armature.name, whole, title, lines, tuple(sent.notes(parts, _facts(scene))))
+    draw.redraw()
+    return drawn.preview
+
+
+def show_verdicts(take: Take, sample: int = 0) -> Shown:
+    """Show a take's verdicts in the viewport and in the panel."""
+    found = verdicts.of_take(take, sample)
+    size_bu = sent.size_bu(take.rig)
+    shown = verdicts.picture(found, size_bu)
+    drawn.verdicts = Shown(take.rig.armature, shown, take.label, tuple(verdicts.changed(take)), (), tuple(found))
+    draw.redraw()
+    return drawn.verdicts
+
+
+def nearest(places: list[tuple[int | None, float, float]], x: float, y: float, within: float) -> int | None:
+    """The frame of the nearest place within reach of the mouse; texts stand to the right of their place."""
+    best: tuple[float, int] | None = None
+    for frame, px, py in places:
+        dx = max(px - x, 0.0, x - px - 80.0)
+        off = (dx * dx + (y - py) ** 2) ** 0.5
+        if frame is not None and off <= within and (best is None or off < best[0]):
+            best = (off, frame)
+    return None if best is None else best[1]
+
+
+def _model(scene: Any) -> str:
+    return str(scene.kineograph.model) or session.current().models.default
+
+
+def _facts(scene: Any) -> dict[str, Any]:
+    model = session.current().models.get(str(scene.kineograph.model))
+    if model is None:
+        return {}
+    known = ("text", "any_fps", "phrases", "label")
+    return {**model.facts, **{k: model.extras[k] for k in known if k in model.extras}}
+
+
+CLASSES = (
+    KINEOGRAPH_OT_preview,
+    KINEOGRAPH_OT_hide,
+    KINEOGRAPH_OT_go_to,
+    KINEOGRAPH_OT_verdicts,
+    KINEOGRAPH_OT_verdict_click,
+    KINEOGRAPH_OT_strip_drag,
+)

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Preview and verdicts: what would be sent and how it was met, as pictures and words; drawing that leaves no trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+from mathutils import Euler
+from tests.blender import fake_layout, measure, scenes
+
+import kineograph_blender
+from kineograph_blender import api, draw, session
+from kineograph_blender.bridge import marks
+from kineograph_blender.bridge.blocks import Block
+from kineograph_blender.direction import props as saved
+from kineograph_blender.draw import sent, shapes, verdicts
+from kineograph_blender.draw.state import drawn
+from kineograph_blender.draw.strips import Drag, Grip
+from kineograph_blender.draw.verdicts import Grade
+from kineograph_blender.ops import drawing
+
+MODEL = "kineograph-interpolate"
+TURN = list(Euler((0.3, 0.2, -0.4)).to_quaternion())
+ops = bpy.ops.kineograph
+
+
+@pytest.fixture
+def hero(scene: Any) -> Iterator[Any]:
+    """The add-on switched on, and a character in view."""
+    kineograph_blender.register()
+    yield scenes.simple()
+    kineograph_blender.unregister()
+    assert drawn.pictures == []
+
+
+def lines(name: str) -> str:
+    shown = fake_layout.draw(name)
+    assert shown is not None
+    return " ".join(shown.text.split())
+
+
+def directed(armature: Any) -> None:
+    """A key, a path, a waypoint and a pin."""
+    armature.location = (2.0, 1.0, 0.0)
+    armature.rotation_euler.z = 0.5
+    bpy.context.view_layer.update()
+    scenes.key(armature, "Head", "rotation_quaternion", 10, TURN)
+    marks.mark_path(scenes.curve_path([(2, 1, 0), (2, -3, 0)]), armature, frames=(1, 100))
+    marks.mark_waypoint(scenes.empty((3, -4, 0), "There"), armature, 140, facing=True)
+    marks.mark_pin(scenes.empty((1, 1, 1), "Grab"), armature, "LeftHand", frames=(40, 45))
+
+
+def test_the_picture_stands_where_the_scene_is(hero: Any) -> None:
+    directed(hero)
+    out = measure.gather(hero)
+    picture = sent.picture(out)
+    texts = {label.text: label for label in picture.labels}
+    assert set(texts) == {"WalkPath 1", "WalkPath 100", "There 140", "Grab: LeftHand 40-45", "10"}
+    assert texts["WalkPath 1"].place == pytest.approx((2, 1, 0), abs=1e-5)
+    assert texts["There 140"].place == pytest.approx((3, -4, 0), abs=1e-5)
+    assert texts["Grab: LeftHand 40-45"].place == pytest.approx((1, 1, 1), abs=1e-5)
+    ghost = measure.shown(hero, out.rig, [10])[0]
+    want = out.rig.frame.points_bu(ghost.positions_m)
+    figures = [x.points for x in picture.lines if len(x.points) == 2 * (len(out.rig.names) - 1)]
+    assert any(np.abs(f[1::2] - want[1:]).max() < 1e-5 for f in figures), "a ghost of the key's pose"
+    assert len({x.color[:3] for x in picture.lines}) == 1, "one colour per character"
+
+
+def test_the_preview_lists_what_would_be_sent_and_what_is_left_out(hero: Any, scene: Any) -> None:
+    directed(hero)
+    scenes.key(hero, "RightArm", "location", 10, (0.1, 0, 0))
+    scenes.key(hero, "Head", "rotation_quaternion", 400, TURN)
+    saved.write(hero, [Block(1, 100, "walks"), Block(101, 150, "waves", enabled=False)])
+    scene.kineograph.model = MODEL
+    scene.kineograph.samples = 4
+    before = scenes.dump(hero.animation_data.action)
+    ops.preview()
+    said = lines("preview")
+    assert "100 frames, 1 prompt, 1 key, 1 path, 1 pin to kineograph-interpolate, 4 samples" in said
+    assert "key at 400: it stands outside the range" in said
+    assert "waypoint 'There': its frame 140 is outside the range" in said
+    assert "RightArm.location" in said
+    assert scenes.dump(hero.animation_data.action) == before
+    assert session.current().jobs == []
+    ops.hide()
+    assert drawn.preview is None
+
+
+def test_the_preview_gives_advice_with_scene_frames(hero: Any, scene: Any) -> None:
+    scene.frame_start, scene.frame_end = 101, 124
+    marks.mark_path(scenes.curve_path([(0, 0, 0), (0, -6, 0)]), hero)
+    hero.kineograph.prompt = "walks"
+    ops.preview()
+    assert drawn.preview is not None
+    (note,) = drawn.preview.notes
+    assert "needs 6" in note
+    assert any(f"frame {f}" in note for f in range(101, 125))
+
+
+def test_advice_on_text_comes_from_the_models_own_word(hero: Any) -> None:
+    saved.write(hero, [Block(1, 100, "walks")])
+    out = measure.gather(hero, blocks=saved.read(hero))
+    assert any("text" in n or "prompt" in n.lower() for n in sent.notes([out], {"id": "m", "text": "ignored"}))
+    assert sent.notes([out], {"id": "m", "text": "full"}) == []
+
+
+def test_what_the_scene_does_not_allow_is_said_and_shows_nothing(hero: Any, capfd: Any) -> None:
+    marks.mark_pin(scenes.empty((0, 0, 1)), hero, "LefHand")
+    assert ops.preview() == {"CANCELLED"}
+    assert "LefHand" in capfd.readouterr().out
+    assert drawn.preview is None
+
+
+@pytest.mark.daemon
+def test_verdicts_of_a_real_take(hero: Any, scene: Any, daemon: Any) -> None:
+    directed(hero)
+    marks.mark_pin(scenes.empty((9, 9, 3), "Moon"), hero, "RightHand", frames=(60, 60))
+    take = api.generate(hero, model=MODEL, start=1, end=150).wait(timeout_s=60)
+    found = {v.name: v for v in verdicts.of_take(take)}
+    assert found["Moon"].grade is Grade.MISSED
+    assert found["Moon"].frame == 60
+    assert "out of reach" in found["Moon"].reason
+    missed = [v.cm or 0.0 for v in verdicts.of_take(take)]
+    assert missed == sorted(missed, reverse=True), "the worst first"
+    moon = found["Moon"]
+    assert moon.wanted_bu == pytest.approx((9, 9, 3), abs=1e-4)
+    assert moon.cm is not None
+    assert np.linalg.norm(moon.wanted_bu - moon.got_bu) * 100 == pytest.approx(moon.cm, abs=0.5)
+    assert found["frame 10"].grade is Grade.MET
+    assert found["frame 10"].frame == 10
+    assert found["Grab"].grade is not None
+    assert found["There"].frame == 140
+    assert any("Moon" in line and "out of reach" in line for line in verdicts.changed(take))
+    take.apply()
+    ops.verdicts(take=take.id)
+    said = lines("verdicts")
+    assert "pin 'Moon' at 60: missed by" in said
+    assert "key at 10: met" in said
+    shown = fake_layout.draw("verdicts")
+    assert shown is not None
+    shown.button(moon.text).press()
+    assert scene.frame_current == 60
+
+
+@pytest.mark.daemon
+def test_verdicts_of_a_part_count_from_its_own_start(hero: Any, scene: Any, daemon: Any) -> None:
+    scenes.key_poses(hero, ["Hips", "Head"], "Hips", frames=(1, 60, 120))
+    out = api.generate(hero, model=MODEL, start=1, end=120).wait(timeout_s=60)
+    out.apply()
+    saved.write(hero, [Block(1, 40, "a", locked=True), Block(41, 80, "b"), Block(81, 120, "c", locked=True)])
+    scene.kineograph.span, scene.kineograph.model = "BLOCKS", MODEL
+    ops.generate()
+    job = session.current().jobs[-1]
+    assert session.current().wait(job, 60)
+    assert job.take is not None, job.error
+    found = verdicts.of_take(job.take)
+    assert {v.frame for v in found} == {60}, "locked frames are no question of the user's"
+    assert found[0].grade is Grade.MET
+
+
+@pytest.mark.parametrize(
+    ("cm", "deg", "want"),
+    [
+        (None, None, Grade.MET),
+        (0.4, 0.4, Grade.MET),
+        (0.6, None, Grade.NEAR),
+        (None, 4.0, Grade.NEAR),
+        (2.1, 0, Grade.MISSED),
+        (0, 9, Grade.MISSED),
+    ],
+)
+def test_grades(cm: float | None, deg: float | None, want: Grade) -> None:
+    assert verdicts.grade(cm, deg) is want
+    assert len({*verdicts.COLORS.values()}) == 3
+
+
+def test_a_click_goes_to_the_nearest_number() -> None:
+    places = [(10, 100.0, 100.0), (None, 101.0, 101.0), (50, 300.0, 100.0)]
+    assert drawing.nearest(places, 105, 103, 14) == 10
+    assert drawing.nearest(places, 340, 104, 14) == 50, "the text stands to the right of its place"
+    assert drawing.nearest(places, 105, 140, 14) is None
+    assert drawing.nearest([], 0, 0, 14) is None
+
+
+def test_shapes() -> None:
+    line = np.array([[0, 0, 0], [1, 0, 0], [2, 0, 0]], float)
+    assert shapes.strip(line).tolist() == [[0, 0, 0], [1, 0, 0], [1, 0, 0], [2, 0, 0]]
+    assert shapes.arrow(np.zeros(3), np.array([0, 0, 5.0]), 1.0).shape == (0, 3)
+    tip = shapes.arrow(np.zeros(3), np.array([0, -2.0, 0]), 0.5)[1]
+    assert tip == pytest.approx((0, -0.5, 0))
+    assert shapes.color_of("Hero") == shapes.color_of("Hero")
+    assert shapes.color_of("Hero") != shapes.color_of("Maid")
+
+
+def test_drawing_comes_and_goes_with_the_addon(scene: Any) -> None:
+    for _ in range(5):
+        kineograph_blender.register()
+        assert len(draw._handles) == 3
+        kineograph_blender.unregister()
+        assert draw._handles == []
+        assert draw._keys == []
+
+
+def test_a_file_loaded_in_the_middle_of_a_drag_leaves_nothing(hero: Any, tmp_path: Any) -> None:
+    saved.write(hero, [Block(1, 40, "waves")])
+    ops.preview()
+    path = str(tmp_path / "drag.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    drawn.drag, drawn.dragged = Drag(saved.read(hero), 0, Grip.BODY, 5.0), (Block(11, 50, "waves"),)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    assert (drawn.drag, drawn.dragged, drawn.preview) == (None, (), None)
+    assert saved.read(bpy.data.objects["Hero"]) == (Block(1, 40, "waves"),)
+    assert len(draw._handles) == 3
+
+
+def test_a_draw_call_that_fails_is_told_once(caplog: Any) -> None:
+    def broken() -> None:
+        raise ValueError("no GPU")
+
+    call = draw.paint.guarded("a test", broken)
+    call()
+    call()
+    assert [r.message for r in caplog.records] == ["drawing a test failed"]
+    draw.paint.clear()
