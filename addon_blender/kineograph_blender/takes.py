@@ -37,6 +37,7 @@ class Take:
     ``remarks``: what of the scene was not sent, or changed on the way; the daemon's own account is
     ``result.report``, whose frames begin ``lead_in`` frames before ``start``. ``applied``: the account of each bake,
     newest last. ``asked`` and ``refs``: the constraints as they were sent, and what each stands for in the scene.
+    ``prompts``: the blocks' texts and frames, without the leads.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Take:
     stays: bool = False
     asked: list[dict[str, Any]] = field(default_factory=list)
     refs: list[dict[str, Any]] = field(default_factory=list)
+    prompts: tuple[tuple[str, int], ...] = ()
     applied: list[BakeReport] = field(default_factory=list)
 
     @classmethod
@@ -69,6 +71,7 @@ class Take:
             stays=outgoing.lead_in > 0 or outgoing.lead_out > 0,
             asked=list(outgoing.request["constraints"]),
             refs=list(outgoing.refs["constraints"]),
+            prompts=_prompts(outgoing),
         )
         take.clip(0)
         return take
@@ -105,7 +108,9 @@ class Take:
         at = float(self.start if start is None else start)
         edits = tuple(replace(key, frame=key.frame + at - self.start) for key in self.edits)
         # A motion that runs out of another or into it is nothing without that one.
-        options = BakeOptions(name, edits=edits, **({"over": self.stays} | how))
+        wanted: How = {"over": self.stays}
+        wanted.update(how)
+        options = BakeOptions(name, edits=edits, origin=f"{self.id}:{sample}", **wanted)
         return Bake(self.rig, self.clip(sample), at, uuid.uuid4().hex, options, armature=armature, scene=scene)
 
     def apply(
@@ -124,3 +129,14 @@ class Take:
         report = self.bake(armature, scene, sample=sample, start=start, **how).finish()
         self.applied.append(report)
         return report
+
+
+def _prompts(outgoing: Outgoing) -> tuple[tuple[str, int], ...]:
+    """The texts of a request's segments with the frames of each that lie in the range asked for."""
+    out, at, end = [], 0, outgoing.lead_in + outgoing.frames
+    for segment in outgoing.request["segments"]:
+        first, at = at, at + int(segment["duration_frames"])
+        frames = min(at, end) - max(first, outgoing.lead_in)
+        if frames > 0:
+            out.append((str(segment.get("prompt") or ""), frames))
+    return tuple(out)

@@ -31,7 +31,15 @@ class Channels:
 
 
 def start(
-    armature: Any, take: str, name: str, written: set[str], held: set[str], at: float, *, from_shown: bool = False
+    armature: Any,
+    take: str,
+    name: str,
+    written: set[str],
+    held: set[str],
+    at: float,
+    *,
+    from_shown: bool = False,
+    origin: str = "",
 ) -> Any:
     """A new, unassigned action that carries on what the user's own action says about everything else.
 
@@ -53,7 +61,7 @@ def start(
         compat.ensure_curve_list(action, slot)
     action.name = name
     action.use_fake_user = False
-    stamps.stamp(action, take, source, source_slot)
+    stamps.stamp(action, take, source, source_slot, origin)
     return action
 
 

@@ -52,7 +52,7 @@ class BakeOptions:
     ``blend_out``: over so many frames the motion comes out of what is shown now, and goes back into it. ``over``: what
     is shown now stays before and after the take. ``strips``: on a new NLA track, one strip for each (``()``: one for
     all) instead of as the armature's action. ``edits``: keys of the user that the take was made to meet: they
-    are written to the last bit.
+    are written to the last bit. ``origin`` is remembered with the action: what it was baked from.
     """
 
     name: str = "Kineograph take"
@@ -65,6 +65,7 @@ class BakeOptions:
     over: bool = False
     strips: tuple[strips.Part, ...] | None = None
     edits: tuple[UserKey, ...] = ()
+    origin: str = ""
 
 
 @dataclass
@@ -139,9 +140,15 @@ class Bake:
         yield
         clip = yield from self._fitted(clip)
         kept = yield from self._outside(written, clip)
-        start = self._start
         made = actions.start(
-            self._find(), self.report.take, self._options.name, set(written), held, start, from_shown=self._adds
+            self._find(),
+            self.report.take,
+            self._options.name,
+            set(written),
+            held,
+            self._start,
+            from_shown=self._adds,
+            origin=self._options.origin,
         )
         self.report.action = made.name
         yield

@@ -12,14 +12,18 @@ from .. import compat
 _TAKE = "kineograph_take"
 _SOURCE = "kineograph_source"
 _SOURCE_SLOT = "kineograph_source_slot"
+_ORIGIN = "kineograph_origin"
 _KEPT = "kineograph_kept_actions"
 _OWN = "kineograph_own"
 _OWN_SLOT = "kineograph_own_slot"
 
 
-def stamp(action: Any, take: str, source: Any, source_slot: Any) -> None:
-    """Mark an action as ours. The pointer to the user's own action also keeps that one from being purged."""
+def stamp(action: Any, take: str, source: Any, source_slot: Any, origin: str = "") -> None:
+    """Mark an action as ours: ``take`` names this bake, ``origin`` what it was baked from. The pointer to the user's
+    own action also keeps that one from being purged."""
     action[_TAKE] = take
+    if origin:
+        action[_ORIGIN] = origin
     if source is not None:
         action[_SOURCE] = source
     if source_slot is not None:
@@ -36,6 +40,11 @@ def take_of(action: Any) -> str | None:
     """The take that an action was baked from; None for the user's own actions."""
     found = None if action is None else action.get(_TAKE)
     return None if found is None else str(found)
+
+
+def origin_of(action: Any) -> str:
+    """What an action was baked from, as its maker said; empty for the user's own actions."""
+    return "" if action is None else str(action.get(_ORIGIN) or "")
 
 
 def own_action(owner: Any) -> tuple[Any, Any]:

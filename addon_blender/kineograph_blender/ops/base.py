@@ -6,18 +6,25 @@ from typing import Any
 
 from kineograph.errors import KineographError
 
-from .. import session
+from .. import plan, session
 
 Outcome = set[str]
 FINISHED: Outcome = {"FINISHED"}
 CANCELLED: Outcome = {"CANCELLED"}
 
 
-def told(operator: Any, verb: Callable[[], Any]) -> Outcome:
-    """Run ``verb``; an error of the catalogue becomes a sentence in the header and the operator is cancelled."""
+def told(operator: Any, verb: Callable[[], Any], context: Any) -> Outcome:
+    """Run ``verb``; an error of the catalogue becomes a sentence in the header, stays as a problem, and cancels."""
     try:
         verb()
     except KineographError as e:
-        operator.report({"WARNING"}, session.problem_of(e).text)
+        current = session.current()
+        armature = plan.character_of(context)
+        known = next((t for t in current.troubles if t.error is e), None)
+        if known is None:
+            owner, name = ("", "") if armature is None else (session.owner_of(armature), armature.name)
+            known = current.troubles.add(e, owner=owner, character=name, take=str(e.details.get("take") or ""))
+        operator.report({"WARNING"}, current.troubles.problem(known).text)
+        session.redraw()
         return CANCELLED
     return FINISHED

@@ -17,7 +17,7 @@ class KINEOGRAPH_OT_connect(bpy.types.Operator):
 
     def execute(self, context: Any) -> Outcome:
         """Returns at once; the panel tells how it goes."""
-        return told(self, _connect)
+        return told(self, _connect, context)
 
 
 class KINEOGRAPH_OT_disconnect(bpy.types.Operator):
@@ -40,7 +40,7 @@ class KINEOGRAPH_OT_start_daemon(bpy.types.Operator):
 
     def execute(self, context: Any) -> Outcome:
         """Spawn it detached and return at once; the panel tells how it goes."""
-        return told(self, _start)
+        return told(self, _start, context)
 
 
 def _connect(start: bool = False) -> None:

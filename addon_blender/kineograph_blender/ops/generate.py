@@ -26,7 +26,7 @@ class KINEOGRAPH_OT_generate(bpy.types.Operator):
         if not plan.frames_in_words(plan.character_of(context), context.scene):
             self.report({"WARNING"}, "Every block in the range is locked or off: there is nothing to generate")
             return CANCELLED
-        return told(self, lambda: _send(context))
+        return told(self, lambda: _send(context), context)
 
 
 class KINEOGRAPH_OT_cancel(bpy.types.Operator):

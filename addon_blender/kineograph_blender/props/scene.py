@@ -74,6 +74,9 @@ class KINEOGRAPH_PG_apply(bpy.types.PropertyGroup):
     blend_out: IntProperty(
         name="Blend out", description="Over so many frames the motion goes back into what was there", min=0, soft_max=48
     )
+    strip_per_prompt: BoolProperty(
+        name="A strip for each prompt", description="Lay one strip for each prompt instead of one for the whole take"
+    )
     mute_constraints: BoolProperty(
         name="Mute constraints", description="Mute constraints on the bones that are written, so that the take shows"
     )

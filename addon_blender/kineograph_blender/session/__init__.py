@@ -8,7 +8,9 @@ from .connection import Phase, Standing
 from .job import Job, Timings
 from .models import Dial, Model, Models
 from .pump import BUSY_INTERVAL_S, IDLE_INTERVAL_S, POLL_BUDGET_S, redraw, wake
-from .session import Session, check_address, problem_of
+from .session import Session, check_address, owner_of, problem_of
+from .shelf import Row, Shelf
+from .troubles import Trouble, Troubles
 
 __all__ = [
     "BUSY_INTERVAL_S",
@@ -19,13 +21,18 @@ __all__ = [
     "Model",
     "Models",
     "Phase",
+    "Row",
     "Session",
+    "Shelf",
     "Standing",
     "Timings",
+    "Trouble",
+    "Troubles",
     "attach",
     "check_address",
     "current",
     "detach",
+    "owner_of",
     "problem_of",
     "redraw",
     "tick",

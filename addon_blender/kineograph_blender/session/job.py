@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kineograph.client import Errand, Result
@@ -12,6 +12,7 @@ from kineograph.wire.messages import JobStatus
 
 from ..bridge.request import Direction, Outgoing
 from ..takes import Take
+from .shelf import Row
 
 
 @dataclass
@@ -27,7 +28,8 @@ class Timings:
 class Job:
     """One generation under way. ``status`` is what the daemon said last; ``take`` or ``error`` is how it ended.
 
-    ``retry`` is what is being tried again and when, on the monotonic clock.
+    ``retry`` is what is being tried again and when, on the monotonic clock. ``owner`` is the character's id,
+    ``fields`` go with the submit message, ``row`` stands for the take on the shelf.
     """
 
     label: str
@@ -40,6 +42,9 @@ class Job:
     is_done: bool = False
     wants_cancel: bool = False
     errand: Errand[Result] | None = None
+    owner: str = ""
+    fields: dict[str, Any] = field(default_factory=dict)
+    row: Row | None = None
 
     @property
     def id(self) -> str:

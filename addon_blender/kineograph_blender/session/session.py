@@ -14,7 +14,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,6 +32,8 @@ from .connection import Standing, standing
 from .job import Job, Timings, label_of
 from .models import Models
 from .pump import POLL_BUDGET_S, wake
+from .shelf import Shelf
+from .troubles import Troubles
 from .writer import Order, Writer
 
 log = logging.getLogger(__name__)
@@ -44,7 +46,8 @@ class Session:
     address: str | None = None
     start_daemon: bool = False
     jobs: list[Job] = field(default_factory=list)
-    takes: dict[str, Take] = field(default_factory=dict)
+    shelf: Shelf = field(default_factory=Shelf)
+    troubles: Troubles = field(default_factory=Troubles)
     models: Models = field(default_factory=Models)
     timings: Timings = field(default_factory=Timings)
     is_watching: bool = False
@@ -66,6 +69,11 @@ class Session:
     def link(self) -> LinkState:
         """Where the connection stands; closed when there is none yet."""
         return LinkState.CLOSED if self._client is None else self._client.state
+
+    @property
+    def takes(self) -> dict[str, Take]:
+        """The takes that are in memory, by id."""
+        return self.shelf.in_memory
 
     @property
     def standing(self) -> Standing:
@@ -111,7 +119,7 @@ class Session:
         """
         began = time.perf_counter()
         outgoing = request.gather(armature, scene, direction)
-        job = Job(label or label_of(direction), outgoing, apply)
+        job = Job(label or label_of(direction), outgoing, apply, owner=owner_of(armature))
         self._send(job)
         self.timings.submit_s = max(self.timings.submit_s, time.perf_counter() - began)
         return job
@@ -140,11 +148,38 @@ class Session:
             label=job.label,
             character=job.armature,
             refs=job.outgoing.refs,
+            **job.fields,
         )
 
+    def send_again(self, job: Job, request: dict[str, Any], fields: dict[str, Any] | None = None) -> Job:
+        """The job once more, with a changed request; ``fields`` are those of the submit message."""
+        again = replace(
+            job,
+            outgoing=replace(job.outgoing, request=request),
+            status=None,
+            take=None,
+            error=None,
+            retry=None,
+            is_done=False,
+            wants_cancel=False,
+            errand=None,
+            fields={**job.fields, **(fields or {})},
+        )
+        self._send(again)
+        return again
+
     def apply(self, take: Take, on_done: Callable[[KineographError | None], None] | None = None, **how: Any) -> None:
-        """Bake a take in slices, from ``poll``. ``how``: keywords of ``Take.bake``."""
-        self._writer.add(Order(take, take.bake(**how), on_done or (lambda _: None)))
+        """Bake a take in slices, from ``poll``. ``how``: keywords of ``Take.bake``. A failure becomes a trouble too."""
+        row = self.shelf.get(take.id)
+
+        def done(failed: KineographError | None) -> None:
+            if failed is not None:
+                owner, character = (row.owner, row.character) if row else ("", take.rig.armature)
+                self.troubles.add(failed, owner=owner, character=character, take=take.id, how=how)
+            if on_done is not None:
+                on_done(failed)
+
+        self._writer.add(Order(take, take.bake(**how), done))
         wake()
 
     def cancel(self, job: Job) -> None:
@@ -163,6 +198,7 @@ class Session:
         began = time.perf_counter()
         if self._client is not None:
             self._client.poll(budget_s)
+        self.shelf.settle()
         left_s = budget_s - (time.perf_counter() - began)
         if left_s > 0.0:
             self._writer.step(left_s)
@@ -179,13 +215,16 @@ class Session:
         return job.is_done
 
     def forget(self, take: Take) -> None:
-        """Drop a take from memory. Actions that were baked from it stay."""
-        self.takes.pop(take.id, None)
+        """Drop a take for good. Actions that were baked from it stay."""
+        row = self.shelf.get(take.id)
+        if row is not None:
+            self.shelf.drop(row)
 
     def close(self) -> None:
         """End the connection; jobs go on in the daemon. Half-written actions are removed."""
         self.disconnect()
         self.jobs.clear()
+        self.shelf.close()
 
     # --- what comes in ------------------------------------------------------------------------------------------------
     def _told(self, event: ClientEvent) -> None:
@@ -238,7 +277,7 @@ class Session:
             self._end(job, e)
             return
         job.status = errand.value.job
-        self.takes[job.take.id] = job.take
+        job.row = self.shelf.add(job.take, job.owner, job.outgoing.request)
         if job.apply is None:
             self._end(job, None)
         else:
@@ -247,6 +286,11 @@ class Session:
     def _end(self, job: Job, failed: KineographError | None) -> None:
         job.error = failed
         job.is_done = True
+        if failed is not None:
+            written = {"take": job.take.id, "how": dict(job.apply or {})} if job.take is not None else {}
+            self.troubles.add(failed, owner=job.owner, character=job.armature, job=job, **written)
+        else:
+            self.troubles.settle_all(job.owner, of_generate=True)
 
 
 def problem_of(failed: KineographError, job: Job | None = None) -> Problem:
@@ -256,6 +300,12 @@ def problem_of(failed: KineographError, job: Job | None = None) -> Problem:
         return resolve(failed, {"character": ref.get("character") or None})
     sent = job.outgoing
     return resolve(failed, {"request": sent.request, "refs": sent.refs, "character": sent.rig.armature})
+
+
+def owner_of(armature: Any) -> str:
+    """A character's id; empty where nobody gave it one."""
+    settings = getattr(armature, "kineograph", None)
+    return str(settings.uid) if settings is not None else ""
 
 
 def check_address(address: str | None) -> None:

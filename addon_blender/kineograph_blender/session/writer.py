@@ -68,5 +68,5 @@ class Writer:
 
 def push_undo(message: str) -> None:
     """One undo step for what the pump did; operators have their own."""
-    if not bpy.app.background and bpy.ops.ed.undo_push.poll():
+    if bpy.ops.ed.undo_push.poll():
         bpy.ops.ed.undo_push(message=message)

@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shelf's verbs: write a take, step through its samples, star, note, reject, compare."""
+
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
+
+from kineograph.errors import ErrorCode, error
+
+from .. import applying, compat, plan, session
+from ..bridge import stamps
+from ..bridge.places import where
+from ..props.scene import WAYS
+from ..session import Row
+from .base import CANCELLED, FINISHED, Outcome, told
+
+TAKE = {"name": "Take", "description": "The take's id; empty means the one that the panel shows"}
+
+
+class TakeOperator:
+    """One that is about a take of the character in view."""
+
+    bl_options = {"REGISTER", "INTERNAL"}
+    take: str
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Needs a character."""
+        return plan.character_of(context) is not None
+
+    def row(self, context: Any) -> Row | None:
+        """The row that is meant."""
+        shelf = session.current().shelf
+        if self.take:
+            return shelf.get(self.take)
+        return shelf.shown(session.owner_of(plan.character_of(context)))
+
+    def about(self, context: Any, verb: Any) -> Outcome:
+        """Run ``verb`` with the row; say so when there is none."""
+        row = self.row(context)
+        if row is None:
+            self.report({"WARNING"}, "There is no take here")  # type: ignore[attr-defined]
+            return CANCELLED
+        return told(self, lambda: verb(row), context)
+
+
+class KINEOGRAPH_OT_take_apply(TakeOperator, bpy.types.Operator):
+    """Show this take on the character. Your own action stays as it is"""
+
+    bl_idname = "kineograph.take_apply"
+    bl_label = "Apply"
+
+    take: StringProperty(**TAKE)
+    way: EnumProperty(items=(("", "As the settings say", ""), *WAYS), name="As", default="", options={"SKIP_SAVE"})
+    again: BoolProperty(
+        name="Anew", description="Make a new action even where you edited the one that shows", options={"SKIP_SAVE"}
+    )
+    armature: StringProperty(
+        name="Armature", description="Another armature with the same bones; empty means the character in view"
+    )
+
+    def execute(self, context: Any) -> Outcome:
+        """Bake it; with an interface in slices, as the pump turns."""
+        return self.about(context, lambda row: self._write(context, row))
+
+    def _write(self, context: Any, row: Row) -> None:
+        armature = bpy.data.objects.get(self.armature) if self.armature else plan.character_of(context)
+        session.current().shelf.active[row.owner] = row.id
+        if not self.again:
+            check_edits(armature, row)
+        applying.write(armature, context.scene, row, way=self.way)
+
+
+class KINEOGRAPH_OT_take_sample(TakeOperator, bpy.types.Operator):
+    """Look at the take's next or previous sample; one that is applied follows"""
+
+    bl_idname = "kineograph.take_sample"
+    bl_label = "Next Sample"
+
+    take: StringProperty(**TAKE)
+    step: IntProperty(name="Step", description="How many samples further", default=1)
+
+    def execute(self, context: Any) -> Outcome:
+        """Step, around the end."""
+        return self.about(context, lambda row: self._step(context, row))
+
+    def _step(self, context: Any, row: Row) -> None:
+        armature = plan.character_of(context)
+        shown = applying.shown_origin(armature)
+        if shown is not None and shown[0] == row.id:
+            check_edits(armature, row)
+        row.sample = (row.sample + self.step) % row.samples
+        session.current().shelf.changed(row)
+        if shown is not None and shown[0] == row.id:
+            applying.write(armature, context.scene, row)
+
+
+class KINEOGRAPH_OT_take_browse(TakeOperator, bpy.types.Operator):
+    """Step through the samples with the arrow keys: left and right to look, Enter to keep, Esc to go back"""
+
+    bl_idname = "kineograph.take_browse"
+    bl_label = "Browse Samples"
+
+    take: StringProperty(**TAKE)
+
+    def invoke(self, context: Any, event: Any) -> Outcome:
+        """Wait for arrow keys."""
+        row = self.row(context)
+        if row is None or row.samples < 2:
+            self.report({"INFO"}, "This take has one sample")
+            return CANCELLED
+        self.take, self._before = row.id, row.sample
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Any, event: Any) -> Outcome:
+        """Keys of this mode; everything else goes on to Blender."""
+        row = session.current().shelf.get(self.take)
+        if row is None or plan.character_of(context) is None:
+            return CANCELLED
+        step = {"LEFT_ARROW": -1, "RIGHT_ARROW": 1}.get(event.type, 0)
+        if event.value == "PRESS" and step:
+            bpy.ops.kineograph.take_sample(take=self.take, step=step)
+            return {"RUNNING_MODAL"}
+        if event.type in ("RET", "NUMPAD_ENTER") and event.value == "PRESS":
+            return FINISHED
+        if event.type == "ESC" and event.value == "PRESS":
+            bpy.ops.kineograph.take_sample(take=self.take, step=self._before - row.sample)
+            return CANCELLED
+        return {"PASS_THROUGH"}
+
+    def execute(self, context: Any) -> Outcome:
+        """Without a window there are no keys: the next sample."""
+        return set(bpy.ops.kineograph.take_sample(take=self.take, step=1))
+
+
+class KINEOGRAPH_OT_take_choose(TakeOperator, bpy.types.Operator):
+    """Show this take's details"""
+
+    bl_idname = "kineograph.take_choose"
+    bl_label = "Show the Take"
+
+    take: StringProperty(**TAKE)
+
+    def execute(self, context: Any) -> Outcome:
+        """Make it the one that the panel shows in full."""
+
+        def choose(row: Row) -> None:
+            session.current().shelf.active[row.owner] = row.id
+
+        return self.about(context, choose)
+
+
+class KINEOGRAPH_OT_take_star(TakeOperator, bpy.types.Operator):
+    """Mark this take as a good one, or take the mark away"""
+
+    bl_idname = "kineograph.take_star"
+    bl_label = "Star"
+
+    take: StringProperty(**TAKE)
+
+    def execute(self, context: Any) -> Outcome:
+        """Turn the star over."""
+
+        def turn(row: Row) -> None:
+            row.star = not row.star
+            session.current().shelf.changed(row)
+
+        return self.about(context, turn)
+
+
+class KINEOGRAPH_OT_take_note(TakeOperator, bpy.types.Operator):
+    """Name this take, and write down what you think of it"""
+
+    bl_idname = "kineograph.take_note"
+    bl_label = "Name and Notes"
+
+    take: StringProperty(**TAKE)
+    name: StringProperty(name="Name", description="The take's name")
+    notes: StringProperty(name="Notes", description="Whatever you want to remember")
+
+    def invoke(self, context: Any, event: Any) -> Outcome:
+        """Ask for both."""
+        row = self.row(context)
+        if row is not None:
+            self.name, self.notes = row.name, row.notes
+        return set(context.window_manager.invoke_props_dialog(self))
+
+    def execute(self, context: Any) -> Outcome:
+        """Remember both."""
+
+        def write(row: Row) -> None:
+            row.name, row.notes = self.name.strip() or row.name, self.notes
+            session.current().shelf.changed(row)
+
+        return self.about(context, write)
+
+
+class KINEOGRAPH_OT_take_reject(TakeOperator, bpy.types.Operator):
+    """Put this take aside. Where it shows unedited, your own action comes back; nothing else changes"""
+
+    bl_idname = "kineograph.take_reject"
+    bl_label = "Reject"
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+
+    take: StringProperty(**TAKE)
+
+    def execute(self, context: Any) -> Outcome:
+        """Hide it; it can be brought back until the shelf is cleared."""
+        return self.about(context, lambda row: reject(plan.character_of(context), row))
+
+
+class KINEOGRAPH_OT_take_restore(TakeOperator, bpy.types.Operator):
+    """Bring the rejected takes of this character back"""
+
+    bl_idname = "kineograph.take_restore"
+    bl_label = "Bring Rejected Ones Back"
+
+    def execute(self, context: Any) -> Outcome:
+        """All of them."""
+        shelf = session.current().shelf
+        for row in shelf.rows(session.owner_of(plan.character_of(context))):
+            if row.rejected:
+                row.rejected = False
+                shelf.changed(row)
+        return FINISHED
+
+
+class KINEOGRAPH_OT_take_clear(TakeOperator, bpy.types.Operator):
+    """Delete the rejected takes of this character for good. Starred ones and actions stay"""
+
+    bl_idname = "kineograph.take_clear"
+    bl_label = "Delete Rejected Ones"
+
+    def execute(self, context: Any) -> Outcome:
+        """Only what was rejected and has no star."""
+        shelf = session.current().shelf
+        for row in shelf.rows(session.owner_of(plan.character_of(context))):
+            if row.rejected and not row.star:
+                shelf.drop(row)
+        return FINISHED
+
+
+class KINEOGRAPH_OT_take_flip(TakeOperator, bpy.types.Operator):
+    """Compare two takes: show the one that was applied before this one, and back again"""
+
+    bl_idname = "kineograph.take_flip"
+    bl_label = "Flip to the Other"
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+
+    take: StringProperty(name="Other", description="The take to compare with", options={"SKIP_SAVE"})
+
+    def execute(self, context: Any) -> Outcome:
+        """Bind the other take's newest action; bake it where there is none."""
+        return self.about(context, lambda row: flip(context, plan.character_of(context), row))
+
+
+def check_edits(armature: Any, row: Row) -> None:
+    """Raises ``take_edited`` when the armature shows this take with edits: writing it again would hide them."""
+    shown = applying.shown_origin(armature)
+    if shown is None or shown[0] != row.id:
+        return
+    bones = applying.edited_bones(armature)
+    if bones:
+        raise error(
+            ErrorCode.TAKE_EDITED,
+            f"{len(bones)} bones of this take were changed since it was applied",
+            {"where": where("character", armature.name, armature.name), "bones": bones, "take": row.id},
+        )
+
+
+def reject(armature: Any, row: Row) -> None:
+    """Put a take aside; where it shows as it was written, the user's own action plays again."""
+    shelf = session.current().shelf
+    row.rejected = True
+    shelf.changed(row)
+    shown = applying.shown_origin(armature)
+    if shown is None or shown[0] != row.id or applying.edited_bones(armature):
+        return
+    made = armature.animation_data.action
+    source, slot = stamps.own_action(armature)
+    compat.bind(armature.animation_data, source, slot)
+    stamps.remove_unused(str(stamps.take_of(made)))
+
+
+def flip(context: Any, armature: Any, row: Row) -> None:
+    """Show a take by the action that it was written to last, edits included; write it where there is none."""
+    found = applying.actions_of(armature, row.id)
+    session.current().shelf.active[row.owner] = row.id
+    if not found:
+        applying.write(armature, context.scene, row)
+        return
+    shown = armature.animation_data_create()
+    if shown.action is not None:
+        stamps.keep(armature, shown.action)
+    compat.bind(shown, found[-1], found[-1].slots[0] if compat.HAS_SLOTS else None)
+
+
+CLASSES = (
+    KINEOGRAPH_OT_take_apply,
+    KINEOGRAPH_OT_take_sample,
+    KINEOGRAPH_OT_take_browse,
+    KINEOGRAPH_OT_take_choose,
+    KINEOGRAPH_OT_take_star,
+    KINEOGRAPH_OT_take_note,
+    KINEOGRAPH_OT_take_reject,
+    KINEOGRAPH_OT_take_restore,
+    KINEOGRAPH_OT_take_clear,
+    KINEOGRAPH_OT_take_flip,
+)

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Takes as files: whole dataclasses as a body of the wire's codec, arrays raw, no pickle. Knows no bpy.
+
+``magic, count, lengths, frames``: the frames are those of ``pack_body``. What cannot be read back is an error that
+names the file; nothing is half read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kineograph.client import Result
+from kineograph.errors import ErrorCode, KineographError, error
+from kineograph.motion.skeleton import Skeleton
+from kineograph.wire.codec import decode_body, pack_body
+from kineograph.wire.messages import JobState, JobStatus, Priority, Progress
+
+from ..bridge.bake import BakeReport
+from ..bridge.blockers import BoneConstraint
+from ..bridge.frame import Frame
+from ..bridge.request import Remark
+from ..bridge.rig import Rig
+from ..bridge.written import UserKey
+from ..takes import Take
+
+MAGIC = b"KGTAKE1\n"
+_KIND = "!"
+_MOST_FRAMES = 4096
+
+_KINDS: Mapping[str, Any] = {
+    cls.__name__: cls for cls in (Take, Rig, Skeleton, Frame, Remark, BakeReport, BoneConstraint, UserKey, JobStatus, Progress)
+}
+_ENUMS: Mapping[str, Any] = {cls.__name__: cls for cls in (JobState, Priority)}
+
+
+def write(take: Take, path: Path) -> int:
+    """Write a take, whole or not at all; returns the bytes written. Raises OSError."""
+    frames = pack_body({"take": _plain(take)})
+    sizes = [len(f) for f in frames]
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(MAGIC + struct.pack(f"<I{len(sizes)}Q", len(sizes), *sizes))
+            for frame in frames:
+                file.write(frame)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return sum(sizes)
+
+
+def read(path: Path) -> Take:
+    """A take from its file. Raises ``file_unreadable``."""
+    try:
+        data = memoryview(path.read_bytes())
+        if bytes(data[: len(MAGIC)]) != MAGIC:
+            raise ValueError("it is no take of Kineograph's")
+        take = _thing(decode_body(*_frames(data[len(MAGIC) :]))["take"])
+        if not isinstance(take, Take):
+            raise ValueError("there is no take in it")
+        take.clip(0)
+        return take
+    except (OSError, KineographError, ValueError, TypeError, KeyError, AttributeError, IndexError, struct.error) as e:
+        raise error(
+            ErrorCode.FILE_UNREADABLE, f"the take {path.name} cannot be read: {e}", {"file": path.name, "got": str(e)}
+        ) from e
+
+
+def _frames(data: memoryview) -> tuple[memoryview, list[memoryview]]:
+    (count,) = struct.unpack_from("<I", data)
+    if not 1 <= count <= _MOST_FRAMES:
+        raise ValueError(f"it claims {count} parts")
+    sizes = struct.unpack_from(f"<{count}Q", data, 4)
+    at = 4 + 8 * count
+    if at + sum(sizes) != len(data):
+        raise ValueError("it is cut off or longer than it says")
+    parts = []
+    for size in sizes:
+        parts.append(data[at : at + size])
+        at += size
+    return parts[0], parts[1:]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Result):
+        return {_KIND: "Result", "job": _plain(value.job), "body": value.body}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init}
+        return {_KIND: type(value).__name__, **fields}
+    if type(value).__name__ in _ENUMS:
+        return {_KIND: type(value).__name__, "value": str(value.value)}
+    if isinstance(value, tuple):
+        return {_KIND: "tuple", "items": [_plain(v) for v in value]}
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, np.generic):
+        return value.item()
+    return value
+
+
+def _thing(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_thing(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    kind = value.get(_KIND)
+    if kind is None:
+        return {k: _thing(v) for k, v in value.items()}
+    if kind == "Result":
+        return Result.from_body(_thing(value["job"]), value["body"])
+    if kind == "tuple":
+        return tuple(_thing(v) for v in value["items"])
+    if kind in _ENUMS:
+        return _ENUMS[kind](value["value"])
+    cls = _KINDS[kind]
+    known = {f.name for f in dataclasses.fields(cls) if f.init}
+    return cls(**{k: _thing(v) for k, v in value.items() if k in known})

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What went wrong and is not settled yet, as the Problems panel shows it. Knows no bpy."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kineograph.errors import KineographError
+from kineograph.fixes import Problem, Severity, resolve
+
+from .job import Job
+
+MOST = 20
+
+
+@dataclass(eq=False)
+class Trouble:
+    """One error with what is needed to mend it: the job it happened to, or the take that could not be written.
+
+    ``how`` are the keywords that the take was to be written with; ``said`` is what a fix did.
+    """
+
+    id: str
+    error: KineographError
+    owner: str = ""
+    character: str = ""
+    job: Job | None = None
+    take: str = ""
+    how: dict[str, Any] = field(default_factory=dict)
+    said: str = ""
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def request(self) -> dict[str, Any] | None:
+        """The request that failed."""
+        return None if self.job is None else self.job.outgoing.request
+
+    def problem(self) -> Problem:
+        """Text and fixes, from the catalogue."""
+        sent = None if self.job is None else self.job.outgoing
+        known: dict[str, Any] = {"character": self.character or None, **self.context}
+        if sent is not None:
+            known |= {"request": sent.request, "refs": sent.refs, "character": sent.rig.armature}
+        return resolve(self.error, known)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing to be done about: a cancelled job is no problem."""
+        return self.problem().severity is Severity.QUIET
+
+
+class Troubles:
+    """Newest first, one of a kind for each character."""
+
+    def __init__(self) -> None:
+        self._count = itertools.count(1)
+        self._all: list[Trouble] = []
+        self._shown: dict[str, Problem] = {}
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __iter__(self) -> Any:
+        return iter(tuple(self._all))
+
+    def add(self, failed: KineographError, **facts: Any) -> Trouble:
+        """One more; the same trouble of before goes. ``facts``: fields of ``Trouble``."""
+        trouble = Trouble(str(next(self._count)), failed, **facts)
+        self._all = [t for t in self._all if not _alike(t, trouble)]
+        self._all.insert(0, trouble)
+        del self._all[MOST:]
+        return trouble
+
+    def get(self, id: str) -> Trouble | None:
+        """By its id."""
+        return next((t for t in self._all if t.id == id), None)
+
+    def problem(self, trouble: Trouble) -> Problem:
+        """Text and fixes; worked out once, because panels are drawn often."""
+        if trouble.id not in self._shown:
+            self._shown[trouble.id] = trouble.problem()
+        return self._shown[trouble.id]
+
+    def settle(self, trouble: Trouble) -> None:
+        """It is mended, or nobody wants to hear of it."""
+        self._all = [t for t in self._all if t is not trouble]
+        self._shown.pop(trouble.id, None)
+
+    def settle_all(self, owner: str, *, of_generate: bool) -> None:
+        """A character's new attempt: what went wrong before is history."""
+        for trouble in tuple(self._all):
+            if trouble.owner == owner and bool(trouble.take) != of_generate:
+                self.settle(trouble)
+
+
+def _alike(a: Trouble, b: Trouble) -> bool:
+    return (a.error.code, a.error.message, a.owner, a.take) == (b.error.code, b.error.message, b.owner, b.take)
