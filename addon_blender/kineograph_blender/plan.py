@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
-from . import direction, props
+from . import direction, props, session
 from .bridge.bones import Which
 from .bridge.keys import KeyMode
 from .bridge.request import Direction, scene_span
@@ -92,3 +93,28 @@ def throw_dice(scene: Any) -> int:
     settings = props.of_scene(scene)
     settings.seed = random.randrange(MOST_SEED)
     return int(settings.seed)
+
+
+def why_not(armature: Any, scene: Any) -> str:
+    """Why nothing can be generated now, in a sentence; empty when it can."""
+    first, last = span_of(armature, scene)
+    if last < first:
+        return f"The range ends at {last}, before it starts at {first}."
+    if armature.mode == "EDIT":
+        return "Leave Edit Mode first."
+    return ""
+
+
+def regenerate(context: Any, span: tuple[int, int], lead: int = 8) -> session.Job:
+    """Send a range of what a character shows to be made anew, with ``lead`` frames beside it locked as they are.
+
+    The result is written over the range when it comes; every frame outside stays as it is shown.
+    """
+    scene, armature = context.scene, character_of(context)
+    props.of_character(armature)
+    asked = direction_of(armature, scene, scene.kineograph.model, span)
+    asked = replace(asked, lead_in=lead, lead_out=lead)
+    current = session.current()
+    current.connect()
+    how = {"armature": armature.name, "scene": scene.name, "over": True}
+    return current.generate(armature, scene, asked, f"frames {span[0]}-{span[1]}", how)

@@ -23,6 +23,7 @@ if HAS_BPY:
     import bpy
     from tests.blender import scenes
 
+    import kineograph_blender
     from kineograph.client import Client, RunFile, start_daemon
     from kineograph.client.discovery import pid_exists
     from kineograph_blender import session
@@ -39,6 +40,14 @@ def pytest_report_header() -> str:
 def scene() -> Any:
     """An empty scene at 24 fps, frames 1 to 150."""
     return scenes.fresh()
+
+
+@pytest.fixture
+def addon(scene: Any) -> Iterator[Any]:
+    """The add-on switched on, in an empty scene."""
+    kineograph_blender.register()
+    yield scene
+    kineograph_blender.unregister()
 
 
 @pytest.hookimpl(trylast=True)

@@ -3,26 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import bpy
 import pytest
 from tests.blender import fake_layout, scenes
 
-import kineograph_blender
 from kineograph_blender import plan, session
 from kineograph_blender.ui import base
 
 MODEL = "kineograph-interpolate"
-
-
-@pytest.fixture
-def addon(scene: Any) -> Iterator[Any]:
-    """The add-on switched on."""
-    kineograph_blender.register()
-    yield scene
-    kineograph_blender.unregister()
 
 
 def text_of(name: str) -> str:

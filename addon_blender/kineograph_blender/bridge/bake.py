@@ -116,6 +116,31 @@ class Bake:
         self.report.longest_slice_s = max(self.report.longest_slice_s, time.perf_counter() - began)
         return self._done
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether a slice was worked."""
+        return bool(self.report.action or self.report.longest_slice_s)
+
+    @property
+    def shown_take(self) -> str | None:
+        """The bake that the armature shows now; None for the user's own action, or nothing."""
+        armature = rigs.find(self._rig, self._armature)
+        return None if armature is None else stamps.take_of(actions.shown(armature)[0])
+
+    def tidy(self, replaced: str) -> None:
+        """An earlier bake that this one took the place of: kept where the user edited it, removed when nothing uses it.
+
+        Its take still has all of it.
+        """
+        action = stamps.find_action(replaced)
+        armature = rigs.find(self._rig, self._armature)
+        if action is None or armature is None or action == actions.shown(armature)[0]:
+            return
+        if records.edits(action, actions.slot_in(action), armature).is_edited:
+            stamps.keep(armature, action)
+        else:
+            stamps.remove_unused(replaced)
+
     def finish(self) -> BakeReport:
         """All at once."""
         while not self.step(1.0):
@@ -248,6 +273,7 @@ class Bake:
 
     def _check(self, armature: Any) -> None:
         blockers.check_writable(armature)
+        rigs.check_scale(armature.name, np.array(armature.matrix_world, float))
         changed = rigs.what_changed(self._rig, armature)
         if changed:
             raise error(
@@ -255,7 +281,6 @@ class Bake:
                 f"{armature.name!r} was edited: {'; '.join(changed[:3])}",
                 {"where": where("character", armature.name, armature.name), "got": changed, "take": self.report.take},
             )
-        rigs.check_scale(armature.name, np.array(armature.matrix_world, float))
         blockers.check_driven(armature, self._rig.names)
         self.report.constraints = blockers.constraints_on(armature, self._rig.names)
 

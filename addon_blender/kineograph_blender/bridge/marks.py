@@ -145,6 +145,11 @@ def joint_of(pin: Any) -> str:
     return str(pin.get(_JOINT, ""))
 
 
+def set_joint(pin: Any, joint: str) -> None:
+    """Pin another bone."""
+    pin[_JOINT] = joint
+
+
 def turns(pin: Any) -> bool:
     """Whether a pin holds the bone's orientation too, or a waypoint the character's facing."""
     return bool(pin.get(_TURN, False))

@@ -3,13 +3,7 @@
 
 from __future__ import annotations
 
-from . import blocks, character, connection, drawing, generate, marks
+from . import blocks, character, connection, drawing, generate, marks, model, problems, takes
 
-CLASSES = (
-    *connection.CLASSES,
-    *character.CLASSES,
-    *generate.CLASSES,
-    *blocks.CLASSES,
-    *marks.CLASSES,
-    *drawing.CLASSES,
-)
+_PARTS = (connection, character, model, generate, blocks, marks, drawing, takes, problems)
+CLASSES = tuple(cls for part in _PARTS for cls in part.CLASSES)

@@ -5,7 +5,8 @@ from typing import Any
 
 import bpy
 
-from .. import preferences, session
+from .. import session
+from ..link import connect
 from .base import FINISHED, Outcome, told
 
 
@@ -17,7 +18,7 @@ class KINEOGRAPH_OT_connect(bpy.types.Operator):
 
     def execute(self, context: Any) -> Outcome:
         """Returns at once; the panel tells how it goes."""
-        return told(self, _connect, context)
+        return told(self, connect, context)
 
 
 class KINEOGRAPH_OT_disconnect(bpy.types.Operator):
@@ -40,20 +41,7 @@ class KINEOGRAPH_OT_start_daemon(bpy.types.Operator):
 
     def execute(self, context: Any) -> Outcome:
         """Spawn it detached and return at once; the panel tells how it goes."""
-        return told(self, _start, context)
-
-
-def _connect(start: bool = False) -> None:
-    wishes = preferences.wishes()
-    current = session.current()
-    current.disconnect()
-    current.address = wishes.address or current.address
-    current.start_daemon = start or wishes.start_by_itself
-    current.connect()
-
-
-def _start() -> None:
-    _connect(start=True)
+        return told(self, lambda: connect(start=True), context)
 
 
 CLASSES = (KINEOGRAPH_OT_connect, KINEOGRAPH_OT_disconnect, KINEOGRAPH_OT_start_daemon)

@@ -52,7 +52,12 @@ class KINEOGRAPH_OT_take_apply(TakeOperator, bpy.types.Operator):
     bl_label = "Apply"
 
     take: StringProperty(**TAKE)
-    way: EnumProperty(items=(("", "As the settings say", ""), *WAYS), name="As", default="", options={"SKIP_SAVE"})
+    way: EnumProperty(
+        items=(("SETTINGS", "As the settings say", "New action or strip, as the scene's settings say"), *WAYS),
+        name="As",
+        description="Where the motion goes",
+        options={"SKIP_SAVE"},
+    )
     again: BoolProperty(
         name="Anew", description="Make a new action even where you edited the one that shows", options={"SKIP_SAVE"}
     )
@@ -69,7 +74,7 @@ class KINEOGRAPH_OT_take_apply(TakeOperator, bpy.types.Operator):
         session.current().shelf.active[row.owner] = row.id
         if not self.again:
             check_edits(armature, row)
-        applying.write(armature, context.scene, row, way=self.way)
+        applying.write(armature, context.scene, row, way="" if self.way == "SETTINGS" else self.way)
 
 
 class KINEOGRAPH_OT_take_sample(TakeOperator, bpy.types.Operator):
@@ -256,6 +261,36 @@ class KINEOGRAPH_OT_take_flip(TakeOperator, bpy.types.Operator):
         return self.about(context, lambda row: flip(context, plan.character_of(context), row))
 
 
+class KINEOGRAPH_OT_regenerate(bpy.types.Operator):
+    """Make a range of what the character shows anew; before and after it all stays as it is, and the ends meet"""
+
+    bl_idname = "kineograph.regenerate"
+    bl_label = "Regenerate a Range"
+    bl_options = {"REGISTER", "INTERNAL"}
+
+    first: IntProperty(name="First", description="First frame to make anew")
+    last: IntProperty(name="Last", description="Last frame to make anew")
+    lead: IntProperty(
+        name="Lead",
+        description="So many frames before and after go along as they are, to run out of and into",
+        default=8,
+    )
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Needs a character."""
+        return plan.character_of(context) is not None
+
+    def invoke(self, context: Any, event: Any) -> Outcome:
+        """Ask for the range; the preview range is a good guess."""
+        self.first, self.last = plan.span_of(plan.character_of(context), context.scene)
+        return set(context.window_manager.invoke_props_dialog(self))
+
+    def execute(self, context: Any) -> Outcome:
+        """Send it; the result is written over the range when it comes."""
+        return told(self, lambda: plan.regenerate(context, (self.first, self.last), self.lead), context)
+
+
 def check_edits(armature: Any, row: Row) -> None:
     """Raises ``take_edited`` when the armature shows this take with edits: writing it again would hide them."""
     shown = applying.shown_origin(armature)
@@ -308,4 +343,5 @@ CLASSES = (
     KINEOGRAPH_OT_take_restore,
     KINEOGRAPH_OT_take_clear,
     KINEOGRAPH_OT_take_flip,
+    KINEOGRAPH_OT_regenerate,
 )

@@ -35,7 +35,8 @@ _KIND = "!"
 _MOST_FRAMES = 4096
 
 _KINDS: Mapping[str, Any] = {
-    cls.__name__: cls for cls in (Take, Rig, Skeleton, Frame, Remark, BakeReport, BoneConstraint, UserKey, JobStatus, Progress)
+    cls.__name__: cls
+    for cls in (Take, Rig, Skeleton, Frame, Remark, BakeReport, BoneConstraint, UserKey, JobStatus, Progress)
 }
 _ENUMS: Mapping[str, Any] = {cls.__name__: cls for cls in (JobState, Priority)}
 

@@ -288,7 +288,8 @@ class Session:
         job.is_done = True
         if failed is not None:
             written = {"take": job.take.id, "how": dict(job.apply or {})} if job.take is not None else {}
-            self.troubles.add(failed, owner=job.owner, character=job.armature, job=job, **written)
+            known = {"models": [m.id for m in self.models.every], "capabilities": self.models.document}
+            self.troubles.add(failed, owner=job.owner, character=job.armature, job=job, context=known, **written)
         else:
             self.troubles.settle_all(job.owner, of_generate=True)
 

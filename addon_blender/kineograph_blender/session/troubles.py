@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kineograph.errors import KineographError
-from kineograph.fixes import Problem, Severity, resolve
+from kineograph.errors import KineographError, error
+from kineograph.fixes import Problem, resolve
 
 from .job import Job
 
@@ -20,7 +20,8 @@ MOST = 20
 class Trouble:
     """One error with what is needed to mend it: the job it happened to, or the take that could not be written.
 
-    ``how`` are the keywords that the take was to be written with; ``said`` is what a fix did.
+    ``how`` are the keywords that the take was to be written with. ``said`` is what a fix did, ``can_go_on`` whether to
+    try again makes sense now, ``changed`` the mended request, ``fields`` what goes with its submit message.
     """
 
     id: str
@@ -31,6 +32,9 @@ class Trouble:
     take: str = ""
     how: dict[str, Any] = field(default_factory=dict)
     said: str = ""
+    can_go_on: bool = False
+    changed: dict[str, Any] | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
     context: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -44,12 +48,22 @@ class Trouble:
         known: dict[str, Any] = {"character": self.character or None, **self.context}
         if sent is not None:
             known |= {"request": sent.request, "refs": sent.refs, "character": sent.rig.armature}
-        return resolve(self.error, known)
+        return resolve(self.error if sent is not None else _as_if_sent(self.error), known)
 
-    @property
-    def is_quiet(self) -> bool:
-        """Nothing to be done about: a cancelled job is no problem."""
-        return self.problem().severity is Severity.QUIET
+    def drop_refs(self, action: str, args: Mapping[str, Any]) -> None:
+        """A mended request has fewer constraints: what they stood for goes too, so that later errors name the rest."""
+        if self.job is None or action not in ("drop_constraint", "drop_constraints_of_type"):
+            return
+        sent = self.job.outgoing
+        constraints = (self.changed or sent.request).get("constraints") or []
+        gone = {
+            i
+            for i, item in enumerate(constraints)
+            if i == args.get("index") or item.get("type") == args.get("type", object())
+        }
+        refs = dict(sent.refs)
+        refs["constraints"] = [r for i, r in enumerate(refs.get("constraints") or ()) if i not in gone]
+        self.job = replace(self.job, outgoing=replace(sent, refs=refs))
 
 
 class Troubles:
@@ -84,6 +98,10 @@ class Troubles:
             self._shown[trouble.id] = trouble.problem()
         return self._shown[trouble.id]
 
+    def changed(self, trouble: Trouble) -> None:
+        """Its words are worked out anew."""
+        self._shown.pop(trouble.id, None)
+
     def settle(self, trouble: Trouble) -> None:
         """It is mended, or nobody wants to hear of it."""
         self._all = [t for t in self._all if t is not trouble]
@@ -94,6 +112,16 @@ class Troubles:
         for trouble in tuple(self._all):
             if trouble.owner == owner and bool(trouble.take) != of_generate:
                 self.settle(trouble)
+
+
+def _as_if_sent(failed: KineographError) -> KineographError:
+    """An error found before anything was sent, with a place in a request: fixes of that place are then offered too."""
+    where = failed.details.get("where")
+    ref = where.get("ref") if isinstance(where, Mapping) else None
+    if not isinstance(ref, Mapping) or ref.get("kind") not in ("pin", "path") or where.get("path"):
+        return failed
+    placed = {**failed.details, "where": {**where, "path": ["constraints", 0, "joint"]}}
+    return error(failed.code, failed.message, placed)
 
 
 def _alike(a: Trouble, b: Trouble) -> bool:

@@ -19,11 +19,12 @@ OnDone = Callable[[KineographError | None], None]
 
 @dataclass(eq=False)
 class Order:
-    """One bake to be done; ``on_done`` hears how it went."""
+    """One bake to be done; ``on_done`` hears how it went. ``replaces``: the bake that shows until then."""
 
     take: Take
     bake: Bake
     on_done: OnDone
+    replaces: str | None = None
 
 
 class Writer:
@@ -47,9 +48,13 @@ class Writer:
         current = self._orders[0]
         failed: KineographError | None = None
         try:
+            if not current.bake.is_begun:
+                current.replaces = current.bake.shown_take
             if not current.bake.step(budget_s):
                 return
             current.take.applied.append(current.bake.report)
+            if current.replaces is not None:
+                current.bake.tidy(current.replaces)
             push_undo(f"Apply {current.take.label}".strip())
         except KineographError as e:
             failed = e

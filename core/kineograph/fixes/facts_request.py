@@ -174,7 +174,8 @@ def invalid_skeleton(source: Source, facts: Facts) -> None:
         facts.put("roots", roots, wording.names(roots))
         facts.put("root_names", roots, wording.names(roots))
         facts.put("root_count", len(roots))
-        facts.put("main_root", timeline.main_root(joints) or roots[0])
+        told = [name for name in source.names("suggestions") if name in roots]
+        facts.put("main_root", timeline.main_root(joints) or (told or roots)[0])
     elif duplicates:
         facts.put("duplicates", duplicates, wording.names(duplicates))
         facts.put("duplicate_names", duplicates, wording.names([f"'{d}'" for d in duplicates]))

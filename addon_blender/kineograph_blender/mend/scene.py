@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixes in the scene: what a hand would do in Blender, done by Blender's own means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import bpy
+
+from .. import applying, props, session
+from ..bridge import datapath, marks
+from .work import Work
+
+
+def _select(work: Work) -> str:
+    ref = work.args.get("ref") or work.ref
+    thing = work.thing(str(ref.get("object") or ""))
+    if ref.get("kind") in ("key", "character", "root"):
+        thing = work.character()
+    for other in work.context.view_layer.objects:
+        other.select_set(other == thing)
+    work.context.view_layer.objects.active = thing
+    work.can_go_on = False
+    return f"'{thing.name}' is selected."
+
+
+def _rename_bones(work: Work) -> str:
+    """Blender carries a rename into vertex groups, constraints, drivers and actions; the pins' names are ours."""
+    armature = work.character()
+    bones = armature.data.bones
+    pairs = [(str(old), str(new)) for old, new in work.args["pairs"]]
+    for old, new in pairs:
+        if old not in bones:
+            raise work.cannot(f"{armature.name!r} has no bone {old!r}")
+        if new in bones:
+            raise work.cannot(f"{armature.name!r} has a bone {new!r} already")
+    for old, new in pairs:
+        bones[old].name = new
+        for pin in marks.pins_of(armature, work.context.scene):
+            if marks.joint_of(pin) == old:
+                marks.set_joint(pin, new)
+        if armature.kineograph.root == old:
+            armature.kineograph.root = new
+    if len(pairs) == 1:
+        return f"Bone '{pairs[0][0]}' is called '{pairs[0][1]}' now."
+    return f"{len(pairs)} bones are renamed."
+
+
+def _choose_joint(work: Work) -> str:
+    armature = work.character()
+    if work.value not in armature.data.bones:
+        raise work.cannot(f"{armature.name!r} has no bone {work.value!r}")
+    if work.ref.get("kind") == "root":
+        props.of_character(armature).root = work.value
+        return f"Only '{work.value}' and what hangs below it are sent now."
+    pin = work.thing()
+    marks.set_joint(pin, work.value)
+    return f"Pin '{pin.name}' holds '{work.value}' now."
+
+
+def _choose_root(work: Work) -> str:
+    armature = work.character()
+    if work.value not in armature.data.bones:
+        raise work.cannot(f"{armature.name!r} has no bone {work.value!r}")
+    props.of_character(armature).root = work.value
+    return f"Only '{work.value}' and what hangs below it are sent now."
+
+
+def _use_deform_bones(work: Work) -> str:
+    props.of_character(work.character()).bones = "deform"
+    return "Only deform bones, and the controls between them, are sent now."
+
+
+def _edit_prompt(work: Work) -> str:
+    props.of_character(work.character()).prompt = work.value
+    return "The prompt is changed."
+
+
+def _restore_take(work: Work) -> str:
+    armature = work.character()
+    rows = [r for r in session.current().shelf.rows(work.trouble.owner) if not r.rejected]
+    if not rows:
+        raise work.cannot("there is no earlier take of this character")
+    applying.write(armature, work.context.scene, rows[0])
+    work.can_go_on = False
+    return f"'{rows[0].name}' shows again."
+
+
+def _apply_to(work: Work) -> str:
+    armature = bpy.data.objects.get(work.value)
+    if armature is None or armature.type != "ARMATURE":
+        raise work.cannot(f"there is no armature {work.value!r}")
+    row = session.current().shelf.get(work.trouble.take)
+    if row is None:
+        raise work.cannot("the take is gone")
+    applying.write(armature, work.context.scene, row)
+    work.can_go_on = False
+    return f"The take shows on '{armature.name}'."
+
+
+def _keep_on_shelf(work: Work) -> str:
+    session.current().troubles.settle(work.trouble)
+    work.can_go_on = False
+    return "It stays on the shelf."
+
+
+def _make_override(work: Work) -> str:
+    armature = work.character()
+    made = armature.override_hierarchy_create(work.context.scene, work.context.view_layer, do_fully_editable=True)
+    if made is None:
+        raise work.cannot(f"Blender cannot override {armature.name!r}")
+    work.trouble.character = made.name
+    return f"'{made.name}' is an override of its own now."
+
+
+def _unlock(work: Work) -> str:
+    bones = work.character().pose.bones
+    names = [n for n in work.args["bones"] if n in bones]
+    for name in names:
+        bone = bones[name]
+        bone.lock_location = bone.lock_rotation = bone.lock_scale = (False, False, False)
+        bone.lock_rotation_w = False
+    return f"{len(names)} bones are unlocked."
+
+
+def _leave_tweak_mode(work: Work) -> str:
+    work.character().animation_data.use_tweak_mode = False
+    return "Tweak mode is left."
+
+
+def _show_pose(work: Work) -> str:
+    work.character().data.pose_position = "POSE"
+    return "The pose shows."
+
+
+def _mute_drivers(work: Work) -> str:
+    armature, muted = work.character(), 0
+    wanted = set(work.args["bones"])
+    for curve in armature.animation_data.drivers:
+        channel = datapath.parse(curve.data_path)
+        if channel is not None and channel.bone in wanted and channel.prop in datapath.TRANSFORM_PROPS:
+            curve.mute, muted = True, muted + 1
+    return f"{muted} drivers are muted."
+
+
+def _apply_scale(work: Work) -> str:
+    """As Object > Apply > Scale does; the bones get the size, what hangs on the armature keeps its own."""
+    armature = work.character()
+    _only_object_mode(work.context)
+    with work.context.temp_override(
+        active_object=armature, object=armature, selected_objects=[armature], selected_editable_objects=[armature]
+    ):
+        bpy.ops.object.transform_apply(location=False, rotation=False, scale=True)
+    work.context.view_layer.update()
+    return f"The scale of '{armature.name}' is applied."
+
+
+def _keep_edits(work: Work) -> str:
+    session.current().troubles.settle(work.trouble)
+    work.can_go_on = False
+    return "Your edits stay as they are."
+
+
+def _new_action(work: Work) -> str:
+    row = session.current().shelf.get(work.trouble.take)
+    if row is None:
+        raise work.cannot("the take is gone")
+    applying.write(work.character(), work.context.scene, row)
+    work.can_go_on = False
+    return "The take shows as a new action; the edited one is kept."
+
+
+def _only_object_mode(context: Any) -> None:
+    if context.mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+
+
+ACTIONS: Mapping[str, Callable[[Work], str]] = {
+    "select": _select,
+    "rename_bones": _rename_bones,
+    "choose_joint": _choose_joint,
+    "choose_root": _choose_root,
+    "use_deform_bones": _use_deform_bones,
+    "edit_prompt": _edit_prompt,
+    "restore_take": _restore_take,
+    "apply_to": _apply_to,
+    "keep_on_shelf": _keep_on_shelf,
+    "make_override": _make_override,
+    "unlock_channels": _unlock,
+    "leave_tweak_mode": _leave_tweak_mode,
+    "show_pose_position": _show_pose,
+    "mute_drivers": _mute_drivers,
+    "apply_scale": _apply_scale,
+    "keep_edits": _keep_edits,
+    "new_action": _new_action,
+}

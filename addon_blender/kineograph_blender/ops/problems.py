@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The buttons of problems: mend, send again, why, copy a report, put away."""
+
+from collections.abc import Callable
+from typing import Any
+
+import bpy
+from bpy.props import StringProperty
+
+from .. import applying, mend, session
+from ..mend.elsewhere import report_of
+from ..mend.work import Work
+from ..session import Trouble
+from .base import CANCELLED, Outcome, told
+
+TROUBLE = {"name": "Problem", "description": "The problem's id; empty means the newest"}
+
+
+class TroubleOperator:
+    """One that is about a problem."""
+
+    bl_options = {"REGISTER", "INTERNAL"}
+    trouble: str
+
+    def found(self) -> Trouble | None:
+        """The problem that is meant."""
+        troubles = session.current().troubles
+        return troubles.get(self.trouble) if self.trouble else next(iter(troubles), None)
+
+    def about(self, context: Any, verb: Callable[[Trouble], None]) -> Outcome:
+        """Run ``verb`` with the problem; say so when it is settled already."""
+        trouble = self.found()
+        if trouble is None:
+            self.report({"INFO"}, "This is settled already")  # type: ignore[attr-defined]
+            return CANCELLED
+        done = told(self, lambda: verb(trouble), context)
+        session.redraw()
+        return done
+
+
+class KINEOGRAPH_OT_fix(TroubleOperator, bpy.types.Operator):
+    """Mend it so"""
+
+    bl_idname = "kineograph.fix"
+    bl_label = "Mend"
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+
+    trouble: StringProperty(**TROUBLE)
+    fix: StringProperty(name="Fix", description="Which way of mending it")
+    value: StringProperty(name="Choice", description="A bone, an armature or a text, where the fix needs one")
+
+    @classmethod
+    def description(cls, context: Any, properties: Any) -> str:
+        """What the button reads."""
+        trouble = session.current().troubles.get(properties.trouble)
+        fix = trouble and next(
+            (f for f in session.current().troubles.problem(trouble).fixes if f.id == properties.fix), None
+        )
+        return fix.label if fix else "Mend it so"
+
+    def invoke(self, context: Any, event: Any) -> Outcome:
+        """Ask for what the fix needs."""
+        trouble = self.found()
+        fix = self._fix(trouble) if trouble else None
+        if fix is None or not mend.asks_for(fix):
+            return self.execute(context)
+        return set(context.window_manager.invoke_props_dialog(self))
+
+    def draw(self, context: Any) -> None:
+        """The one field of the dialog."""
+        trouble = self.found()
+        fix = self._fix(trouble) if trouble else None
+        if trouble is None or fix is None:
+            return
+        asked = mend.asks_for(fix)
+        armature = applying.find_character(trouble.owner, trouble.character)
+        if asked == "bone" and armature is not None:
+            self.layout.prop_search(self, "value", armature.data, "bones", text="Bone")
+        elif asked == "armature":
+            self.layout.prop_search(self, "value", bpy.data, "objects", text="Armature")
+        else:
+            self.layout.prop(self, "value", text="Text")
+
+    def execute(self, context: Any) -> Outcome:
+        """Carry it out; what was done stands in the card."""
+        return self.about(context, lambda trouble: self._mend(context, trouble))
+
+    def _mend(self, context: Any, trouble: Trouble) -> None:
+        fix = self._fix(trouble)
+        if fix is None:
+            raise Work(context, trouble, {}).cannot(f"there is no fix {self.fix!r} for this")
+        done = mend.carry_out(context, trouble, fix, self.value)
+        trouble.said, trouble.can_go_on = done.said, done.can_go_on
+        self.report({"INFO"}, done.said)
+
+    def _fix(self, trouble: Trouble) -> Any:
+        fixes = session.current().troubles.problem(trouble).fixes
+        return next((f for f in fixes if f.id == self.fix and mend.is_offered(f)), None)
+
+
+class KINEOGRAPH_OT_send_again(TroubleOperator, bpy.types.Operator):
+    """Try again what failed, as it is mended now"""
+
+    bl_idname = "kineograph.send_again"
+    bl_label = "Send Again"
+
+    trouble: StringProperty(**TROUBLE)
+
+    def execute(self, context: Any) -> Outcome:
+        """The request as it was mended; a take that could not be written is written; else the scene is read anew."""
+        return self.about(context, lambda trouble: again(context, trouble))
+
+
+class KINEOGRAPH_OT_explain(TroubleOperator, bpy.types.Operator):
+    """Why this happened"""
+
+    bl_idname = "kineograph.explain"
+    bl_label = "Why"
+
+    trouble: StringProperty(**TROUBLE)
+
+    def execute(self, context: Any) -> Outcome:
+        """Cause, code and request id, as a popup and in the Info log."""
+        return self.about(context, self._show)
+
+    def _show(self, trouble: Trouble) -> None:
+        problem = session.current().troubles.problem(trouble)
+        lines = [problem.cause, f"{problem.code}" + (f", request {problem.request_id}" if problem.request_id else "")]
+        self.report({"INFO"}, " ".join(lines))
+
+
+class KINEOGRAPH_OT_copy_report(TroubleOperator, bpy.types.Operator):
+    """Copy a report without names and paths, to be sent to somebody who can help"""
+
+    bl_idname = "kineograph.copy_report"
+    bl_label = "Copy Report"
+
+    trouble: StringProperty(**TROUBLE)
+
+    def execute(self, context: Any) -> Outcome:
+        """Onto the clipboard."""
+
+        def copy(trouble: Trouble) -> None:
+            context.window_manager.clipboard = report_of(Work(context, trouble, {}))
+
+        return self.about(context, copy)
+
+
+class KINEOGRAPH_OT_dismiss(TroubleOperator, bpy.types.Operator):
+    """Put this away. Takes stay on the shelf"""
+
+    bl_idname = "kineograph.dismiss"
+    bl_label = "Put Away"
+
+    trouble: StringProperty(**TROUBLE)
+
+    def execute(self, context: Any) -> Outcome:
+        """It is settled."""
+        return self.about(context, session.current().troubles.settle)
+
+
+def again(context: Any, trouble: Trouble) -> None:
+    """Try once more what a trouble stopped."""
+    current = session.current()
+    current.troubles.settle(trouble)
+    if trouble.take:
+        how = dict(trouble.how)
+        take = current.shelf.take(trouble.take)
+        failed: list[Any] = []
+        current.apply(take, failed.append, **how)
+        if bpy.app.background:
+            while not failed:
+                current.poll(1.0)
+    elif trouble.job is not None:
+        current.send_again(trouble.job, trouble.changed or trouble.job.outgoing.request, trouble.fields)
+    else:
+        bpy.ops.kineograph.generate()
+
+
+CLASSES = (
+    KINEOGRAPH_OT_fix,
+    KINEOGRAPH_OT_send_again,
+    KINEOGRAPH_OT_explain,
+    KINEOGRAPH_OT_copy_report,
+    KINEOGRAPH_OT_dismiss,
+)

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shelf: takes come, stay, are tried, starred, rejected and compared; the user's own action is never touched."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+from tests.blender import addon as trial
+from tests.blender import measure, scenes
+
+from kineograph.errors import ErrorCode, KineographError
+from kineograph_blender import applying, session
+from kineograph_blender.bridge import stamps
+from kineograph_blender.session import archive
+from kineograph_blender.session.shelf import Shelf
+
+pytestmark = pytest.mark.daemon
+
+
+def clip_shows(armature: Any, row: Any, start: int = 1) -> bool:
+    """Whether the armature shows the row's sample, frame by frame."""
+    take = session.current().shelf.take(row.id)
+    clip = take.clip(row.sample)
+    seen = measure.shown(armature, take.rig, range(start, start + len(clip)))
+    return max(measure.miss(take.rig, seen, measure.of_clip(clip))) < 2e-5
+
+
+def test_a_take_lands_on_the_shelf_and_is_applied(addon: Any, daemon: Any) -> None:
+    armature = trial.hero()
+    own = armature.animation_data.action
+    source = scenes.dump(own)
+    row = trial.generated(samples=2, seed=7, new_seed=False)
+    text = trial.shown("takes").text
+    assert "take  s7" in text
+    assert "1 of 2" in text
+    assert "miss 0.0 cm" in text
+    assert armature.animation_data.action == own, "nothing is applied by itself"
+    assert trial.shown("takes").button("Apply").press() == {"FINISHED"}
+    assert clip_shows(armature, row)
+    assert scenes.dump(own) == source
+    assert applying.shown_origin(armature) == (row.id, 0)
+
+
+def test_samples_are_stepped_through(addon: Any, daemon: Any) -> None:
+    armature = trial.hero()
+    row = trial.generated(samples=3, seed=5, new_seed=False)
+    bpy.ops.kineograph.take_apply()
+    for sample in (1, 2, 0):
+        bpy.ops.kineograph.take_sample(step=1)
+        assert row.sample == sample
+        assert clip_shows(armature, row)
+    bpy.ops.kineograph.take_sample(step=-1)
+    assert clip_shows(armature, row)
+    left = [a for a in bpy.data.actions if stamps.take_of(a)]
+    assert len(left) == 1, "what was only looked at leaves no actions behind"
+
+
+def test_an_edited_take_is_never_written_over(addon: Any, daemon: Any) -> None:
+    armature = trial.hero()
+    row = trial.generated()
+    bpy.ops.kineograph.take_apply()
+    made = armature.animation_data.action
+    scenes.key(armature, "Head", "rotation_quaternion", 20, (0.9, 0.1, 0.2, 0.3))
+    edited = scenes.dump(made)
+    assert bpy.ops.kineograph.take_apply() == {"CANCELLED"}
+    assert "You changed 1 bone" in trial.problem()
+    assert armature.animation_data.action == made
+    trial.mend("Make a new action")
+    assert armature.animation_data.action != made
+    assert scenes.dump(made) == edited
+    assert clip_shows(armature, row) or applying.shown_origin(armature) == (row.id, 0)
+    assert any(held == made for held in armature["kineograph_kept_actions"].values())
+
+
+def test_keep_my_edits_changes_nothing(addon: Any, daemon: Any) -> None:
+    armature = trial.hero()
+    trial.generated()
+    bpy.ops.kineograph.take_apply()
+    made = armature.animation_data.action
+    scenes.key(armature, "Head", "rotation_quaternion", 20, (0.9, 0.1, 0.2, 0.3))
+    edited = scenes.dump(made)
+    bpy.ops.kineograph.take_apply()
+    trial.mend("Keep my edits")
+    assert (armature.animation_data.action, scenes.dump(made)) == (made, edited)
+    assert not len(session.current().troubles)
+
+
+def test_reject_costs_nothing(addon: Any, daemon: Any) -> None:
+    armature = trial.hero()
+    own = armature.animation_data.action
+    row = trial.generated()
+    bpy.ops.kineograph.take_apply()
+    bpy.ops.kineograph.take_reject()
+    assert armature.animation_data.action == own
+    assert not [a for a in bpy.data.actions if stamps.take_of(a)]
+    assert "Takes land here" in trial.shown("takes").text
+    trial.shown("takes").button("Bring 1 back").press()
+    assert not row.rejected
+    bpy.ops.kineograph.take_apply()
+    assert clip_shows(armature, row)
+
+
+def test_a_starred_take_is_not_cleared(addon: Any, daemon: Any) -> None:
+    trial.hero()
+    good, bad = trial.generated(seed=1), trial.generated(seed=2)
+    bpy.ops.kineograph.take_star(take=good.id)
+    for row in (good, bad):
+        bpy.ops.kineograph.take_reject(take=row.id)
+    bpy.ops.kineograph.take_clear()
+    assert [r.id for r in session.current().shelf.every()] == [good.id]
+
+
+def test_two_takes_are_compared_by_flipping(addon: Any, daemon: Any) -> None:
+    armature = trial.hero()
+    one, two = trial.generated(seed=1), trial.generated(seed=2)
+    for row in (one, two):
+        bpy.ops.kineograph.take_apply(take=row.id)
+    for row in (one, two, one):
+        bpy.ops.kineograph.take_flip(take=row.id)
+        assert clip_shows(armature, row)
+
+
+@pytest.mark.parametrize("way", ["ACTION", "STRIP"])
+def test_at_the_playhead_and_in_place(addon: Any, daemon: Any, way: str) -> None:
+    armature = trial.hero()
+    row = trial.generated()
+    wishes = addon.kineograph.apply
+    wishes.place, wishes.travel, wishes.way = "PLAYHEAD", "PLACE", way
+    addon.frame_set(200)
+    bpy.ops.kineograph.take_apply()
+    take = session.current().shelf.take(row.id)
+    seen = np.stack([p.root_m for p in measure.shown(armature, take.rig, range(200, 260))])
+    assert np.ptp(take.clip().root_m[:, 2]) > 0.2
+    assert np.ptp(seen[:, [0, 2]], axis=0).max() < 0.1
+
+
+def test_a_range_is_made_anew_and_the_rest_stays(addon: Any, daemon: Any) -> None:
+    armature = trial.hero()
+    trial.generated(seed=1)
+    bpy.ops.kineograph.take_apply()
+    rig = session.current().jobs[-1].outgoing.rig
+    before = measure.shown(armature, rig, range(1, 61))
+    addon.kineograph.seed = 9
+    assert bpy.ops.kineograph.regenerate(first=20, last=40, lead=6) == {"FINISHED"}
+    assert trial.settled().error is None
+    after = measure.shown(armature, rig, range(1, 61))
+    outside = [*range(19), *range(40, 60)]
+    assert max(measure.miss(rig, [after[t] for t in outside], [before[t] for t in outside])) < 5e-5
+    step = np.abs(np.diff(np.stack([p.positions_m for p in after]), axis=0)).max(axis=(1, 2))
+    assert step.max() < 0.15, "the ends meet"
+
+
+def test_takes_come_back_with_the_file_and_with_the_next_blender(addon: Any, daemon: Any, tmp_path: Path) -> None:
+    armature = trial.hero()
+    row = trial.generated(seed=3)
+    bpy.ops.kineograph.take_note(name="Stomp", notes="heavier")
+    bpy.ops.kineograph.take_star()
+    path = str(tmp_path / "scene.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    session.detach()
+    bpy.ops.wm.open_mainfile(filepath=path)
+    armature = bpy.data.objects["Hero"]
+    shelf = session.current().shelf
+    shelf.rows(armature.kineograph.uid)
+    while shelf.settle():
+        pass
+    (found,) = [r for r in shelf.rows(armature.kineograph.uid) if r.id == row.id]
+    assert (found.name, found.notes, found.star) == ("Stomp", "heavier", True)
+    bpy.ops.kineograph.take_apply()
+    assert clip_shows(armature, found)
+
+
+def test_a_take_that_cannot_be_kept_stays_in_memory(addon: Any, daemon: Any, home: Path) -> None:
+    armature = trial.hero()
+    folder = home / "data" / "takes"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_text("in the way")
+    try:
+        row = trial.generated()
+        shelf = session.current().shelf
+        shelf.close()
+        assert "In memory only" in trial.shown("takes").text
+        bpy.ops.kineograph.take_apply()
+        assert clip_shows(armature, row)
+    finally:
+        folder.unlink()
+
+
+def test_a_saved_take_is_the_same_take(addon: Any, daemon: Any, tmp_path: Path) -> None:
+    trial.hero()
+    row = trial.generated(samples=2)
+    take = session.current().shelf.take(row.id)
+    path = tmp_path / "one.take"
+    archive.write(take, path)
+    again = archive.read(path)
+    for sample in range(2):
+        a, b = take.clip(sample), again.clip(sample)
+        assert a.rotations_xyzw.tobytes() == b.rotations_xyzw.tobytes()
+        assert a.root_m.tobytes() == b.root_m.tobytes()
+    assert (again.rig.names, again.start, again.label) == (take.rig.names, take.start, take.label)
+    assert (again.remarks, again.edits, again.prompts) == (take.remarks, take.edits, take.prompts)
+    assert again.report == take.report
+    assert again.result.job.state is take.result.job.state
+
+
+@pytest.mark.parametrize("harm", ["empty", "short", "flipped", "huge", "text"])
+def test_a_damaged_take_is_told_and_harms_nothing(addon: Any, daemon: Any, tmp_path: Path, harm: str) -> None:
+    trial.hero()
+    row = trial.generated()
+    path = tmp_path / "one.take"
+    archive.write(session.current().shelf.take(row.id), path)
+    data = bytearray(path.read_bytes())
+    damaged = {
+        "empty": b"",
+        "short": bytes(data[: len(data) // 2]),
+        "flipped": bytes(data[:60]) + bytes(255 - b for b in data[60:400]) + bytes(data[400:]),
+        "huge": archive.MAGIC + b"\xff" * 64,
+        "text": b"this is no take",
+    }[harm]
+    path.write_bytes(damaged)
+    with pytest.raises(KineographError) as e:
+        archive.read(path)
+    assert e.value.code is ErrorCode.FILE_UNREADABLE
+    assert "one.take" in e.value.message
+
+
+def test_rows_of_others_are_passed_over(tmp_path: Path) -> None:
+    folder = tmp_path / "me"
+    folder.mkdir()
+    for name, text in {"a": "{}", "b": "[", "c": '{"id": "../x", "owner": "me", "character": "", "name": ""}'}.items():
+        (folder / f"{name}.json").write_text(text)
+        (folder / f"{name}.take").write_text("")
+    shelf = Shelf(tmp_path)
+    shelf.rows("me")
+    while shelf.settle():
+        pass
+    assert shelf.rows("me") == []
+    shelf.close()
