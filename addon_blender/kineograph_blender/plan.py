@@ -102,6 +102,8 @@ def why_not(armature: Any, scene: Any) -> str:
         return f"The range ends at {last}, before it starts at {first}."
     if armature.mode == "EDIT":
         return "Leave Edit Mode first."
+    if not frames_in_words(armature, scene):
+        return "Every block in the range is locked or off."
     return ""
 
 

@@ -4,6 +4,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import bpy
+
 from kineograph.errors import KineographError
 
 from .. import plan, session
@@ -13,13 +15,13 @@ FINISHED: Outcome = {"FINISHED"}
 CANCELLED: Outcome = {"CANCELLED"}
 
 
-def told(operator: Any, verb: Callable[[], Any], context: Any) -> Outcome:
+def told(operator: Any, verb: Callable[[], Any], context: Any = None) -> Outcome:
     """Run ``verb``; an error of the catalogue becomes a sentence in the header, stays as a problem, and cancels."""
     try:
         verb()
     except KineographError as e:
         current = session.current()
-        armature = plan.character_of(context)
+        armature = plan.character_of(context or bpy.context)
         known = next((t for t in current.troubles if t.error is e), None)
         if known is None:
             owner, name = ("", "") if armature is None else (session.owner_of(armature), armature.name)

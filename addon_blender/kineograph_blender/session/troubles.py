@@ -116,8 +116,9 @@ class Troubles:
 
 def _as_if_sent(failed: KineographError) -> KineographError:
     """An error found before anything was sent, with a place in a request: fixes of that place are then offered too."""
-    where = failed.details.get("where")
-    ref = where.get("ref") if isinstance(where, Mapping) else None
+    found = failed.details.get("where")
+    where: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+    ref = where.get("ref")
     if not isinstance(ref, Mapping) or ref.get("kind") not in ("pin", "path") or where.get("path"):
         return failed
     placed = {**failed.details, "where": {**where, "path": ["constraints", 0, "joint"]}}

@@ -40,12 +40,12 @@ class KINEOGRAPH_PT_generate(CharacterPanel, bpy.types.Panel):
 
 def draw_button(layout: Any, context: Any, armature: Any) -> None:
     """The one big button, and why it is off."""
-    first, last = plan.span_of(armature, context.scene)
+    frames = plan.frames_in_words(armature, context.scene)
     why = plan.why_not(armature, context.scene)
     row = layout.row()
     row.scale_y = 1.4
     row.enabled = not why
-    row.operator("kineograph.generate", text=f"Generate {first}-{last}", icon="PLAY")
+    row.operator("kineograph.generate", text=f"Generate {frames}".strip(), icon="PLAY")
     if why:
         grey(layout, why)
 
