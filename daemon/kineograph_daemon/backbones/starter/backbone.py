@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The small trained model as a backbone."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from motionmcp.backbone import ModelSpec, MotionResult
+from motionmcp.schemas import GenerateRequest
+from numpy.typing import NDArray
+
+from kineograph_daemon.backbones.base import Hooks, KineographBackbone
+from kineograph_daemon.backbones.starter import figure, ignored, planted, scene, stitch, words
+from kineograph_daemon.backbones.starter.base import Ask
+from kineograph_daemon.backbones.starter.fill import Filled, fill
+from kineograph_daemon.backbones.starter.net import Net
+from kineograph_daemon.pipeline.types import Stopped
+from kineograph_daemon.solve.goals import read_goals
+from kineograph_daemon.solve.ground import Ground, read_ground
+
+FloatArray = NDArray[np.floating[Any]]
+BoolArray = NDArray[np.bool_]
+
+MODEL_ID = "kineograph-starter"
+MAX_SECONDS = 120.0
+DRAWN_STEPS = 10
+"""Steps in which further samples are drawn."""
+BELIEVED = 0.5
+"""From this share on the model's own word about contacts counts."""
+
+
+class StarterBackbone(KineographBackbone):
+    """Real steps between keys and along paths, on the CPU, from weights in the package."""
+
+    label = "Kineograph Starter"
+    text_support = "weak"
+    version = "1"
+    about = (
+        "A small model trained on real motion. Steps between your keys and along your paths instead of sliding; "
+        "knows few words. Falls back to interpolation where a motion is unlike what it was trained on."
+    )
+    stands_on_ground = True
+    """Heights follow the ground already."""
+
+    def __init__(self, net: Net | None = None) -> None:
+        self._given = net
+        self.phrases = words.PHRASES
+
+    @cached_property
+    def net(self) -> Net:
+        """The weights, read when first needed."""
+        return self._given or Net.load()
+
+    @property
+    def weights_hash(self) -> str:  # type: ignore[override]
+        """Hash of the weights file."""
+        return self.net.sha256
+
+    def ignored_fields(self, request: GenerateRequest) -> dict[str, str]:
+        """Fields of this request that change nothing, with the reason."""
+        return ignored.fields(request)
+
+    def capabilities(self) -> ModelSpec:
+        return ModelSpec.model_validate(
+            {
+                "id": MODEL_ID,
+                "fps": figure.FPS_HZ,
+                "canonical_skeleton": figure.SKELETON.to_mmcp(),
+                "supports_segment_seed": True,
+                "supports_loop": True,
+                "supported_constraints": ["root_path", "effector_target", "pose_keyframe", "ground_height"],
+                "supported_segments": ["text", "unconditioned"],
+                "supported_guidance_types": [],
+                "predicted_contact_joints": ["l_toe", "r_toe"],
+                "native_clip_seconds": round(figure.WINDOW_FRAMES / figure.FPS_HZ, 2),
+                "recommended_max_duration_seconds": 30.0,
+                "limits": {"max_duration_seconds": MAX_SECONDS, "max_constraints_per_request": 5000},
+            }
+        )
+
+    def generate(self, request: GenerateRequest) -> MotionResult:
+        return self.generate_with_hooks(request, _Silent())
+
+    def generate_with_hooks(self, request: GenerateRequest, hooks: Hooks) -> MotionResult:
+        work = _Work(request, self.net, hooks)
+        takes = [work.take(b) for b in range(work.samples)]
+        return MotionResult(
+            rotations=np.stack([t.rotations_xyzw for t in takes]).astype(np.float32),
+            root_translations=np.stack([t.root_m for t in takes]).astype(np.float32),
+            foot_contacts={name: np.stack([t.contacts[name] for t in takes]) for name in takes[0].contacts},
+            chunk_boundaries=[t.borders for t in takes],
+            notes=work.notes(takes),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Take:
+    rotations_xyzw: FloatArray
+    root_m: FloatArray
+    contacts: dict[str, BoolArray]
+    borders: list[int]
+    share: FloatArray
+
+
+class _Work:
+    """One request: what all its samples share."""
+
+    def __init__(self, request: GenerateRequest, net: Net, hooks: Hooks) -> None:
+        self.request, self.net, self.hooks = request, net, hooks
+        self.goals = read_goals(request, request.fps(figure.FPS_HZ))
+        self.ground: Ground = read_ground(self.goals)
+        low, per = net.facts["stride_hz"]
+        self.scene = scene.read(request, self.goals, self.ground, (low, per))
+        options = request.options
+        self.samples = options.num_samples if options else 1
+        # MMCP's default of 100 steps says nothing about this model; fewer than that were asked for on purpose.
+        asked = options.diffusion_steps if options else 100
+        self.steps = min(asked, DRAWN_STEPS) if asked < 100 else 1
+        self.seed = options.seed if options and options.seed is not None else secrets.randbits(32)
+        self._done = 0
+        passes = 1 if self.steps == 1 else 1 + self.steps
+        drawn = 1 + max(self.steps, DRAWN_STEPS)
+        self._passes = len(stitch.windows(self.scene)) * (passes + (self.samples - 1) * drawn)
+
+    def take(self, b: int) -> _Take:
+        """Sample ``b``: the first is the likeliest motion unless steps were asked for, the others are drawn."""
+        steps = self.steps if b == 0 else max(self.steps, DRAWN_STEPS)
+        rng = np.random.default_rng([self.seed & (2**63 - 1), b])
+        offset = 0.0 if b == 0 else float(rng.uniform(0, 2 * np.pi))
+        phase, walks = self.scene.steps(offset)
+
+        def one(ask: Ask, window: stitch.Window) -> Filled:
+            own = window.seed
+            draw = rng if own is None else np.random.default_rng([own & (2**63 - 1), b, window.start])
+            n = steps if own is None else max(steps, DRAWN_STEPS)
+            return fill(self.net, ask, steps=n, rng=draw if n > 1 else None, between=self._pass)
+
+        made = stitch.whole(self.scene, self.scene.ask(phase, walks), one)
+        contacts = planted.contacts(made.rotations_xyzw, made.root_m, made.contacts, made.share >= BELIEVED)
+        self._on_path(made)
+        floor = self.ground.smooth_under(made.root_m[:, [0, 2]], self.goals.fps_hz)
+        root = made.root_m + floor[:, None] * [0.0, 1.0, 0.0]
+        return _Take(made.rotations_xyzw, root, contacts, made.borders, made.share)
+
+    def notes(self, takes: list[_Take]) -> list[dict[str, Any]]:
+        """Where the model was not believed."""
+        doubted = np.mean([t.share == 0.0 for t in takes], axis=0) > 0
+        if not doubted.any():
+            return []
+        frames = np.flatnonzero(doubted)
+        text = (
+            f"frames {frames[0]} to {frames[-1]} are interpolated: the poses there are unlike the motion "
+            "that the model was trained on"
+        )
+        return [{"code": "model_fallback", "severity": "info", "message": text}]
+
+    def _pass(self) -> None:
+        """Before each pass: tell how far it is, and stop if that was asked."""
+        if self.hooks.should_stop():
+            raise Stopped(self._done, self._passes)
+        self.hooks.progress(min(self._done / max(self._passes, 1), 1.0), self._done, self._passes, "model")
+        self._done += 1
+
+
+class _Silent:
+    """Hooks of a caller who asked for none."""
+
+    def progress(self, fraction: float, step: int = 0, steps: int = 0, stage: str = "") -> None:
+        """Nobody listens."""
+
+    def should_stop(self) -> bool:
+        return False

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the model understands of text: a short table, and how fast and which way.
+
+No language model: a prompt is read for known words. What is not known is said, with the nearest phrase.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+from kineograph_daemon.backbones.starter.features import STYLES
+
+PHRASES: tuple[str, ...] = ()
+"""Phrases that passed the test of ``benchmarks/starter.py``: the right class of motion at a real pace."""
+
+_VERBS = {
+    "walk": ("walk", "walks", "walking", "stroll", "strolls", "strolling", "march", "marches", "marching", "step", "steps"),
+    "run": ("run", "runs", "running", "jog", "jogs", "jogging", "sprint", "sprints", "sprinting"),
+    "jump": ("jump", "jumps", "jumping", "leap", "leaps", "hop", "hops"),
+    "dance": ("dance", "dances", "dancing", "pirouette"),
+    "climb": ("climb", "climbs", "climbing"),
+    "ball": ("dribble", "dribbles", "basketball"),
+    "signal": ("signal", "signals", "directs", "directing"),
+    "sword": ("sword", "swordplay"),
+    "wash": ("wash", "washes", "washing"),
+    "kick": ("kick", "kicks", "kicking"),
+    "punch": ("punch", "punches", "punching"),
+    "idle": ("idle", "stand", "stands", "standing", "wait", "waits", "waiting"),
+}  # fmt: skip
+_PACE = {
+    "slowly": 0.65, "slow": 0.65, "calmly": 0.8, "quickly": 1.35, "quick": 1.35, "fast": 1.4, "briskly": 1.3,
+    "brisk": 1.3, "sprint": 1.5, "sprints": 1.5, "sprinting": 1.5, "jog": 0.8, "jogs": 0.8, "jogging": 0.8,
+}  # fmt: skip
+_TURN_RAD = {"left": 1.5707963, "right": -1.5707963}
+SPEED_MPS = {"walk": 1.25, "run": 2.8}
+"""How fast a body goes where text is all that is known."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a prompt says: ``style`` an index into ``STYLES``, ``pace`` a factor on the usual speed, ``aside_rad`` how
+    far the way turns off over the segment, ``backwards``. ``nearest`` is a known phrase when nothing was understood."""
+
+    style: int = 0
+    pace: float = 1.0
+    aside_rad: float = 0.0
+    backwards: bool = False
+    understood: bool = True
+    nearest: str = ""
+
+    @property
+    def name(self) -> str:
+        """The class of motion, empty for none."""
+        return STYLES[self.style]
+
+
+def read(prompt: str) -> Reading:
+    """Read a prompt; an empty one asks for nothing."""
+    words = re.findall(r"[a-z]+", prompt.lower())
+    if not words:
+        return Reading()
+    style = next((STYLES.index(name) for w in words for name, forms in _VERBS.items() if w in forms), 0)
+    pace = next((_PACE[w] for w in words if w in _PACE), 1.0)
+    aside = next((_TURN_RAD[w] for w in words if w in _TURN_RAD), 0.0)
+    backwards = any(w in ("backward", "backwards") for w in words)
+    if style:
+        return Reading(style, pace, aside, backwards)
+    near = difflib.get_close_matches(" ".join(words), PHRASES, 1, 0.0)
+    return Reading(0, pace, aside, backwards, understood=False, nearest=near[0] if near else "")
