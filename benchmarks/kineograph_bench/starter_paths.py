@@ -162,7 +162,7 @@ def latency() -> dict[str, Any]:
         "network_10_ms": _median(lambda: [backbone.net.forward(inputs, None, 1.0, none) for _ in range(10)]),
         "request_ms": _median(lambda: made(FRAMES, asked)),
         "request_10_ms": _median(lambda: made(FRAMES, asked, diffusion_steps=10, seed=1)),
-        # "other_rig_ms": _median(lambda: made(FRAMES, asked, skeleton=other)),
+        "other_rig_ms": _median(lambda: made(FRAMES, asked, skeleton=other)),
     }
 
 

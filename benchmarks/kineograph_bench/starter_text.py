@@ -36,8 +36,10 @@ FRAMES, STRETCH, NEAREST = 120, 40, 5
 
 
 def run(takes: Sequence[Take], seed: int) -> dict[str, Any]:
-    """Class of motion by nearest real stretches of a second and a third, and joint speed against real ones of the class."""
-    real = [(_class_of(t.caption), t.world_m[s : s + STRETCH]) for t in takes for s in range(0, len(t) - STRETCH + 1, 20)]
+    """Class of motion by the nearest real stretches, and joint speed against real ones of that class."""
+    real = [
+        (_class_of(t.caption), t.world_m[s : s + STRETCH]) for t in takes for s in range(0, len(t) - STRETCH + 1, 20)
+    ]
     real = [(c, w) for c, w in real if c]
     if len(real) < 20:
         return {"n": 0, "reason": "too few captioned stretches to tell classes apart"}

@@ -91,6 +91,7 @@ class NoteCode(StrEnum):
     FPS_DIFFERS = "fps_differs"
     BLOCK_SHORTER_THAN_TRANSITION = "block_shorter_than_transition"
     GROUND_UNREACHABLE = "ground_unreachable"
+    MOTION_INTERPOLATED = "motion_interpolated"
 
 
 RETRYABLE_CODES = frozenset(

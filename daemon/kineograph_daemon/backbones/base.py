@@ -42,6 +42,8 @@ class KineographBackbone(Backbone):
     """Works on the request's own skeleton; no retargeting needed."""
     any_fps: bool = False
     """Works at the request's own frame rate; no resampling needed."""
+    stand_in: Backbone | None = None
+    """Who moves the rigs that this model cannot: their owners get its motion, with a note, and not an error."""
     version: str = ""
     weights_hash: str = ""
     """Hash of the weights, or of nothing when there are none: part of every result's provenance."""

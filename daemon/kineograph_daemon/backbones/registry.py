@@ -107,9 +107,10 @@ def _found(name: str, source: str, backbone: Any) -> Found:
     except BaseException as e:  # noqa: BLE001 - foreign code
         return Found(name, source, error=_failed(f"the model {name!r} does not tell its capabilities", e))
     wide = widen(spec, backbone)
-    return Found(
-        spec.id, source, backbone, wide, carried=wide.supports_retargeting and not takes_any_rig(spec, backbone)
-    )
+    # A model with a stand-in turns no rig away, so the door need not ask.
+    alone = getattr(backbone, "stand_in", None) is None
+    carried = alone and wide.supports_retargeting and not takes_any_rig(spec, backbone)
+    return Found(spec.id, source, backbone, wide, carried=carried)
 
 
 def _failed(message: str, e: BaseException) -> KineographError:

@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from motionmcp.backbone import Backbone, ModelSpec, MotionResult
 from motionmcp.schemas import GenerateRequest
 
-from kineograph.errors import KineographError
+from kineograph.errors import ErrorCode, KineographError, NoteCode
 from kineograph_daemon.backbones.base import has_batch
 from kineograph_daemon.pipeline import bridge, bridge_in, call, meet, rates, raw
 from kineograph_daemon.pipeline.types import JobHooks, JobResultData, Stopped
+from kineograph_daemon.pipeline.widen import widen
 from kineograph_daemon.solve.goals import skeleton_of
 
 MODEL_SHARE = 0.9
@@ -22,9 +23,24 @@ MODEL_SHARE = 0.9
 def run_one(request: GenerateRequest, backbone: Backbone, spec: ModelSpec, hooks: JobHooks) -> JobResultData:
     """The finished motion of one checked request. Raises ``Stopped`` or a ``KineographError``."""
     stop_if_asked(hooks)
-    order = Order.of(request, backbone, spec)
+    try:
+        order = Order.of(request, backbone, spec)
+    except KineographError as e:
+        if (stand_in := getattr(backbone, "stand_in", None)) is None or e.code != ErrorCode.RETARGETING_UNSUPPORTED:
+            raise
+        return _stood_in(request, stand_in, spec, hooks, e)
     result = call.generate(backbone, order.asked, _ModelHooks(hooks))
     return finish(order, backbone, spec, result, hooks)
+
+
+def _stood_in(
+    request: GenerateRequest, stand_in: Backbone, spec: ModelSpec, hooks: JobHooks, why: KineographError
+) -> JobResultData:
+    """The motion of whoever moves the rigs that the model asked for cannot."""
+    made = run_one(request, stand_in, widen(call.guarded(stand_in.capabilities), stand_in), hooks)
+    text = f"{spec.id!r} cannot move this rig, the motion is interpolated: {why.details.get('reason', why.message)}"
+    note = {"code": str(NoteCode.MOTION_INTERPOLATED), "severity": "note", "message": text, "model": spec.id}
+    return replace(made, notes=[note, *made.notes])
 
 
 def run_many(

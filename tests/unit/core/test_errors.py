@@ -23,6 +23,7 @@ CODES = """
 NOTES = """
     path_too_fast key_outside_blocks target_out_of_reach too_long_for_model text_not_understood fps_differs
     block_shorter_than_transition ground_unreachable
+    motion_interpolated
 """
 
 

@@ -13,7 +13,9 @@ from motionmcp.backbone import ModelSpec, MotionResult
 from motionmcp.schemas import GenerateRequest
 from numpy.typing import NDArray
 
+from kineograph.errors import NoteCode
 from kineograph_daemon.backbones.base import Hooks, KineographBackbone
+from kineograph_daemon.backbones.interpolate import InterpolateBackbone
 from kineograph_daemon.backbones.starter import figure, ignored, planted, scene, stitch, words
 from kineograph_daemon.backbones.starter.base import Ask
 from kineograph_daemon.backbones.starter.fill import Filled, fill
@@ -48,6 +50,7 @@ class StarterBackbone(KineographBackbone):
 
     def __init__(self, net: Net | None = None) -> None:
         self._given = net
+        self.stand_in = InterpolateBackbone()
         self.phrases = words.PHRASES
 
     @cached_property
@@ -140,8 +143,8 @@ class _Work:
             return fill(self.net, ask, steps=n, rng=draw if n > 1 else None, between=self._pass)
 
         made = stitch.whole(self.scene, self.scene.ask(phase, walks), one)
+        stitch.keep_to_path(self.scene, made)
         contacts = planted.contacts(made.rotations_xyzw, made.root_m, made.contacts, made.share >= BELIEVED)
-        self._on_path(made)
         floor = self.ground.smooth_under(made.root_m[:, [0, 2]], self.goals.fps_hz)
         root = made.root_m + floor[:, None] * [0.0, 1.0, 0.0]
         return _Take(made.rotations_xyzw, root, contacts, made.borders, made.share)
@@ -152,11 +155,10 @@ class _Work:
         if not doubted.any():
             return []
         frames = np.flatnonzero(doubted)
-        text = (
-            f"frames {frames[0]} to {frames[-1]} are interpolated: the poses there are unlike the motion "
-            "that the model was trained on"
-        )
-        return [{"code": "model_fallback", "severity": "info", "message": text}]
+        first, last = int(frames[0]), int(frames[-1])
+        text = f"frames {first} to {last} are interpolated: the poses there are unlike what the model was trained on"
+        note = {"code": str(NoteCode.MOTION_INTERPOLATED), "severity": "note", "message": text}
+        return [{**note, "first": first, "last": last, "model": MODEL_ID}]
 
     def _pass(self) -> None:
         """Before each pass: tell how far it is, and stop if that was asked."""

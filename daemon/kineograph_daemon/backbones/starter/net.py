@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,9 +39,12 @@ class Net:
     def load(cls, path: Path = WEIGHTS_FILE) -> Net:
         """From a file that ``training.export`` wrote. Raises OSError, ValueError or KeyError when it is none."""
         raw = path.read_bytes()
-        with np.load(io.BytesIO(raw), allow_pickle=False) as d:
-            facts = json.loads(str(d["facts"]))
-            weights = {name: d[name].astype(np.float32) for name in d.files if name != "facts"}
+        try:
+            with np.load(io.BytesIO(raw), allow_pickle=False) as d:
+                facts = json.loads(str(d["facts"]))
+                weights = {name: d[name].astype(np.float32) for name in d.files if name != "facts"}
+        except (zipfile.BadZipFile, zlib.error, EOFError, AttributeError) as e:
+            raise ValueError(f"{path}: not a file of weights: {e!r}") from e
         return cls(weights, facts, hashlib.sha256(raw).hexdigest())
 
     @property

@@ -20,6 +20,8 @@ BoolArray = NDArray[np.bool_]
 
 PAST = 10
 """Finished frames that a window goes on from."""
+SWAY_M = 0.007
+"""How far the pelvis may sway off a drawn path between its points."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def windows(scene: Scene) -> list[Window]:
 
 
 def _stretches(scene: Scene) -> list[tuple[int, int, int, int | None]]:
-    """Neighbouring parts of one class of motion taken together, unless they bring a seed: (start, stop, style, seed)."""
+    """Neighbouring parts of one class taken together, unless they bring a seed: (start, stop, style, seed)."""
     out: list[tuple[int, int, int, int | None]] = []
     for part in scene.parts:
         style = part.reading.style
@@ -96,6 +98,16 @@ def whole(scene: Scene, ask: Ask, fill: Callable[[Ask, Window], Filled]) -> Whol
         contacts[window.start : window.stop] = filled.contacts[keep]
         share[window.start : window.stop] = filled.share
     return Whole(rotations, root, contacts, share, [w.start for w in cut[1:]])
+
+
+def keep_to_path(scene: Scene, made: Whole) -> None:
+    """Hold the root near a drawn path between its points: what sways further is brought back. Changes ``made``."""
+    put = scene.on_path & ~scene.key
+    way = scene.root_m[put][:, [0, 2]]
+    off = made.root_m[put][:, [0, 2]] - way
+    far = np.linalg.norm(off, axis=-1, keepdims=True)
+    kept = off * (SWAY_M * np.tanh(far / SWAY_M) / np.maximum(far, 1e-9))
+    made.root_m[np.flatnonzero(put)[:, None], [0, 2]] = way + kept
 
 
 def _window(ask: Ask, window: Window, rotations: FloatArray, root: FloatArray) -> Ask:

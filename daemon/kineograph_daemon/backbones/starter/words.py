@@ -16,7 +16,7 @@ PHRASES: tuple[str, ...] = ()
 """Phrases that passed the test of ``benchmarks/starter.py``: the right class of motion at a real pace."""
 
 _VERBS = {
-    "walk": ("walk", "walks", "walking", "stroll", "strolls", "strolling", "march", "marches", "marching", "step", "steps"),
+    "walk": ("walk", "walks", "walking", "stroll", "strolls", "strolling", "march", "marches", "marching", "steps"),
     "run": ("run", "runs", "running", "jog", "jogs", "jogging", "sprint", "sprints", "sprinting"),
     "jump": ("jump", "jumps", "jumping", "leap", "leaps", "hop", "hops"),
     "dance": ("dance", "dances", "dancing", "pirouette"),
