@@ -31,6 +31,8 @@ SLOW = 0.36
 LEAVE = 1.5
 """A foot that stands goes on standing until it is this much higher or faster: no flicker at the border."""
 SHORTEST_S = 0.1
+HAIR = 0.005
+"""How deep a key may set a foot into the ground, as a share of a leg, without its being raised between keys."""
 FADE_S = 0.15
 REACH = 0.999
 """The hips come down before a leg is straighter than this share of its reach."""
@@ -186,9 +188,13 @@ def lift_sunk(pose: Pose, body: Body, goals: Goals, ground: Ground, busy: Mappin
         else:
             sunk = _positive(-clearance(pose, foot, ground))
         sunk[busy.get(limb.end, np.zeros(len(pose), bool))] = 0.0
+        still = correct.keyed_frames(goals, [limb.top, limb.hinge, limb.end])
+        if still:
+            # A foot keyed a hair into the ground stands there between its keys as well: a straight leg that must
+            # come up by two millimetres bends its knee by five degrees.
+            sunk = _positive(sunk - np.minimum(np.interp(np.arange(len(pose)), still, sunk[still]), HAIR * body.size_m))
         if sunk.max(initial=0.0) < 1e-4:
             continue
-        still = correct.keyed_frames(goals, [limb.top, limb.hinge, limb.end])
         half = max(1, round(0.05 * goals.fps_hz))
         # A key that itself stands in the ground is kept: the deeper it does, the slower the foot comes out around it.
         deep = max((float(sunk[f]) for f in still), default=0.0) / body.size_m

@@ -367,3 +367,16 @@ def test_a_person_of_whom_nothing_is_asked_stands_at_ease() -> None:
     assert angles_deg(out.rotations_xyzw[0][:, legs], quat.IDENTITY_XYZW).max() < 0.01
     at, _ = world(request(HUMAN, 20), out)
     assert (at[:, HUMAN.index["LeftHand"], 1] < 1.0).all()
+
+
+def test_a_lone_key_is_held_before_and_after_even_in_a_wide_stance() -> None:
+    wide = {
+        **HANG,
+        "LeftUpLeg": asks.about_z(15),
+        "RightUpLeg": asks.about_z(-15),
+        "LeftFoot": asks.about_z(-15),
+        "RightFoot": asks.about_z(15),
+    }
+    out = run(request(HUMAN, 60, [key(HUMAN, 30, wide, [0, 0.93, 0])]))
+    assert angles_deg(out.rotations_xyzw[0], out.rotations_xyzw[0, 30]).max() < 0.5
+    assert out.contacts["LeftToeBase"].all()

@@ -37,6 +37,10 @@ MOST_DROP = 0.12
 """How far a body goes down, in leg lengths, for legs that do not reach their places."""
 TURN_WAY = 0.45
 """Turning by a radian takes as many steps as travelling this many leg lengths."""
+STILL = 0.02
+"""A body that travels less than this between two keys, in leg lengths, stays."""
+WIDE = 0.06
+"""How far out of its hip a walking foot stands, at most, in leg lengths."""
 CROUCH = 0.018
 """How much a walking body sinks below standing upright, leg lengths."""
 
@@ -114,8 +118,9 @@ class _Walker:
         if stop - start < 2:
             self._touch(start, stop)
             return
-        before = [self._state(i, start) for i in range(len(self.tracks))]
-        after = [self._state(i, stop) for i in range(len(self.tracks))]
+        still = float(self.way[stop] - self.way[start]) < STILL * self.size
+        before = [self._state(i, start, still) for i in range(len(self.tracks))]
+        after = [self._state(i, stop, still) for i in range(len(self.tracks))]
         stepping = []
         for i, (a, b) in enumerate(zip(before, after, strict=True)):
             if self._is_keyed_between(i, start, stop) or not (a.stands and b.stands):
@@ -144,9 +149,10 @@ class _Walker:
                 nearest = float(np.linalg.norm(at[1] - at[0], axis=-1).min())
                 track.contact[[start, stop]] |= nearest * self.goals.fps_hz < feet.SLOW * self.size
 
-    def _state(self, i: int, frame: int) -> State:
+    def _state(self, i: int, frame: int, still: bool) -> State:
+        """Where a foot is at the end of a stretch: as keyed, as posed where the body stays, else under the body."""
         foot = self.body.feet[i]
-        if frame in self.keyed_set[i]:
+        if still or frame in self.keyed_set[i]:
             low = bool(self.clear[i][frame] < feet.LOW * self.size)
             end = foot.limb.end
             return State(self.pose.positions_m[frame, end], self.pose.world_xyzw[frame, end], low)
@@ -159,13 +165,20 @@ class _Walker:
         t = np.arange(len(self.pose))
         turn = quat.about_y(np.interp(frame, t, self.heading))
         rest = skeleton.rest_positions_m
-        from_root = (rest[end] - rest[skeleton.root]) * [1.0, 0.0, 1.0]
+        from_root = (rest[end] - rest[skeleton.root]) * [1.0, 0.0, 1.0] - self._splay(i)
         root = np.array([np.interp(frame, t, self.pose.root_m[:, k]) for k in range(3)])
         at = root + quat.rotate(turn, from_root)
         height = float(self.ground.under(at[[0, 2]]))
         below = bool(np.isfinite(height))
         at[1] = (height if below else self.ground.floor_m) + rest[end, 1] - self.ground.rest_floor_m
         return State(at, quat.mul(turn, skeleton.rest_world_rotations_xyzw[end]), below)
+
+    def _splay(self, i: int) -> FloatArray:
+        """How much wider than a walking stance a rest pose sets its foot."""
+        rest, limb = self.body.skeleton.rest_positions_m, self.body.feet[i].limb
+        across = np.cross([0.0, 1.0, 0.0], self.body.front)
+        wide = float((rest[limb.end] - rest[limb.top]) @ across)
+        return np.asarray(across * (wide - float(np.clip(wide, -WIDE * self.size, WIDE * self.size))))
 
     def _same_place(self, i: int, a: State, b: State) -> bool:
         nearest = min(float(np.linalg.norm((p - q)[[0, 2]])) for p, q in self._holders(i, a, b))
