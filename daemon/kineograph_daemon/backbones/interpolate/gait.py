@@ -21,7 +21,7 @@ IntArray = NDArray[np.integer[Any]]
 PAD = 0.06
 """Cycles of standing before the first and after the last step."""
 _SWING = {1: 0.75, 2: 0.42, 3: 0.36}
-_SWING_MANY = 0.30
+_SWING_MANY = 0.42
 LONGEST_SWING_S = 0.65
 SHORTEST_CYCLE_S = 0.46
 """A cycle never takes less, for legs of one metre."""

@@ -252,7 +252,11 @@ class _Walker:
                 rest[limb.end] - rest[limb.hinge]
             )
             high = 0.96 * float(rest[limb.top, 1] - rest[limb.end, 1])
-            half.append(np.sqrt(max(float(reach) ** 2 - high * high, (0.2 * self.size) ** 2)))
+            room = np.sqrt(max(float(reach) ** 2 - high * high, (0.2 * self.size) ** 2))
+            if len(self.body.feet) > 2:
+                # A paw that rests behind or ahead of its shoulder has less way to go on that side.
+                room = max(room - abs(float((rest[limb.end] - rest[limb.top]) @ self.body.front)), 0.15 * self.size)
+            half.append(room)
         stands = 1 - gait.swing_share(len(self.body.feet))
         # A foot that rolls over its ball reaches further back than a flat one.
         return float(min(half)) * 2 / stands * (1.3 if len(self.body.feet) == 2 else 1.0)
@@ -307,7 +311,7 @@ class _Walker:
         """Where the foot stands before, between and after its swings."""
         middle = []
         for (_, landed), (lifts, _) in pairwise(swings):
-            middle.append(self._neutral(i, 0.5 * (landed + lifts)))
+            middle.append(self._under_its_top(i, self._neutral(i, 0.5 * (landed + lifts))))
         # Keys may set the feet wider or narrower than the rest pose: what lies between follows gradually.
         from_a = a.ankle_m - self._neutral(i, start).ankle_m
         from_b = b.ankle_m - self._neutral(i, stop).ankle_m
@@ -316,6 +320,19 @@ class _Walker:
             aside = self._sideways((1 - u) * from_a + u * from_b, state)
             middle[k] = State(state.ankle_m + aside, state.end_xyzw, state.stands)
         return [a, *middle, b]
+
+    def _under_its_top(self, i: int, state: State) -> State:
+        """Of many feet each walks about the place under its own shoulder, where its leg has most room both ways."""
+        if len(self.body.feet) <= 2:
+            return state
+        rest, limb = self.body.skeleton.rest_positions_m, self.body.feet[i].limb
+        ahead = float((rest[limb.end] - rest[limb.top]) @ self.body.front)
+        turn = quat.about_y(quat.heading_rad(quat.mul(state.end_xyzw, quat.conj(self._rest_end(i)))))
+        return State(state.ankle_m - ahead * quat.rotate(turn, self.body.front), state.end_xyzw, state.stands)
+
+    def _rest_end(self, i: int) -> FloatArray:
+        rotation: FloatArray = self.body.skeleton.rest_world_rotations_xyzw[self.body.feet[i].limb.end]
+        return rotation
 
     def _sideways(self, offset: FloatArray, state: State) -> FloatArray:
         """The part of an offset across the foot's direction: a stance's width, not its phase."""
