@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph_daemon.solve import correct, cycle, feet, targets
+from kineograph_daemon.solve import correct, crouch, cycle, feet, targets
 from kineograph_daemon.solve.body import Body, read_body
 from kineograph_daemon.solve.goals import Goals
 from kineograph_daemon.solve.ground import Ground, lift, read_ground
@@ -60,6 +60,7 @@ def solve(
     stands = feet.contacts_of(pose, body, contacts, before, goals.fps_hz)
     if not stands_on_ground and ground.points_m is not None:
         lift(pose, goals, ground)
+    crouch.lower(pose, body, goals, stands)
     pulled = targets.meet(pose, body, goals)
     stands = _let_go(pose, body, stands, pulled, ground, goals.fps_hz)
     _settle_feet(pose, body, goals, stands, pulled, ground)

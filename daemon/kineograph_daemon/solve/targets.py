@@ -248,7 +248,20 @@ def _lean(pose: Pose, body: Body, goals: Goals, track: EffectorTrack, limb: Limb
         top = pose.positions_m[frames, limb.top]
         away = target - top
         away = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-9)
+        others = [a for a in body.limbs.values() if not a.is_leg and a.top != limb.top]
+        hung = [pose.world_xyzw[frames, a.top].copy() for a in others]
         chain.solve(pose, trunk, limb.top, frames, top + beyond[:, None] * away)
+        for arm, kept in zip(others, hung, strict=True):
+            _keep_hanging(pose, goals, arm, frames, kept)
+
+
+def _keep_hanging(pose: Pose, goals: Goals, arm: Limb, frames: IntArray, kept: FloatArray) -> None:
+    """An arm that nobody asked for goes on hanging as it did while the trunk bends; its keys come first."""
+    still = correct.keyed_frames(goals, [arm.top])
+    weight = blend.away_from(still, len(pose), 0.3 * goals.fps_hz)[frames]
+    world = quat.slerp(pose.world_xyzw[frames, arm.top], kept, weight)
+    pose.set_world(arm.top, frames, world, pose.parent_xyzw(arm.top, frames))
+    pose.touch()
 
 
 def _softened(pose: Pose, limb: Limb, frames: IntArray, target: FloatArray, kept: FloatArray) -> FloatArray:

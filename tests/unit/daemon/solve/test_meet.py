@@ -235,3 +235,27 @@ def test_any_skeleton_is_solved(skeleton: Skeleton) -> None:
     assert found[0].cm.max() < 1e-6
     assert found[2].deg is not None
     assert found[2].deg.max() < 1e-5
+
+
+def test_a_body_goes_down_to_what_lies_low() -> None:
+    """The hand gets to the floor by bent knees, the feet stay where they stand, and the body comes up again."""
+    human = rigs.human()
+    keys = [asks.key(human, f, root=[0, 0.96, 0]) for f in (0, 119)]
+    asked = asks.request(human, 120, [*keys, asks.target("RightHand", [60], [[-0.25, 0.15, 0.35]])])
+    out = asks.run(asked)
+    assert [c["outcome"] for c in out.report["constraints"]] == ["applied"] * 3
+    at, _ = asks.world(asked, out)
+    assert at[60, human.index["Hips"], 1] < 0.7
+    np.testing.assert_allclose(at[[5, 115], human.index["Hips"], 1], 0.96, atol=0.02)
+    feet = at[:, [human.index["LeftFoot"], human.index["RightFoot"]]]
+    assert np.ptp(feet, axis=0).max() < 0.005
+    assert at[60, human.index["LeftLeg"], 2] > 0.15, "knees go to the front"
+    assert out.report["quality"][0]["slide_worst_cm_s"] < 1.0
+
+
+def test_nobody_goes_down_in_the_air_or_where_a_key_says_how_high() -> None:
+    human = rigs.human()
+    reach = asks.target("RightHand", [60], [[-0.25, 0.15, 0.35]])
+    keyed = asks.request(human, 120, [asks.key(human, f, root=[0, 0.96, 0]) for f in (0, 60, 119)] + [reach])
+    at, _ = asks.world(keyed, asks.run(keyed))
+    assert at[60, human.index["Hips"], 1] == pytest.approx(0.96, abs=1e-4)
