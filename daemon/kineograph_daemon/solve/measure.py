@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kineograph.motion import quat
+from kineograph.rigs import Role
 from kineograph_daemon.solve import feet
 from kineograph_daemon.solve.body import Body
 from kineograph_daemon.solve.goals import EffectorTrack, Goals, KeyPose, RootPath
@@ -18,9 +19,6 @@ from kineograph_daemon.solve.ground import Ground
 from kineograph_daemon.solve.pose import Pose
 
 FloatArray = NDArray[np.floating[Any]]
-
-ON_FLOOR = 0.01
-"""Joints this low at rest, as a share of the body's height, lie on the floor."""
 IntArray = NDArray[np.integer[Any]]
 BoolArray = NDArray[np.bool_]
 
@@ -138,10 +136,11 @@ def penetration_m(pose: Pose, body: Body, ground: Ground) -> float:
         sunk = -feet.clearance(pose, foot, ground)
         deepest = max(deepest, float(np.where(np.isfinite(sunk), sunk, 0.0).max(initial=0.0)))
         in_feet |= set(_under(body, foot.limb.end))
-    # What lies on the floor at rest and is no foot has no flesh to sink: a root bone, IK helpers.
-    lies_m = ground.rest_floor_m + ON_FLOOR * body.skeleton.height_m
-    rest_below = body.skeleton.rest_positions_m[:, 1] < lies_m
-    others = [j for j in range(len(body.skeleton)) if j not in in_feet and not rest_below[j]]
+    rest_below = body.skeleton.rest_positions_m[:, 1] < ground.rest_floor_m
+    # A root bone on the floor and what else hangs beside the hips (IK helpers) has no flesh to sink.
+    hips = body.roles.get(Role.HIPS)
+    flesh = set(_under(body, body.skeleton.root if hips is None else hips))
+    others = [j for j in sorted(flesh) if j not in in_feet and not rest_below[j]]
     at = pose.positions_m[:, others]
     sunk = ground.under(at[..., [0, 2]]) - at[..., 1]
     return max(deepest, float(np.where(np.isfinite(sunk), sunk, 0.0).max(initial=0.0)))

@@ -3,22 +3,28 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from motionmcp import GenerateRequest
+from motionmcp import GenerateRequest, MotionResult
 from tests.fakes import asks, canonical, rigs, test_rigs, walks
 from tests.fakes.asks import Hooks, key, path, request, run, target, world
 from tests.fakes.canonical import Walker
 
+from kineograph import formats
 from kineograph.errors import ErrorCode, RequestError
 from kineograph.motion import quat
+from kineograph.motion.resample import resample
 from kineograph.motion.rest import align, align_clip
 from kineograph.motion.skeleton import Skeleton
 from kineograph_daemon import pipeline
 from kineograph_daemon.pipeline import JobResultData, bridge
+from kineograph_daemon.retarget import retarget
 
+SHARED = Path(os.environ.get("KINEOGRAPH_SHARED", Path(__file__).resolve().parents[3] / ".." / "shared"))
 RIGS = {"mixamo": align(test_rigs.mixamo65()), "rigify": align(canonical.metarig()), "unreal": test_rigs.unreal68()}
 HAND = {"mixamo": "mixamorig:LeftHand", "rigify": "hand.L", "unreal": "hand_l"}
 THIGH = {"mixamo": "mixamorig:LeftUpLeg", "rigify": "thigh.L", "unreal": "thigh_l"}
@@ -192,3 +198,24 @@ def test_a_clip_of_an_animal_is_refused_with_its_place() -> None:
     with pytest.raises(RequestError) as caught:
         run(request(RIGS["mixamo"], 30, segments=[still], model="walker"), Walker())
     assert caught.value.details["where"]["path"] == ["segments", 0, "skeleton"]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", RIGS)
+def test_captured_motion_keeps_its_feet_on_the_users_legs(name: str) -> None:
+    path_ = SHARED / "clips" / "cmu_01_01.bvh"
+    if not path_.is_file():
+        pytest.skip(f"reference data is not here: {path_}")
+    captured = retarget(resample(formats.load(path_).clips[0], 30.0), None, test_rigs.soma77()).clip.slice(0, 240)
+
+    class Player(Walker):
+        """Answers with a capture."""
+
+        def generate(self, request: GenerateRequest) -> MotionResult:
+            return MotionResult(captured.rotations_xyzw[None], captured.root_m[None])
+
+    quality = run(request(RIGS[name], 240, model="walker"), Player()).report["quality"][0]
+    assert quality["standing_share"] > 0.4
+    assert quality["slide_mean_cm_s"] < 1.0
+    assert quality["penetration_cm"] < 0.5
+    assert quality["jerk_ratio"] < 1.1
