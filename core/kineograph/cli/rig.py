@@ -85,7 +85,7 @@ def profile(
     """Write what is known about a rig as a profile, ready to be edited; it is found by the rig itself afterwards.
 
     Examples: [bold]kineograph rig profile hero.glb --out hero.toml[/]; keep it beside the rig, in the folder
-    that KINEOGRAPH_RIGS names, or in the data folder under [bold]rigs[/].
+    that KINEOGRAPH_RIGS names, or in the data folder under [bold]profiles[/].
     """
     made = profiles.read(file) if is_profile(file) else profile_for(rig_of(file), file, name)
     text = profiles.dumps(made)

@@ -23,8 +23,9 @@ from kineograph.errors import ErrorCode, SceneError
 from kineograph.motion.clip import Clip
 from kineograph.motion.rest import align, align_clip
 from kineograph.motion.skeleton import Skeleton
-from kineograph.rigs import RigMap, roles_of
+from kineograph.rigs import RigMap
 from kineograph.wire.version import MMCP_VERSION
+from kineograph_gui.model.mending import read_rig
 from kineograph_gui.model.words import say
 
 
@@ -144,7 +145,7 @@ class Draft:
     @property
     def rig_map(self) -> RigMap | None:
         """How the rig's bones are read."""
-        return None if self.rig is None else roles_of(self.rig.names, self.rig.parents, self.rig.rest_positions_m)
+        return None if self.rig is None else read_rig(self.rig)
 
     def request(self) -> dict[str, Any]:
         """The MMCP request."""

@@ -8,10 +8,9 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kineograph import paths
 from kineograph.errors import ErrorCode, SceneError
 from kineograph.motion.skeleton import Skeleton
-from kineograph.rigs import RigMap, profiles, roles_of
+from kineograph.rigs import RigMap, profiles
 from kineograph.rigs.mapping import Match
 from kineograph.rigs.roles import REQUIRED, Group, Role, Side, role
 from kineograph_gui.model.words import say
@@ -21,19 +20,12 @@ SURE = 0.75
 
 def profile_folder() -> Path:
     """Where this user's rig profiles are."""
-    return paths.data_dir() / "profiles"
+    return profiles.own_folder()
 
 
 def read_rig(rig: Skeleton) -> RigMap:
     """The map of a rig: by this user's or a built-in profile that fits, else by its names and tree."""
-    names, parents = rig.names, rig.parents.tolist()
-    try:
-        profile = profiles.find(names, parents, [profile_folder()])
-        if profile is not None:
-            return profiles.to_map(profile, names, parents, rig.rest_positions_m)
-    except SceneError:
-        pass  # a profile that cannot be read must not keep a rig from opening; the editor of profiles names it
-    return roles_of(names, parents, rig.rest_positions_m)
+    return profiles.read_rig(rig.names, rig.parents.tolist(), rig.rest_positions_m)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading a rig the way everybody does: by its profile where there is one, else by names, tree and positions.
 
-Profiles are looked for in the project's folders, then in the user's own (``rigs`` in the data folder, and what
-``KINEOGRAPH_RIGS`` names), then among the built-in ones. A file that cannot be read is logged and passed over: one bad
-profile must not stop every rig.
+Profiles are looked for in the project's folders, then in the user's own (what ``KINEOGRAPH_RIGS`` names, and
+``profiles`` in the data folder), then among the built-in ones. A file that cannot be read is logged and passed over:
+one bad profile must not stop every rig.
 """
 
 from __future__ import annotations
@@ -35,7 +35,12 @@ Stamp = tuple[tuple[str, int, int], ...]
 def folders(project: Iterable[str | Path] = ()) -> list[Path]:
     """Where profiles of the user's own are, the project's first."""
     named = [Path(p) for p in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if p]
-    return [*(Path(p) for p in project), *named, paths.data_dir() / "rigs"]
+    return [*(Path(p) for p in project), *named, own_folder()]
+
+
+def own_folder() -> Path:
+    """Where this user's own profiles are kept."""
+    return paths.data_dir() / "profiles"
 
 
 def own_profiles(project: Iterable[str | Path] = ()) -> tuple[Profile, ...]:

@@ -25,7 +25,7 @@ def own(skeleton: Skeleton, name: str = "Hero") -> profiles.Profile:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("KINEOGRAPH_HOME", str(tmp_path / "home"))
     monkeypatch.delenv(FOLDERS_VARIABLE, raising=False)
-    folder = tmp_path / "home" / "data" / "rigs"
+    folder = tmp_path / "home" / "data" / "profiles"
     folder.mkdir(parents=True, mode=0o700)
     return folder
 
