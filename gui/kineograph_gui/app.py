@@ -15,9 +15,11 @@ from kineograph import __version__
 from kineograph.client import LinkSettings
 from kineograph_gui.link import Link
 from kineograph_gui.model.desk import Desk
+from kineograph_gui.model.notices import Notices
 from kineograph_gui.model.settings import PanelSettings
 from kineograph_gui.model.words import say
 from kineograph_gui.ui.look import Dresser, Theme
+from kineograph_gui.ui.tray import Tray, icon
 from kineograph_gui.ui.window import PAGES, SIZE, MainWindow
 
 SHOT_WAIT_MS = 8000
@@ -37,12 +39,16 @@ class Panel(QObject):
     ) -> None:
         super().__init__()
         self._open = True
-        known = theme or settings.theme
-        self.dresser = Dresser(app, Theme(known) if known in set(Theme) else Theme.SYSTEM)
+        app.setStyleSheet("")  # a window is built bare and dressed once: a third of the time of dressing part by part
         start = settings.start_daemon and not address and not settings.address
         self.link = Link(address or settings.address or None, start_daemon=start)
         self.desk = Desk(self.link, settings)
         self.window = MainWindow(self.desk, settings)
+        known = theme or settings.theme
+        self.dresser = Dresser(app, Theme(known) if known in set(Theme) else Theme.SYSTEM)
+        self.window.setWindowIcon(icon())
+        self.notices = Notices(self.desk, self)
+        self.tray = Tray(self.desk, self.notices, self.window)
         self.window.settings.themed.connect(lambda name: self.dresser.choose(Theme(name)))
         self.link.open(link_settings)
 
@@ -51,6 +57,8 @@ class Panel(QObject):
         if not self._open:
             return
         self._open = False
+        self.tray.hide()
+        self.window.settings.form.model.close()
         self.window.close()
         self.link.close()
         for part in (self.window, self.desk, self.link, self.dresser):
@@ -104,6 +112,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     panel = Panel(app, PanelSettings(), options.connect, options.theme)
     if options.file is not None and panel.window.open_file(options.file):
         options.page = options.page or "new"
+    elif not options.page and not panel.desk.settings.seen_first and not options.screenshot:
+        options.page = "first"
     if options.screenshot:
         Screenshot(panel, options.screenshot, options.page or "queue", options.size)
     else:

@@ -210,6 +210,11 @@ class Desk(QObject):
         """Move a waiting job to the front or the back."""
         self._ask(Method.JOB_MOVE, m.JobMove(job, to), lambda s: self.said.emit(say("said.moved", job=rows.name_of(s))))
 
+    def move_before(self, job: str, before: str) -> None:
+        """Move a waiting job before another one."""
+        message = m.JobMove(job, "front", before)
+        self._ask(Method.JOB_MOVE, message, lambda s: self.said.emit(say("said.moved", job=rows.name_of(s))))
+
     def forget(self, job: str) -> None:
         """Remove a finished job and its result."""
 

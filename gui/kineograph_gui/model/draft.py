@@ -307,6 +307,11 @@ def _segment(block: Block) -> dict[str, Any]:
     return {"type": "unconditioned", "duration_frames": block.frames}
 
 
+def rig_kinds() -> str:
+    """The files that a rig can come from, as a file dialog wants them."""
+    return say("new.files_rig", kinds=" ".join(f"*{ending}" for ending in formats.EXTENSIONS))
+
+
 def _count(name: str, count: int) -> str:
     if count == 0:
         return ""

@@ -45,6 +45,11 @@ class Focus(QObject):
         return self._desk.jobs.get(self.job) if self.job else None
 
     @property
+    def address(self) -> str:
+        """The daemon's address; empty: this computer's own."""
+        return self._desk.link.address or ""
+
+    @property
     def request(self) -> Mapping[str, Any] | None:
         """The MMCP request, once it is known."""
         return self.sent.request if self.sent is not None and isinstance(self.sent.request, Mapping) else None

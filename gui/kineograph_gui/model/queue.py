@@ -13,7 +13,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QByteArray,
+    QMimeData,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    Qt,
+    Signal,
+)
 
 from kineograph.wire.messages import JobState, JobStatus
 from kineograph_gui.model import rows
@@ -24,6 +33,7 @@ from kineograph_gui.model.words import say
 Index = QModelIndex | QPersistentModelIndex
 STATUS_ROLE = Qt.ItemDataRole.UserRole
 NOWHERE = QModelIndex()
+JOB_MIME = "application/x-kineograph-job"
 MANY = 200
 """So many new rows at once are cheaper as a fresh table than one by one."""
 
@@ -58,6 +68,7 @@ class Filter:
 class QueueModel(QAbstractTableModel):
     """Jobs of a store as a table."""
 
+    reordered = Signal(str, str)  # a waiting job, and the waiting job that it is to stand before
     refilled = Signal()  # after a filter, a sort or very many new rows: the selection is to be made again
 
     def __init__(self, store: JobStore, parent: QObject | None = None) -> None:
@@ -66,6 +77,7 @@ class QueueModel(QAbstractTableModel):
         self._filter = Filter()
         self._column = Column.WHEN
         self._descending = False
+        self._grouped = False
         self._keys: list[Any] = []
         self._ids: list[str] = []
         self._key_of: dict[str, Any] = {}
@@ -106,6 +118,33 @@ class QueueModel(QAbstractTableModel):
         self._descending = order == Qt.SortOrder.DescendingOrder
         self._refill()
 
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        out = super().flags(index)
+        job = self.status_at(index.row()) if index.isValid() else None
+        if job is not None and job.state is JobState.QUEUED:
+            out |= Qt.ItemFlag.ItemIsDragEnabled | Qt.ItemFlag.ItemIsDropEnabled
+        return out
+
+    def supportedDropActions(self) -> Qt.DropAction:
+        return Qt.DropAction.MoveAction
+
+    def mimeTypes(self) -> list[str]:
+        return [JOB_MIME]
+
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
+        out = QMimeData()
+        job = self.status_at(indexes[0].row()) if indexes else None
+        out.setData(JOB_MIME, QByteArray((job.job if job is not None else "").encode()))
+        return out
+
+    def dropMimeData(self, data: QMimeData, action: Qt.DropAction, row: int, column: int, parent: Index) -> bool:
+        """The daemon puts the job elsewhere; its answer changes the rows, never the drop itself."""
+        dragged = bytes(data.data(JOB_MIME).data()).decode("ascii", "replace")
+        target = self.status_at(parent.row() if parent.isValid() else row)
+        if dragged and target is not None and target.state is JobState.QUEUED and target.job != dragged:
+            self.reordered.emit(dragged, target.job)
+        return False
+
     # --- the panel's side ---------------------------------------------------------------------------------------------
     @property
     def filter(self) -> Filter:
@@ -117,6 +156,22 @@ class QueueModel(QAbstractTableModel):
         if wanted != self._filter:
             self._filter = wanted
             self._refill()
+
+    @property
+    def is_grouped(self) -> bool:
+        """Whether the jobs of one sender stand together."""
+        return self._grouped
+
+    def set_grouped(self, on: bool) -> None:
+        """The jobs of one sender together, or not."""
+        if on != self._grouped:
+            self._grouped = on
+            self._refill()
+
+    def starts_group(self, row: int) -> bool:
+        """Whether another sender's jobs begin at a row."""
+        here, above = self.status_at(row), self.status_at(row - 1)
+        return self._grouped and here is not None and above is not None and here.client != above.client
 
     def status_at(self, row: int) -> JobStatus | None:
         """The job of a row."""
@@ -130,7 +185,8 @@ class QueueModel(QAbstractTableModel):
     # --- inside -------------------------------------------------------------------------------------------------------
     def _key(self, job: JobStatus) -> Any:
         key = rows.key_of(job, self._column)
-        return _Reversed(key) if self._descending else key
+        sortable = _Reversed(key) if self._descending else key
+        return (job.client.casefold(), job.client, sortable) if self._grouped else sortable
 
     def _shown(self, job: JobStatus) -> bool:
         hay = self._hay.get(job.job) if self._filter.words else ""

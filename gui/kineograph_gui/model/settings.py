@@ -66,7 +66,7 @@ class PanelSettings:
     @property
     def notify(self) -> bool:
         """Tell the desktop when a job ends or needs a decision."""
-        return self._flag("look/notify", default=False)
+        return self._flag("look/notify", default=True)
 
     @notify.setter
     def notify(self, on: bool) -> None:

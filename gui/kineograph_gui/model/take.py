@@ -6,9 +6,7 @@ B samples, T frames, J joints; right-handed, y up, metres.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,6 @@ from numpy.typing import NDArray
 
 from kineograph import formats
 from kineograph.client import Result
-from kineograph.errors import ErrorCode, SceneError
 from kineograph.fixes import timeline
 from kineograph.formats import mannequin
 from kineograph.motion import kinematics
@@ -93,22 +90,12 @@ class Take:
         return cls("", 30.0, skeleton, positions, np.zeros(positions.shape[:3], bool))
 
     def save(self, path: Path, sample: int | None = None) -> Path:
-        """Write GLB (all samples, or one) or BVH (one), whole or not at all. Raises ``file_unreadable``."""
+        """Write all samples, or one; a BVH holds one. Whole or not at all. Raises ``file_unreadable``."""
         assert self.result is not None, "a rest pose is not exported"
         chosen = range(self.samples) if sample is None and path.suffix.lower() != ".bvh" else [sample or 0]
         clips = [self.result.clip(b, self.skeleton) for b in chosen]
         mesh = None if path.suffix.lower() == ".bvh" else mannequin.build(self.skeleton)
-        temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-        try:
-            formats.save(temporary, self.skeleton, clips, mesh)
-            os.replace(temporary, path)
-        except OSError as e:
-            raise SceneError(
-                ErrorCode.FILE_UNREADABLE, f"'{path}' cannot be written: {e.strerror or e}", {"file": str(path)}
-            ) from e
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        formats.save(path, self.skeleton, clips, mesh)
         return path
 
 

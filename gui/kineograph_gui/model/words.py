@@ -55,6 +55,8 @@ TABLE: dict[str, str] = {
     "queue.any_state": "All states",
     "queue.any_client": "From everywhere",
     "queue.active": "not finished",
+    "queue.group": "Group",
+    "queue.group_tip": "Jobs of one sender together, in the order that is chosen within",
     "queue.pause": "Pause queue",
     "queue.resume": "Resume queue",
     "queue.paused": "The queue is paused: running jobs end, waiting ones stay.",
@@ -109,6 +111,7 @@ TABLE: dict[str, str] = {
     "details.request": "Request",
     "details.result": "Result",
     "details.origin": "Origin",
+    "details.log": "Log",
     "details.loading": "Reading the request...",
     "details.lead": "{frames} frames at {fps} a second, {seconds} s",
     "details.model": "model {model}",
@@ -256,7 +259,7 @@ TABLE: dict[str, str] = {
     "new.rig": "Rig",
     "new.open_rig": "Open a rig...",
     "new.demo_rig": "Use the demo character",
-    "new.no_rig": "Drop a rig here (BVH, GLB), or open one.",
+    "new.no_rig": "Drop a rig here (GLB, VRM, BVH, FBX), or open one.",
     "new.rig_line": "{name}: {joints} bones, {roles} understood",
     "new.rig_missing": "Not found: {roles}. The motion still works; these limbs follow as they are.",
     "new.rig_unsure": "{count} guessed, marked below",
@@ -312,7 +315,7 @@ TABLE: dict[str, str] = {
     "new.one_sample": "1 sample",
     "new.many_samples": "{count} samples",
     "new.not_connected": "Not connected: it can be saved, and sent when a daemon answers.",
-    "new.files_rig": "Rigs and motions (*.bvh *.glb *.gltf)",
+    "new.files_rig": "Rigs and motions ({kinds})",
     "new.files_job": "Kineograph requests (*.kineograph.json *.json)",
     "new.floor": "Floor, seen from above. Double-click adds a waypoint; drag moves one.",
     # the stage and the timeline of a new job
@@ -363,6 +366,12 @@ TABLE: dict[str, str] = {
     "first.demo": "Run the demo",
     "first.rig": "Open your rig...",
     "first.queue": "Go to the queue",
+    # tray and notices
+    "tray.show": "Show the window",
+    "tray.quit": "Quit the panel",
+    "tray.tip": "Kineograph: {count} going on",
+    "notice.done": "{count} jobs done",
+    "notice.failed": "{count} problems",
     # palette
     "palette.hint": "Type what to do",
     # times

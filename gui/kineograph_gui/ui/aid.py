@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from kineograph_gui.ui.window import MainWindow
 
 
+KINDS = ";;".join(f"{ending[1:].upper()} (*{ending})" for ending in (".glb", ".bvh", ".fbx"))
+"""What a motion is saved as; a kind whose library is missing says so."""
+
+
 class Aid(QObject):
     """The main window's helper. Dialogs open without waiting: nothing stands still behind them."""
 
@@ -157,9 +161,9 @@ class Aid(QObject):
         take, status = self._window.focus_model.take, self._window.focus_model.status
         if take is None or status is None:
             return
-        path = self._save_name(f"{rows.name_of(status)[:40]}.glb", "GLB (*.glb);;BVH (*.bvh)")
+        path = self._save_name(f"{rows.name_of(status)[:40]}.glb", KINDS)
         if path is not None:
-            path = path if path.suffix.lower() in formats.EXTENSIONS else path.with_suffix(".glb")
+            path = path if path.suffix.lower() in formats.WRITTEN else path.with_suffix(".glb")
             self._write(path, lambda: take.save(path, sample))
 
     def _save_text(self, text: str, name: str) -> None:

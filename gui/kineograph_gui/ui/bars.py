@@ -79,8 +79,10 @@ class TopBar(QFrame):
         return out
 
     def show_page(self, page: str) -> None:
-        """Mark a page."""
-        self.buttons[page].setChecked(True)
+        """Mark a page; none, when it has no button."""
+        self._group.setExclusive(page in self.buttons)
+        for name, part in self.buttons.items():
+            part.setChecked(name == page)
 
     @property
     def words(self) -> str:

@@ -11,11 +11,13 @@ from kineograph.wire.messages import JobState
 from kineograph_gui.model import details, rows
 from kineograph_gui.model.details import Line
 from kineograph_gui.model.focus import Focus
+from kineograph_gui.model.joblog import log_lines
 from kineograph_gui.model.repair import Repair
 from kineograph_gui.model.words import say
 from kineograph_gui.ui.look import color
 from kineograph_gui.ui.parts import empty, label
 from kineograph_gui.ui.problem_card import ProblemCard
+from kineograph_gui.ui.strip import Strip
 
 _TONES = {"good": "good", "off": "off", "quiet": "quiet", "": "text"}
 
@@ -33,7 +35,8 @@ class DetailsPanel(QScrollArea):
         self._title.setFont(font)
         self._state = label(quiet=True)
         self.card = ProblemCard(repair)
-        self._sections = {name: _Section(say(f"details.{name}")) for name in ("request", "result", "origin")}
+        self.strip = Strip()
+        self._sections = {name: _Section(say(f"details.{name}")) for name in ("request", "result", "origin", "log")}
         self._lay_out()
         focus.changed.connect(self._job_changed)
         focus.request_changed.connect(self._request_changed)
@@ -49,6 +52,7 @@ class DetailsPanel(QScrollArea):
         layout.addWidget(self._title)
         layout.addWidget(self._state)
         layout.addWidget(self.card)
+        layout.addWidget(self.strip)
         for section in self._sections.values():
             layout.addWidget(section)
         layout.addStretch(1)
@@ -81,6 +85,7 @@ class DetailsPanel(QScrollArea):
     def _request_changed(self) -> None:
         focus = self._focus
         lines = details.request_lines(focus.request, focus.refs)
+        self.strip.show_request(focus.request)
         self._sections["request"].show_lines(lines or [Line(say("details.loading"), "quiet")])
         self._job_changed()
 
@@ -98,6 +103,13 @@ class DetailsPanel(QScrollArea):
             lines = [Line(say("details.no_result"), "quiet")]
         self._sections["result"].show_lines(lines)
         self._sections["origin"].show_lines(details.origin_lines(status, provenance))
+        log = log_lines(status.job) if not self._remote() else []
+        self._sections["log"].show_lines(log)
+        self._sections["log"].setVisible(bool(log))
+
+    def _remote(self) -> bool:
+        """Whether the daemon's log is on another computer."""
+        return self._focus.address.startswith("tcp://")
 
 
 class _Section(QWidget):

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from kineograph_gui.model.desk import Desk
+from kineograph_gui.model.draft import rig_kinds
 from kineograph_gui.model.words import say
 from kineograph_gui.ui.parts import button, card, label
 
@@ -82,6 +83,6 @@ class FirstPage(QWidget):
         self.run_demo.setVisible(ready)
 
     def _ask_rig(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(self, say("new.open_rig"), "", say("new.files_rig"))
+        chosen, _ = QFileDialog.getOpenFileName(self, say("new.open_rig"), "", rig_kinds())
         if chosen:
             self.opened_rig.emit(Path(chosen))

@@ -14,7 +14,7 @@ from kineograph import formats
 from kineograph.errors import KineographError
 from kineograph_gui.model.composer import Composer
 from kineograph_gui.model.desk import Desk
-from kineograph_gui.model.draft import Draft
+from kineograph_gui.model.draft import Draft, rig_kinds
 from kineograph_gui.model.settings import PanelSettings
 from kineograph_gui.model.words import say
 from kineograph_gui.ui.item_editor import ItemEditor
@@ -239,13 +239,13 @@ class NewPage(QWidget):
     # --- files --------------------------------------------------------------------------------------------------------
     def ask_rig(self) -> None:
         """Choose a rig."""
-        path = self._ask_file(say("new.open_rig"), say("new.files_rig"))
+        path = self._ask_file(say("new.open_rig"), rig_kinds())
         if path is not None:
             self.open_path(path)
 
     def ask_clip(self) -> None:
         """Choose a clip to take poses from."""
-        path = self._ask_file(say("new.open_clip"), say("new.files_rig"))
+        path = self._ask_file(say("new.open_clip"), rig_kinds())
         if path is not None:
             self._try(lambda: self.composer.open_clip(path))
 

@@ -39,12 +39,12 @@ class Palette(QDialog):
     def _fill(self, text: str) -> None:
         self.list.clear()
         words = text.casefold().split()
-        for action in self._actions:
-            if action.isEnabled() and all(w in action.text().casefold() for w in words):
-                keys = action.shortcut().toString()
-                item = QListWidgetItem(f"{action.text()}    {keys}" if keys else action.text())
-                item.setData(Qt.ItemDataRole.UserRole, action)
-                self.list.addItem(item)
+        found = [a for a in self._actions if a.isEnabled() and all(w in a.text().casefold() for w in words)]
+        for action in sorted(found, key=lambda a: not a.text().casefold().startswith(text.casefold())):
+            keys = action.shortcut().toString()
+            item = QListWidgetItem(f"{action.text()}    {keys}" if keys else action.text())
+            item.setData(Qt.ItemDataRole.UserRole, action)
+            self.list.addItem(item)
         self.list.setCurrentRow(0)
 
     def _run(self) -> None:

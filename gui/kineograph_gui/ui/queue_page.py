@@ -41,7 +41,7 @@ from kineograph_gui.model.settings import PanelSettings
 from kineograph_gui.model.words import say
 from kineograph_gui.ui.details_panel import DetailsPanel
 from kineograph_gui.ui.look import color, state_color
-from kineograph_gui.ui.parts import button, label
+from kineograph_gui.ui.parts import button, label, toggle
 from kineograph_gui.ui.player import Player
 
 ROW_HEIGHT = 26
@@ -60,6 +60,9 @@ class RowPainter(QStyledItemDelegate):
         status = index.data(STATUS_ROLE)
         column = Column(index.column())
         super().paint(painter, option, index)
+        model = index.model()
+        if isinstance(model, QueueModel) and model.starts_group(index.row()):
+            painter.fillRect(option.rect.adjusted(0, 0, 0, 1 - option.rect.height()), color("accent"))
         if column is Column.PROGRESS and status is not None and status.state in (JobState.RUNNING, JobState.CANCELLING):
             selected = bool(option.state & QStyle.StateFlag.State_Selected)
             _bar(painter, QRectF(option.rect), status.progress.fraction, selected=selected)
@@ -93,6 +96,8 @@ class JobTable(QTableView):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
+        self.setDragDropOverwriteMode(True)
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setTabKeyNavigation(False)
@@ -145,6 +150,7 @@ class QueuePage(QWidget):
         self.clients = QComboBox()
         self.clients.setAccessibleName(say("col.client"))
         self._count = label(quiet=True, wrap=False)
+        self.group = toggle(say("queue.group"), tip=say("queue.group_tip"))
         self.pause = button(say("queue.pause"), lambda: desk.pause(not desk.paused))
         self._paused = label(say("queue.paused"))
         self._empty = label(quiet=True)
@@ -174,7 +180,7 @@ class QueuePage(QWidget):
         top = QHBoxLayout()
         top.setSpacing(8)
         top.addWidget(self.filter, 1)
-        for part in (self.states, self.clients, self._count, self.pause):
+        for part in (self.states, self.clients, self.group, self._count, self.pause):
             top.addWidget(part)
         hint = QHBoxLayout()
         hint.addStretch(1)
@@ -207,6 +213,7 @@ class QueuePage(QWidget):
         layout.addWidget(self.split)
 
     def _wire(self) -> None:
+        self.group.toggled.connect(self.model.set_grouped)
         self.filter.textChanged.connect(lambda: self._later.start())
         self.states.currentIndexChanged.connect(lambda: self._apply_filter())
         self.clients.currentIndexChanged.connect(lambda: self._apply_filter())

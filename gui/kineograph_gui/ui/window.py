@@ -15,7 +15,7 @@ from PySide6.QtGui import (
     QDropEvent,
     QKeySequence,
 )
-from PySide6.QtWidgets import QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHeaderView, QMainWindow, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from kineograph import demo, formats
 from kineograph.errors import KineographError
@@ -107,6 +107,7 @@ class MainWindow(QMainWindow):
         self.queue.table.customContextMenuRequested.connect(self._menu)
         self.queue.table.opened.connect(lambda: self.queue.player.preview.setFocus())
         self.queue.table.deleted.connect(self.cancel)
+        self.queue.model.reordered.connect(self.desk.move_before)
         self.queue.player.wants_export.connect(self.aid.export)
         refocus = Refocus(self.queue.player, self)
         self.queue.table.installEventFilter(refocus)
@@ -242,6 +243,13 @@ class MainWindow(QMainWindow):
             return
         self.show_page("new")
 
+    def show_job(self, job: str) -> None:
+        """Look at a job, on the queue's page."""
+        self.show_page("queue")
+        if not self.queue.select(job):
+            self.queue.clear_filter()
+            self.queue.select(job)
+
     def run_demo(self) -> None:
         """The demo job, looked at as it comes."""
         model = next(iter(self.desk.model_ids), None)
@@ -289,9 +297,10 @@ class MainWindow(QMainWindow):
     # --- window -------------------------------------------------------------------------------------------------------
     def show_page(self, page: str) -> None:
         """Turn to a page."""
+        if self.stack.currentWidget() is self.first and page != "first":
+            self.settings_memory.seen_first = True
         self.stack.setCurrentWidget(self.pages[page])
-        if page in self.top.buttons:
-            self.top.show_page(page)
+        self.top.show_page(page)
 
     @property
     def is_settled(self) -> bool:
@@ -329,8 +338,15 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
             self.open_file(path)
 
+    def _layout_parts(self) -> tuple[tuple[str, QSplitter | QHeaderView], ...]:
+        queue = self.queue
+        return (
+            ("split", queue.split), ("lower", queue.below), ("new", self.new.split),
+            ("columns", queue.table.horizontalHeader()),
+        )  # fmt: skip
+
     def _restore(self) -> None:
-        for name, part in (("split", self.queue.split), ("lower", self.queue.below)):
+        for name, part in self._layout_parts():
             state = self.settings_memory.layout(name)
             if state is not None:
                 part.restoreState(state)
@@ -340,8 +356,8 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.queue.player.stop()
-        self.settings_memory.keep_layout("split", self.queue.split.saveState())
-        self.settings_memory.keep_layout("lower", self.queue.below.saveState())
+        for name, part in self._layout_parts():
+            self.settings_memory.keep_layout(name, part.saveState())
         self.settings_memory.keep_layout("window", self.saveGeometry())
         self.settings_memory.save()
         super().closeEvent(event)
