@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from kineograph import __version__
-from kineograph.cli import convert, daemon, demo, doctor, errors, generate, gui, info, jobs, models, retarget, rig
+from kineograph.cli import (
+    convert,
+    daemon,
+    demo,
+    doctor,
+    errors,
+    generate,
+    gui,
+    info,
+    jobs,
+    models,
+    retarget,
+    rig,
+    watch,
+)
 
 EPILOG = """
 Exit codes: 0 done, 1 the model or daemon failed, 2 wrong command line, 3 request refused, 4 no daemon,
@@ -30,6 +44,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(rig.app, name="rig")
 app.command("generate")(generate.generate)
 app.command("retarget")(retarget.retarget)
+app.command("watch")(watch.watch)
 app.command("convert")(convert.convert)
 app.command("info")(info.info)
 app.command("replay")(jobs.replay)

@@ -13,13 +13,13 @@ from typing import Any
 from kineograph.formats.failure import unwritable
 
 
-def write(path: Path, make: Callable[[Path], Any]) -> None:
-    """Call ``make`` with a temporary name in ``path``'s folder (same extension, hidden), then put the file in place.
+def write(path: Path, make: Callable[[Path], Any], suffix: str | None = None) -> None:
+    """Call ``make`` with a hidden name in ``path``'s folder (its extension or ``suffix``), then put the file in place.
 
     Raises ``file_unreadable`` with ``unwritable`` for a missing permission or a full disk; what was at ``path`` before
     is still there then.
     """
-    temporary = path.with_name(f".{path.stem[:100]}.{secrets.token_hex(4)}{path.suffix}")
+    temporary = path.with_name(f".{path.stem[:100]}.{secrets.token_hex(4)}{path.suffix if suffix is None else suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         make(temporary)
@@ -34,7 +34,7 @@ def write(path: Path, make: Callable[[Path], Any]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """A text file, whole or not at all."""
-    write(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
+    write(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"), ".tmp")
 
 
 def sync(path: Path) -> None:

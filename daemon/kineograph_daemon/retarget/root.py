@@ -7,13 +7,13 @@ of the toes' clearance, which a single bad frame does not move.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.motion import quat
+from kineograph.motion import carry, quat
 from kineograph.motion.clip import Clip
 from kineograph.motion.skeleton import Skeleton
 from kineograph.rigs import RigMap, Role
@@ -146,20 +146,7 @@ def _take_off(plan: Plan, rotations_xyzw: FloatArray, hips_m: FloatArray, travel
 
 def carried(clip: Clip, travel: Travel, name: str = "Object") -> Clip:
     """A clip under one more joint that carries the travel: what an object policy looks like in a file."""
-    skeleton = clip.skeleton
-    names = skeleton.names
-    while name in names:
-        name += "_"
-    rest = np.concatenate([np.zeros((1, 3)), skeleton.rest_translations_m])
-    turns = np.concatenate([quat.identity(1), skeleton.rest_rotations_xyzw])
-    taller = Skeleton.build([name, *names], [-1, *(skeleton.parents + 1)], rest, turns)
-    moved = clip.translations_m
-    if moved is None:
-        moved = np.broadcast_to(skeleton.rest_translations_m, (len(clip), len(skeleton), 3))
-    moved = np.concatenate([travel.path_m[:, None], moved], axis=1)
-    moved[:, 1 + skeleton.root] = clip.root_m
-    rotations = np.concatenate([quat.about_y(travel.yaw_rad)[:, None], clip.rotations_xyzw], axis=1)
-    return replace(clip, skeleton=taller, rotations_xyzw=rotations, root_m=travel.path_m, translations_m=moved)
+    return carry.carried(clip, travel.path_m, travel.yaw_rad, name)
 
 
 def has_root_bone(plan: Plan) -> bool:
