@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from kineograph.errors import SceneError
 from kineograph.formats.failure import unwritable
 
 
@@ -27,6 +28,10 @@ def write(path: Path, make: Callable[[Path], Any], suffix: str | None = None) ->
         os.replace(temporary, path)
     except OSError as problem:
         raise unwritable(path, problem) from problem
+    except SceneError as problem:
+        if problem.details.get("unwritable") != str(temporary):
+            raise
+        raise unwritable(path, str(problem.details.get("reason"))) from problem  # by the name that people know
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
