@@ -117,8 +117,9 @@ def between(request: GenerateRequest, backbone: Backbone, spec: ModelSpec) -> Br
     ground = read_ground(goals)
     usual = rest_floor(canonical)
     try:
-        there = Carrier.between(rig, canonical, source_floor_m=ground.floor_m, target_floor_m=usual)
+        # The way back first: what it lacks, the user's rig lacks.
         back = Carrier.between(canonical, rig, source_floor_m=usual, target_floor_m=ground.usual_m)
+        there = Carrier.between(rig, canonical, source_floor_m=ground.floor_m, target_floor_m=usual)
     except KineographError as e:
         if _names(request.skeleton) == _names(own.canonical_skeleton):
             return None  # by name it is the model's own rig, of other proportions

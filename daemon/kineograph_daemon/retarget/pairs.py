@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from kineograph.errors import ErrorCode, SceneError
 from kineograph.motion.skeleton import Skeleton
 from kineograph.rigs import Group, RigMap, Role
-from kineograph_daemon.retarget.limbs import hanging_chains, stands_on_hands
+from kineograph_daemon.retarget.limbs import hanging_chains, leg_length_m, stands_on_hands
 
 FloatArray = NDArray[np.floating[Any]]
 
-_CHAINS = (Role.SPINE, Role.NECK)
+SHORTEST_LEG = 0.02
+"""Legs shorter than this share of a body's height carry nothing."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,10 @@ def check(source: Skeleton, source_map: RigMap, target: Skeleton, target_map: Ri
         details = {side: [str(r) for r in roles] for side, roles in missing.items() if roles}
         roles = sorted({r for rows in details.values() for r in rows})
         raise SceneError(ErrorCode.MAP_INCOMPLETE, said, {"missing": roles, "missing_in": details})
+    for side, skeleton, rig in (("source", source, source_map), ("target", target, target_map)):
+        if leg_length_m(skeleton.rest_positions_m, rig) < SHORTEST_LEG * skeleton.height_m:
+            said = f"the legs of the {side} rig have no length: their joints lie in one place"
+            raise SceneError(ErrorCode.MAP_INCOMPLETE, said, {"missing": ["left_calf", "right_calf"], "got": side})
     four = stands_on_hands(source, source_map), stands_on_hands(target, target_map)
     if four[0] != four[1]:
         which = "the source walks on four legs, the target on two" if four[0] else "the source walks on two legs, the "

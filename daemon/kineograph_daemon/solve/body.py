@@ -83,7 +83,10 @@ class Body:
     def size_m(self) -> float:
         """Length of a leg, or half the height where there is none: what distances are compared with."""
         legs = [f.limb.reach_m for f in self.feet]
-        return float(np.mean(legs)) if legs else max(0.5 * self.skeleton.height_m, 0.1)
+        # Legs whose joints all lie in one place tell nothing.
+        return (
+            max(float(np.mean(legs)), 0.02 * self.skeleton.height_m) if legs else max(0.5 * self.skeleton.height_m, 0.1)
+        )
 
     def limb_above(self, joint: int) -> Limb | None:
         """The limb whose end is ``joint`` or a joint above it (a toe belongs to its leg, a finger to its arm)."""

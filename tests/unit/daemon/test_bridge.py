@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -219,3 +220,31 @@ def test_captured_motion_keeps_its_feet_on_the_users_legs(name: str) -> None:
     assert quality["slide_mean_cm_s"] < 1.0
     assert quality["penetration_cm"] < 0.5
     assert quality["jerk_ratio"] < 1.1
+
+
+HUMAN = rigs.human()
+ODD = {
+    "all in one place": HUMAN.rest_translations_m * 0.0,
+    "a millionth": HUMAN.rest_translations_m * 1e-6,
+    "a million": HUMAN.rest_translations_m * 1e6,
+    "upside down": HUMAN.rest_translations_m * (1.0, -1.0, 1.0),
+    "lying": HUMAN.rest_translations_m[:, [0, 2, 1]],
+    "no legs": np.where(np.char.find(HUMAN.names, "Leg")[:, None] >= 0, 0.0, HUMAN.rest_translations_m),
+    "a rod": np.linalg.norm(HUMAN.rest_translations_m, axis=1)[:, None] * np.array([0.0, 1.0, 0.0]),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_the_oddest_rigs_give_numbers_or_a_reason(name: str) -> None:
+    rig = replace(HUMAN, rest_translations_m=ODD[name])
+    asked = [key(rig, 0, root=[0, 1, 0]), path([0, 19], [[0, 0], [1, 1]]), target("LeftHand", [10], [[0.3, 1, 0.3]])]
+    with np.errstate(divide="raise", invalid="raise", over="raise"):
+        try:
+            out = run(request(rig, 20, asked, model="walker"), Walker())
+        except RequestError as e:
+            assert e.code is ErrorCode.RETARGETING_UNSUPPORTED
+            assert e.details["reason"]
+            return
+    assert np.isfinite(out.rotations_xyzw).all()
+    assert np.isfinite(out.root_m).all()
+    assert [c["outcome"] for c in out.report["constraints"]][0] == "applied"
