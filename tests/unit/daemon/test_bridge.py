@@ -229,7 +229,7 @@ ODD = {
     "a million": HUMAN.rest_translations_m * 1e6,
     "upside down": HUMAN.rest_translations_m * (1.0, -1.0, 1.0),
     "lying": HUMAN.rest_translations_m[:, [0, 2, 1]],
-    "no legs": np.where(np.char.find(HUMAN.names, "Leg")[:, None] >= 0, 0.0, HUMAN.rest_translations_m),
+    "no legs": np.where([[n.endswith(("Leg", "Foot"))] for n in HUMAN.names], 0.0, HUMAN.rest_translations_m),
     "a rod": np.linalg.norm(HUMAN.rest_translations_m, axis=1)[:, None] * np.array([0.0, 1.0, 0.0]),
 }
 
