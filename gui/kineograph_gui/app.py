@@ -74,6 +74,7 @@ class Screenshot(QObject):
         self._file = file
         self._page = page
         self.code = 0
+        self._posed = False
         panel.window.resize(size)
         panel.window.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
         panel.window.show()
@@ -87,10 +88,14 @@ class Screenshot(QObject):
     def _look(self) -> None:
         self._left -= 1
         window = self._panel.window
-        if self._left > 0 and not window.is_settled:
+        if not self._posed and self._left > 0 and not window.is_settled:
+            return
+        if not self._posed:  # and once more round the loop, so that the layout follows what has just come
+            self._posed = True
+            window.show_page(self._page)
+            window.queue.player.show_middle()
             return
         self._timer.stop()
-        window.show_page(self._page)
         self._file.parent.mkdir(parents=True, exist_ok=True)
         if not window.grab().save(str(self._file)):
             sys.stderr.write(say("said.not_saved", file=self._file) + "\n")

@@ -13,7 +13,7 @@ from kineograph_gui.model.take import Take
 from kineograph_gui.model.words import say
 from kineograph_gui.ui.look import color
 from kineograph_gui.ui.parts import button, label, toggle
-from kineograph_gui.ui.preview import Arrangement, Preview
+from kineograph_gui.ui.preview import NOTABLE_CM, Arrangement, Preview
 
 
 class Timeline(QWidget):
@@ -176,6 +176,16 @@ class Player(QWidget):
         self.timeline.show_frame(frame)
         self._started_s, self._started_at = time.perf_counter(), frame
         self._show_count()
+
+    def show_middle(self) -> None:
+        """The worst miss, else the middle, with the keys as ghosts: what a still picture shows best."""
+        take = self.preview.take
+        if take is None or take.frames < 2:
+            return
+        missed = [goal for goal in take.goals if (goal.miss_cm or 0.0) > NOTABLE_CM and goal.frame < take.frames]
+        worst = max(missed, key=lambda goal: goal.miss_cm or 0.0, default=None)
+        self.ghosts.setChecked(bool(take.keyed))
+        self.seek(take.frames // 2 if worst is None else worst.frame)
 
     def toggle(self) -> None:
         """Play or pause."""

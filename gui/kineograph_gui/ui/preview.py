@@ -164,7 +164,7 @@ class Preview(QWidget):
     def bones(self, painter: QPainter, take: Take, positions_m: FloatArray, paint: QColor, weight: float) -> None:
         pixels, depth = self.pixels(positions_m)
         scale = self.camera.focal * self.height() / 2 / np.maximum(depth, NEAR_M)
-        thick = np.clip(scale * 0.022 * take.skeleton.height_m, 1.2, 9.0) * weight
+        thick = np.clip(scale * 0.03 * take.skeleton.height_m, 1.4, 12.0) * weight
         for joint in np.argsort(-depth):
             parent = int(take.parents[joint])
             if parent < 0:

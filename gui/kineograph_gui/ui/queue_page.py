@@ -15,7 +15,7 @@ from PySide6.QtCore import (
     QTimer,
     Signal,
 )
-from PySide6.QtGui import QKeyEvent, QPainter
+from PySide6.QtGui import QKeyEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -49,6 +49,10 @@ WIDTHS = {
     Column.JOB: 240, Column.CHARACTER: 110, Column.MODEL: 160, Column.CLIENT: 150, Column.STATE: 120,
     Column.PROGRESS: 170, Column.LEFT: 60, Column.WHEN: 110,
 }  # fmt: skip
+
+
+LEAST_WIDTH = {Column.MODEL: 1080, Column.CHARACTER: 940}
+"""A narrower table leaves these columns out: state and progress stay in sight."""
 
 
 class RowPainter(QStyledItemDelegate):
@@ -115,6 +119,11 @@ class JobTable(QTableView):
         header.setSectionResizeMode(Column.JOB, QHeaderView.ResizeMode.Stretch)
         header.setSortIndicator(Column.WHEN, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        for column, least in LEAST_WIDTH.items():
+            self.setColumnHidden(column, self.viewport().width() < least)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         match Qt.Key(event.key()):

@@ -21,6 +21,7 @@ from kineograph_gui.ui.look import color
 from kineograph_gui.ui.preview import FloatArray, Preview, point
 
 REACH_PX = 14.0
+LABEL_PX = 26.0
 TURN_RAD = 0.01  # a pixel
 STEP_RAD = float(np.deg2rad(5.0))
 ARROW_M = 0.35
@@ -86,6 +87,7 @@ class Stage(Preview):
         painter.end()
 
     def _paint_ways(self, painter: QPainter) -> None:
+        last: QPointF | None = None
         for i, (way, heading) in enumerate(zip(self._ways, headings_rad(self._ways), strict=True)):
             paint = color("accent")
             at, tip = self._way_pixels(way, heading)
@@ -95,8 +97,10 @@ class Stage(Preview):
             painter.drawLine(at, tip)
             painter.setBrush(paint if way.heading_rad is not None else color("stage"))
             painter.drawEllipse(tip, 3.5, 3.5)
-            painter.setPen(color("quiet"))
-            painter.drawText(at + QPointF(9, 14), str(way.frame))
+            if last is None or not _near(at, last, LABEL_PX):
+                last = at
+                painter.setPen(color("quiet"))
+                painter.drawText(at + QPointF(9, 14), str(way.frame))
 
     def _way_pixels(self, way: Waypoint, heading_rad: float) -> tuple[QPointF, QPointF]:
         foot = np.array([way.x_m, 0.0, way.z_m])
@@ -242,5 +246,5 @@ class Stage(Preview):
 _SHIFT = Qt.KeyboardModifier.ShiftModifier
 
 
-def _near(a: QPointF, b: QPointF) -> bool:
-    return float(np.hypot(a.x() - b.x(), a.y() - b.y())) <= REACH_PX
+def _near(a: QPointF, b: QPointF, reach_px: float = REACH_PX) -> bool:
+    return float(np.hypot(a.x() - b.x(), a.y() - b.y())) <= reach_px
