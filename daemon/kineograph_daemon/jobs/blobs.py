@@ -15,6 +15,7 @@ import os
 import secrets
 import shutil
 import struct
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -28,28 +29,30 @@ ALIGN_BYTES = 64
 MAX_FRAMES = 4096
 _HEAD = struct.Struct("<4sI")
 _FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
+_mapped: weakref.WeakKeyDictionary[mmap.mmap, str] = weakref.WeakKeyDictionary()
 _MAX_PARTS = 512  # of one writev call; the smallest limit among today's systems is 1024
 
 
-def write(path: str | os.PathLike[str], frames: Sequence[Buffer], *, fsync: bool = False) -> int:
+def write(path: str | os.PathLike[str], frames: Sequence[Buffer], *, fsync: bool = False, over: str = "") -> int:
     """Write ``frames`` to ``path``, whole or not at all; the number of bytes of the file.
 
-    ``fsync`` waits until the disk has it: survives a power cut, costs milliseconds. Raises ``resource_exhausted`` for
-    a full disk and ``internal_error`` for a path that cannot be written.
+    ``fsync`` waits until the disk has it: survives a power cut, costs milliseconds. ``over`` names a file that may be
+    used up for it (see ``spares``); one that is not there does not matter. Raises ``resource_exhausted`` for a full
+    disk and ``internal_error`` for a path that cannot be written.
     """
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    target = os.fspath(path)
+    folder, name = os.path.split(target)
+    temporary = os.path.join(folder, f".{name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     parts = list(_parts(frames))
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        size = _write_all(temporary, parts, fsync)
+        size = _write_all(_create(temporary, folder, over), parts, fsync)
         os.replace(temporary, target)
         if fsync:
-            _sync_folder(target.parent)
+            _sync_folder(folder)
     except OSError as e:
         with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise _write_error(target, e, sum(len(p) for p in parts)) from e
+            os.unlink(temporary)
+        raise _write_error(Path(target), e, sum(len(p) for p in parts)) from e
     return size
 
 
@@ -58,23 +61,32 @@ def open(path: str | os.PathLike[str]) -> list[memoryview]:
 
     Raises ``result_expired`` when the file is gone and ``internal_error`` when it is not one of ours or damaged.
     """
-    target = Path(path)
+    target = os.fspath(path)
     try:
-        with target.open("rb") as file:
-            data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        fd = os.open(target, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            mapped = mmap.mmap(fd, 0, access=mmap.ACCESS_READ)
+        finally:
+            os.close(fd)
     except FileNotFoundError:
-        raise JobError(Code.RESULT_EXPIRED, "the stored result is gone", {"where": {"file": target.name}}) from None
+        where = {"file": os.path.basename(target)}
+        raise JobError(Code.RESULT_EXPIRED, "the stored result is gone", {"where": where}) from None
     except (OSError, ValueError) as e:  # ValueError: an empty file cannot be mapped
         raise _damaged(target, str(e)) from e
-    return _split(target, data)
+    _mapped[mapped] = target
+    return _split(target, memoryview(mapped))
+
+
+def is_open(path: str | os.PathLike[str]) -> bool:
+    """Whether views of the file, as ``open`` gave them, are still in use in this process."""
+    return os.fspath(path) in list(_mapped.values())
 
 
 def remove(path: str | os.PathLike[str]) -> int:
     """Delete a stored file if it is there; the bytes it took."""
-    target = Path(path)
     try:
-        size = target.stat().st_size
-        target.unlink()
+        size = os.stat(path).st_size
+        os.unlink(path)
     except FileNotFoundError:
         return 0
     return size
@@ -93,11 +105,23 @@ def _parts(frames: Sequence[Buffer]) -> Iterator[Buffer]:
             yield bytes(pad)
 
 
-def _write_all(path: Path, parts: Sequence[Buffer], fsync: bool) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    fd = os.open(path, flags, 0o600)
+def _create(temporary: str, folder: str, over: str) -> int:
+    """An open file under the temporary name: the one to be used up, else a new one."""
+    flags = os.O_WRONLY | getattr(os, "O_BINARY", 0)
+    if not os.path.isdir(folder):
+        os.makedirs(folder, exist_ok=True)
+    if over:
+        with contextlib.suppress(OSError):
+            os.replace(over, temporary)
+            return os.open(temporary, flags)
+    return os.open(temporary, flags | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+def _write_all(fd: int, parts: Sequence[Buffer], fsync: bool) -> int:
     try:
         size = _gather(fd, parts) if hasattr(os, "writev") else _one_by_one(fd, parts)
+        if os.fstat(fd).st_size > size:
+            os.truncate(fd, size)
         if fsync:
             os.fsync(fd)
     finally:
@@ -130,7 +154,7 @@ def _one_by_one(fd: int, parts: Sequence[Buffer]) -> int:
     return total
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: str) -> None:
     if os.name != "posix":
         return
     fd = os.open(folder, os.O_RDONLY)
@@ -140,7 +164,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def _split(path: Path, data: memoryview) -> list[memoryview]:
+def _split(path: str, data: memoryview) -> list[memoryview]:
     if len(data) < _HEAD.size:
         raise _damaged(path, f"it has {len(data)} bytes")
     magic, count = _HEAD.unpack_from(data)
@@ -163,10 +187,9 @@ def _aligned(offset: int) -> int:
     return offset + (-offset % ALIGN_BYTES)
 
 
-def _damaged(path: Path, why: str) -> InternalError:
-    return InternalError(
-        Code.INTERNAL_ERROR, f"a stored file is damaged: {why}", {"where": {"file": path.name}, "got": why}
-    )
+def _damaged(path: str, why: str) -> InternalError:
+    where = {"file": os.path.basename(path)}
+    return InternalError(Code.INTERNAL_ERROR, f"a stored file is damaged: {why}", {"where": where, "got": why})
 
 
 def _write_error(path: Path, e: OSError, need_bytes: int) -> KineographError:

@@ -24,6 +24,7 @@ from kineograph.wire.codec import Buffer
 from kineograph.wire.messages import ResultFormat
 from kineograph_daemon.jobs import blobs, record
 from kineograph_daemon.jobs.record import Job
+from kineograph_daemon.jobs.spares import Spares
 
 _log = logging.getLogger(__name__)
 
@@ -46,12 +47,15 @@ class JobStore:
         self.folder = folder
         self._inline_bytes = inline_bytes
         self._file = folder / "jobs.sqlite"
+        self._results = str(folder / "results")
+        self.spares = Spares(folder / "spare")
+        self._read_elsewhere: set[str] = set()
         self._requests: list[tuple[str, bytes | None]] = []
         self._changed: dict[str, Job] = {}
         self._dropped: dict[str, None] = {}
         self._is_urgent = False
         self._lazy_since_s = 0.0
-        for part in ("requests", "results"):
+        for part in ("requests", "results", "spare"):
             (folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._db = self._open_or_replace()
 
@@ -83,7 +87,11 @@ class JobStore:
 
     def result_file(self, job: str, attempt: int, form: ResultFormat = ResultFormat.ARRAYS) -> Path:
         """Where a result lies. Every attempt has its own file: what a lost worker still writes hurts nobody."""
-        return self.folder / "results" / job[:2] / f"{job}.{attempt}.{form}.kgb"
+        return Path(self.result_path(job, attempt, form))
+
+    def result_path(self, job: str, attempt: int, form: ResultFormat = ResultFormat.ARRAYS) -> str:
+        """The same as text."""
+        return f"{self._results}{os.sep}{job[:2]}{os.sep}{job}.{attempt}.{form}.kgb"
 
     # ---- writing ---------------------------------------------------------------------------------------------------
 
@@ -120,7 +128,18 @@ class JobStore:
 
     def drop_result(self, job: str, attempt: int) -> int:
         """Delete what an attempt has written; the bytes it took."""
-        return sum(blobs.remove(self.result_file(job, attempt, form)) for form in ResultFormat)
+        freed = 0
+        for form in ResultFormat:
+            path = self.result_path(job, attempt, form)
+            kept = None
+            if form is ResultFormat.ARRAYS and job not in self._read_elsewhere and not blobs.is_open(path):
+                kept = self.spares.keep(Path(path))
+            freed += blobs.remove(path) if kept is None else kept
+        return freed
+
+    def read_elsewhere(self, job: str, on: bool) -> None:
+        """A worker begins or ends to read the job's result: meanwhile its file must not be written over."""
+        (self._read_elsewhere.add if on else self._read_elsewhere.discard)(job)
 
     def drop_large_request(self, job: str) -> None:
         """Delete the request of an expired job if it is a file."""
@@ -159,7 +178,15 @@ class JobStore:
         return True
 
     def sweep(self, jobs: Iterable[Job]) -> int:
-        """Delete result files that belong to no job's last attempt: what a crash left behind. The bytes freed."""
+        """Delete result files that belong to no job's last attempt: what a crash left behind. The bytes freed.
+
+        Also makes the folders that results will lie in, so that no job has to.
+        """
+        for prefix in range(256):
+            os.makedirs(os.path.join(self._results, f"{prefix:02x}"), exist_ok=True)
+        for spare in (self.folder / "spare").glob("*"):  # of a daemon before this one
+            if not self.spares.has(spare):
+                blobs.remove(spare)
         wanted = {self.result_file(j.id, j.attempt, form) for j in jobs for form in ResultFormat}
         freed = 0
         for path in (self.folder / "results").glob("*/*"):
@@ -174,6 +201,7 @@ class JobStore:
             self.commit()
         except KineographError as e:
             _log.error("jobs could not be kept at the end: %s", e)
+        self.spares.clear()
         self._db.close()
 
     # ---- opening ---------------------------------------------------------------------------------------------------

@@ -157,6 +157,7 @@ class Desk:
             case s.StartEncode():
                 self._start_encode(i)
             case s.EncodeEnded():
+                self.store.read_elsewhere(i.job, False)
                 self.on_encoded(i.job, i.format, i.error)
             case s.Known() | s.Refused():
                 pass
@@ -171,6 +172,7 @@ class Desk:
             _log.info("job %s", job.state, extra={"job": i.job, "data": _told(job)})
             self._told_s.pop(i.job, None)
             self._drop_fresh(i.job)
+            self.store.spares.returned(i.job)
             if i.event is EventName.JOB_EXPIRED:
                 self._after_commit.append(lambda: self.store.drop_large_request(i.job))
             self.on_final(i.job)
@@ -205,6 +207,7 @@ class Desk:
         except KineographError as e:
             self.feed(s.Encoded(i.worker, i.job, i.format, e.to_envelope(), self._clock.now_s()))
             return
+        self.store.read_elsewhere(i.job, True)
         self._to_workers().encode(i.worker, self.machine.jobs[i.job], i.format, frames)
 
     def _forgotten(self, i: s.Forgotten) -> None:

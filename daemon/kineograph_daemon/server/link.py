@@ -182,10 +182,11 @@ class WorkerLink:
             trajectories=facts.trajectories,
             format_paths={str(f): self._file(job, f) for f in others},
             deadline_s=left_s,
+            spare_path=self._desk.store.spares.lend(job.id),
         )
 
     def _file(self, job: Job, form: ResultFormat = ResultFormat.ARRAYS) -> str:
-        return str(self._desk.store.result_file(job.id, job.attempt, form))
+        return self._desk.store.result_path(job.id, job.attempt, form)
 
     def _send(self, peer: str, message: Any, frames: Sequence[Buffer] = ()) -> None:
         try:

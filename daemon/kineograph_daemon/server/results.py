@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -111,8 +112,8 @@ class Results:
 
     def _stored(self, job_id: str, form: ResultFormat) -> list[Buffer] | None:
         job = self._desk.machine.jobs[job_id]
-        file = self._desk.store.result_file(job_id, job.attempt, form)
-        if form is not ResultFormat.ARRAYS and not file.exists():
+        file = self._desk.store.result_path(job_id, job.attempt, form)
+        if form is not ResultFormat.ARRAYS and not os.path.exists(file):
             self._order(job_id, form)
             return None
         try:

@@ -29,7 +29,9 @@ HEARTBEAT_SUFFIX = ".hb"
 
 @dataclass(frozen=True)
 class TaskJob:
-    """One job of a task. ``format_paths`` maps ``gltf`` and ``glb`` to where that form goes besides the arrays."""
+    """One job of a task. ``format_paths`` maps ``gltf`` and ``glb`` to where that form goes besides the arrays.
+
+    ``spare_path`` is a file that may be used up for the result (see ``jobs.spares``)."""
 
     job: str
     frames: list[int]
@@ -38,6 +40,7 @@ class TaskJob:
     trajectories: bool = False
     format_paths: dict[str, Any] = field(default_factory=dict)
     deadline_s: float | None = None
+    spare_path: str = ""
 
 
 @dataclass(frozen=True)

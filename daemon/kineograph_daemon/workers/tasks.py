@@ -216,10 +216,11 @@ class Tasks:
         size_bytes = self._write_forms(run, request, spec, data)
         elapsed_s = time.monotonic() - run.started_s
         body = answers.result_body(data, self._provenance(run, spec, elapsed_s))
-        size_bytes += blobs.write(run.job.result_path, codec.pack_body(body), fsync=self._fsync)
-        samples, frames = data.rotations_xyzw.shape[:2]
+        frames = codec.pack_body(body)
+        size_bytes += blobs.write(run.job.result_path, frames, fsync=self._fsync, over=run.job.spare_path)
+        samples, length = data.rotations_xyzw.shape[:2]
         run.hooks.flush()
-        self._answer(run, link.TaskDone(run.job.job, int(frames), int(samples), size_bytes, elapsed_s, run.seed))
+        self._answer(run, link.TaskDone(run.job.job, int(length), int(samples), size_bytes, elapsed_s, run.seed))
 
     def _write_forms(self, run: Run, request: GenerateRequest, spec: ModelSpec, data: JobResultData) -> int:
         size_bytes = 0
