@@ -34,6 +34,8 @@ DEVICE_ENV = "KINEOGRAPH_DEVICE"
 _GENERATION = re.compile(r"-\d+$")  # w1-2 follows w1 and goes on with its log
 _IDLE_POLL_MS = 1000
 _LINGER_MS = 1000
+_GARBAGE_EVERY = 20_000
+"""Objects made, less those gone, between two looks for cycles of garbage."""
 
 
 class Worker:
@@ -110,6 +112,7 @@ class Worker:
         tasks = Tasks(models, cancels, self._stopping, self._send, device=self._args.device, fsync=fsync)
         provenance.versions()  # asks the system; not on the first job's time
         gc.freeze()  # what is imported stays; the collector need not walk it at every job
+        gc.set_threshold(_GARBAGE_EVERY)
         heart.ready = True
         self._send(link.WorkerReady(self._token, os.getpid(), self._args.device, models.report()))
         _log.info("ready", extra={"data": {"models": sorted(models.report())}})
