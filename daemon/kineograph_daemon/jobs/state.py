@@ -152,7 +152,11 @@ class JobMachine:
 
     def status_of(self, job: Job, position: int | None) -> JobStatus:
         """The same, with a position that is known already."""
-        return to_status(job, position, self._pace.eta_s(job, position, len(self._workers)))
+        return to_status(job, position, self.eta_s(job, position))
+
+    def eta_s(self, job: Job, position: int | None) -> float | None:
+        """Seconds until the job ends, as far as earlier jobs tell."""
+        return self._pace.eta_s(job, position, len(self._workers))
 
     def waiting(self) -> list[str]:
         """The ids of all waiting jobs, next first."""

@@ -24,7 +24,7 @@ from kineograph_daemon.server.events import Publisher
 
 _log = logging.getLogger(__name__)
 
-_FRESH_BYTES = 32 * 2**20
+_FRESH_BYTES = 8 * 2**20
 """Requests kept in memory between their submit and their start; what is beyond comes from the store."""
 
 

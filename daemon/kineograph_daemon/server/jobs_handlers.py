@@ -22,7 +22,7 @@ from kineograph_daemon.server.clock import Clock
 from kineograph_daemon.server.desk import Desk
 from kineograph_daemon.server.events import Publisher
 from kineograph_daemon.server.results import Results, answer_to, unknown
-from kineograph_daemon.server.status import COLUMNS, status_map, status_row
+from kineograph_daemon.server.status import COLUMNS, job_row, status_map
 
 _OPTIONS = ("priority", "deadline_s", "on_busy", "formats", "trajectories", "label", "character", "refs")
 
@@ -68,8 +68,8 @@ class JobHandlers:
         start = max(0, m.offset)
         page = wanted[start : start + max(0, m.limit)]
         places = {job: n for n, job in enumerate(self._desk.machine.waiting(), 1)}
-        status_of = self._desk.machine.status_of
-        rows = [status_row(status_of(job, places.get(job.id))) for job in page]
+        eta_s = self._desk.machine.eta_s
+        rows = [job_row(job, at := places.get(job.id), eta_s(job, at)) for job in page]
         self._outbox.reply(
             call.sender, {"columns": COLUMNS, "rows": rows, "total": len(wanted), "seq": self._events.seq}
         )
