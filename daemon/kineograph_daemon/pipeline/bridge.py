@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from kineograph.errors import ErrorCode, KineographError, RequestError
 from kineograph.motion import quat
 from kineograph_daemon.pipeline import bridge_in, call
-from kineograph_daemon.retarget import known
+from kineograph_daemon.retarget import known, pairs
 from kineograph_daemon.retarget.carry import Carrier
 from kineograph_daemon.retarget.reported import mapping_rows
 from kineograph_daemon.retarget.restpose import GOOD
@@ -53,14 +53,14 @@ class Bridge:
         carried = [self.back.motion(q, r) for q, r in zip(rotations, root, strict=True)]
         contacts = self._contacts(result, rotations, root, fps_hz)
         names = self.back.plan.target.names
-        pairs = self.back.plan.pairs
+        linked = self.back.plan.pairs
         return MotionResult(
             rotations=np.stack([q for q, _ in carried]),
             root_translations=np.stack([r for _, r in carried]),
             joint_names=list(names),
             foot_contacts=contacts,
             chunk_boundaries=result.chunk_boundaries,
-            canonical_to_request={source.names[p.source]: names[p.target] for p in pairs},
+            canonical_to_request={source.names[p.source]: names[p.target] for p in linked},
             notes=[self._note(dict(n)) for n in result.notes],
         )
 
@@ -171,11 +171,15 @@ def refusal(cause: KineographError, model: str, sent: MmcpSkeleton, suggestions:
 
 
 def misfit(sent: MmcpSkeleton, own: MmcpSkeleton) -> KineographError | None:
-    """Why motion on a model's skeleton cannot be carried to a rig, or None when it can."""
+    """Why motion on a model's skeleton cannot be carried to a rig, or None when it can.
+
+    For the front, which must not wait: roles are read (once a rig), nothing is compiled.
+    """
     if _names(sent) == _names(own):
         return None
+    source, target = skeleton_of(own), skeleton_of(sent)
     try:
-        Carrier.between(skeleton_of(own), skeleton_of(sent))
+        pairs.check(source, known.rig_map(source), target, known.rig_map(target))
     except KineographError as e:
         return e
     return None
