@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +15,9 @@ from kineograph.cli.options import ConnectOption, JsonOption, StartOption, conne
 from kineograph.cli.output import console, print_json, reports_errors, say
 from kineograph.wire.messages import to_body
 
-app = typer.Typer(help="Models: list them, load them, free their memory.", no_args_is_help=True)
+app = typer.Typer(help="Models: list, load, install, encode for them.", no_args_is_help=True)
+_FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+_ENVIRONMENTS = "kineograph_daemon.backbones.environments"
 
 
 @app.command("list")
@@ -65,6 +69,50 @@ def unload(
     """Free a model's memory; it loads again when it is next used."""
     with connect(address) as client:
         _state(to_body(client.unload(model)), as_json)
+
+
+@app.command("install", context_settings=_FORWARD)
+def install(ctx: typer.Context) -> None:
+    """Make or repair a model's own environment: shows licences and size, asks, and goes on where it was interrupted."""
+    _forward(_ENVIRONMENTS, "install", *ctx.args)
+
+
+@app.command("check", context_settings=_FORWARD)
+def check(ctx: typer.Context) -> None:
+    """Say what a model's own environment lacks."""
+    _forward(_ENVIRONMENTS, "check", *ctx.args)
+
+
+@app.command("remove", context_settings=_FORWARD)
+def remove(ctx: typer.Context) -> None:
+    """Take a model's own environment away; its weights and phrases stay."""
+    _forward(_ENVIRONMENTS, "remove", *ctx.args)
+
+
+@app.command("recipes", context_settings=_FORWARD)
+def recipes(ctx: typer.Context) -> None:
+    """The models that can be installed."""
+    _forward(_ENVIRONMENTS, "list", *ctx.args)
+
+
+@app.command("encode", context_settings=_FORWARD)
+def encode(ctx: typer.Context) -> None:
+    """Prepare phrases for a model that reads them from packs: FILE has one a line, or is a pack to take over."""
+    python = subprocess.run(
+        [sys.executable, "-m", _ENVIRONMENTS, "python", "kimodo"], capture_output=True, text=True, check=False
+    )
+    _forward("kineograph_daemon.backbones.kimodo.encode", *ctx.args, python=python.stdout.strip() or sys.executable)
+
+
+@app.command("token", context_settings=_FORWARD)
+def token(ctx: typer.Context) -> None:
+    """Keep, remove or look for a remote model's token in the system's keyring: set URL, remove URL, check URL."""
+    _forward("kineograph_daemon.backbones.remote.tokens", *ctx.args)
+
+
+def _forward(module: str, *arguments: str, python: str = sys.executable) -> None:
+    """The daemon's own program does it: this command needs none of its libraries."""
+    raise typer.Exit(subprocess.call([python, "-m", module, *arguments]))
 
 
 def _state(reply: dict[str, Any], as_json: bool) -> None:

@@ -5,6 +5,6 @@ A recipe names the Python, the packages, the licence and the size; ``make`` buil
 says what is missing, ``installed`` tells the daemon which workers to start with which Python.
 """
 
-from kineograph_daemon.backbones.environments.installed import Installed, installed
+from kineograph_daemon.backbones.environments.ready import Installed, installed
 
 __all__ = ["Installed", "installed"]
