@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from kineograph.errors import ErrorCode, KineographError, RequestError
+from kineograph.formats.plain import plain
 from kineograph.motion.clip import Clip
 from kineograph.motion.packed import clip_of, skeleton_map, skeleton_of, wrong
 from kineograph.motion.skeleton import Skeleton
 from kineograph.rigs import RigMap, profiles
 from kineograph_daemon.retarget.options import Options
-from kineograph_daemon.retarget.run import Result, retarget
+from kineograph_daemon.retarget.reported import RetargetReport, retarget_with_report
 
 KEYS = ("clip", "target", "source_profile", "target_profile", "options")
 OPTIONS = {f.name: f.default for f in fields(Options) if f.name != "threads"}
@@ -53,17 +54,14 @@ def parse(request: Any) -> Ask:
     )
 
 
-def run(ask: Ask) -> tuple[Result, dict[str, Any]]:
-    """Do it; the result and its report. Raises ``map_incomplete``, ``invalid_parameters``."""
-    from kineograph_daemon.retarget import quality
-
-    result = retarget(ask.clip, ask.source_map, ask.target, ask.target_map, ask.options)
-    return result, quality.measure(result)
+def run(ask: Ask) -> tuple[Clip, RetargetReport]:
+    """Do it; the clip on the target and the report. Raises ``map_incomplete``, ``invalid_parameters``."""
+    return retarget_with_report(ask.clip, ask.source_map, ask.target, ask.target_map, ask.options)
 
 
-def body(result: Result, report: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
+def body(clip: Clip, report: RetargetReport, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """The ``arrays`` form: one sample, with the skeleton it is on; ``travel`` for the root policy ``object``."""
-    clip, moved, travel = result.clip, result.clip.translations_m, result.travel
+    moved, travel = clip.translations_m, report.travel
     return {
         "fps_hz": float(clip.fps_hz),
         "joint_names": list(clip.skeleton.names),
@@ -78,7 +76,7 @@ def body(result: Result, report: Mapping[str, Any], provenance: Mapping[str, Any
         if travel is None
         else {"path_m": np.asarray(travel.path_m, np.float32), "yaw_rad": np.asarray(travel.yaw_rad, np.float32)},
         "notes": [],
-        "report": dict(report),
+        "report": plain(report.to_json()),
         "provenance": dict(provenance),
     }
 

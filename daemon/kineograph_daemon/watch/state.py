@@ -291,9 +291,13 @@ class Machine:
 
     def _plan(self, path: str, stamp: Stamp, digest: str, plan: Plan) -> list[Instruction]:
         before = self.rows.get(plan.key)
-        task = self._tasks.get(plan.key)
         if before is not None and before.source != path and before.source in self._files:
-            return self._twin(path, digest, plan, before)
+            if before.state not in _BAD:
+                return self._twin(path, digest, plan, before)
+            plan = replace(plan, key=_own(plan.key, path))  # each bad file gets its own reason, in its own name
+            before = self.rows.get(plan.key)
+            before = None if before is not None and before.state is TaskState.DUPLICATE else before
+        task = self._tasks.get(plan.key)
         if task is not None:
             if not task.running:  # the same file under another name
                 task.row, task.stamp = replace(task.row, source=path), stamp
@@ -310,7 +314,7 @@ class Machine:
 
     def _twin(self, path: str, digest: str, plan: Plan, before: Row) -> list[Instruction]:
         """The same content under two names at once: one is done, the other says so."""
-        twin = Row(f"{plan.key}:{path}", path, digest, plan.target, before.out, TaskState.DUPLICATE,
+        twin = Row(_own(plan.key, path), path, digest, plan.target, before.out, TaskState.DUPLICATE,
                    original=before.source)  # fmt: skip
         if self.rows.get(twin.key) == twin:
             return []
@@ -347,6 +351,11 @@ class Machine:
     def _outcome(self, task: _Task, row: Row) -> list[Instruction]:
         self.rows[row.key] = row
         del self._tasks[row.key]
+        if row.state in _BAD:
+            for path, known in self._files.items():
+                twin = self.rows.get(_own(row.key, path))
+                if twin is not None and twin.state is TaskState.DUPLICATE:
+                    known.handled = False
         return [Record(row), Tell(row)]
 
     def _maps_changed(self) -> list[Instruction]:
@@ -388,3 +397,11 @@ class Machine:
         for known in self._files.values():
             if known.digest == row.digest:
                 known.handled = False
+
+
+_BAD = (TaskState.FAILED, TaskState.NEEDS_MAP)
+
+
+def _own(key: str, path: str) -> str:
+    """The key of a file whose content has a task under another name already."""
+    return f"{key}:{path}"

@@ -9,7 +9,6 @@ from typing import Any
 from kineograph.wire import codec
 from kineograph_daemon.jobs import blobs
 from kineograph_daemon.jobs.record import RETARGET
-from kineograph_daemon.mmcp.answers import wire_safe
 from kineograph_daemon.pipeline import Stopped
 from kineograph_daemon.retarget import wire
 from kineograph_daemon.workers import link, provenance
@@ -21,7 +20,7 @@ def run(job: link.TaskJob, payload: Any, hooks: Hooks, *, device: str, fsync: bo
     ask = wire.parse(payload)
     if hooks.should_stop():
         raise Stopped
-    result, report = wire.run(ask)
+    clip, report = wire.run(ask)
     if hooks.should_stop():
         raise Stopped
     elapsed_s = time.monotonic() - started_s
@@ -35,6 +34,6 @@ def run(job: link.TaskJob, payload: Any, hooks: Hooks, *, device: str, fsync: bo
         device=device,
         elapsed_s=elapsed_s,
     )
-    body = wire.body(result, wire_safe(report), told)
+    body = wire.body(clip, report, told)
     size_bytes = blobs.write(job.result_path, codec.pack_body(body), fsync=fsync)
-    return link.TaskDone(job.job, len(result.clip), 1, size_bytes, elapsed_s, 0)
+    return link.TaskDone(job.job, len(clip), 1, size_bytes, elapsed_s, 0)

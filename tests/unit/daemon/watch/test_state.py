@@ -133,6 +133,28 @@ def test_one_content_under_two_names_is_done_once() -> None:
     assert desk.machine.is_idle
 
 
+@pytest.mark.parametrize("early", [True, False])
+def test_each_of_two_bad_files_gets_its_own_reason(early: bool) -> None:
+    desk = Desk()
+    desk.settle({"a.bvh": A, "b.bvh": A})
+    (work,) = desk.hashed("a.bvh", A, "d")
+    error = {"error": {"code": "file_unreadable", "message": "", "details": {}}}
+    if early:
+        assert desk.hashed("b.bvh", A, "d") == []  # a twin, as long as nothing is known against it
+        desk(Ended(work.row.key, TaskState.FAILED, error))
+        assert hashes(desk.settle({"a.bvh": A, "b.bvh": A})) == ["b.bvh"]
+    else:
+        desk(Ended(work.row.key, TaskState.FAILED, error))
+    (other,) = desk.hashed("b.bvh", A, "d")
+    assert other.row.source == "b.bvh"
+    desk(Ended(other.row.key, TaskState.FAILED, error))
+    assert desk.machine.is_idle
+    assert desk.machine.counts()["failed"] == 2
+    again = Desk(**{f"r{n}": row for n, row in enumerate(desk.machine.rows.values())})
+    again.settle({"a.bvh": A, "b.bvh": A})
+    assert again.hashed("b.bvh", A, "d") == again.hashed("a.bvh", A, "d") == []
+
+
 def test_an_incomplete_file_gets_patience_and_then_its_reason() -> None:
     desk = Desk()
     desk.settle({"a.bvh": A})
