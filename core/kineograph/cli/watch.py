@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import signal
 import subprocess
 import sys
 import tomllib
@@ -135,27 +136,26 @@ def _rule(text: str) -> dict[str, str]:
 def _follow(told: dict[str, Any], as_json: bool) -> None:
     """Run the watcher and show what it says; its exit code is ours."""
     process = subprocess.Popen(
-        [sys.executable, "-m", MODULE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        [sys.executable, "-m", MODULE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        start_new_session=True,  # Ctrl-C comes here, and is passed on as what it means
     )
     assert process.stdin is not None
     assert process.stdout is not None
     last: dict[str, Any] = {}
+    table = _Board(str(told["in"]), str(told["out"]))
     try:
         process.stdin.write(json.dumps(told) + "\n")
         process.stdin.close()
-        table = _Board(str(told["in"]), str(told["out"]))
         with table.shown(quiet=as_json):
-            for message in _messages(process.stdout):
-                last = message if message["t"] in ("end", "told", "error") else last
-                table.take(message, quiet=as_json)
-    except KeyboardInterrupt:
-        say("Finishing what is at work. Press Ctrl+C again to leave it for the next time.")
-        with contextlib.suppress(KeyboardInterrupt):
-            process.wait()
+            last = _listen(process, table, quiet=as_json)
     finally:
         process.stdout.close()
         if process.poll() is None:
-            with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(10.0)
         if process.poll() is None:
             process.kill()
@@ -169,6 +169,22 @@ def _follow(told: dict[str, Any], as_json: bool) -> None:
         say(said or "No motion file was found.")
     if process.returncode:
         raise typer.Exit(process.returncode)
+
+
+def _listen(process: subprocess.Popen[str], table: _Board, *, quiet: bool) -> dict[str, Any]:
+    """Show what the watcher says until it ends; its last word. Ctrl-C drains it, a second one ends it at once."""
+    last: dict[str, Any] = {}
+    while True:
+        try:
+            for message in _messages(process.stdout):
+                last = message if message["t"] in ("end", "told", "error") else last
+                table.take(message, quiet=quiet)
+            return last
+        except KeyboardInterrupt:
+            if not quiet:
+                say("Finishing what is at work. Ctrl+C again leaves it for the next time.")
+            if sys.platform != "win32":  # there the watcher has got it too
+                process.send_signal(signal.SIGINT)
 
 
 def _messages(lines: Any) -> Iterator[dict[str, Any]]:

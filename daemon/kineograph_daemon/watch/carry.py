@@ -42,7 +42,15 @@ _AWAY = frozenset(
         ErrorCode.RESOURCE_EXHAUSTED,
     }
 )
-_LOST = frozenset({ErrorCode.REQUEST_NOT_FOUND, ErrorCode.RESULT_EXPIRED, ErrorCode.REQUEST_CANCELLED})
+_LOST = frozenset(
+    {
+        ErrorCode.REQUEST_NOT_FOUND,
+        ErrorCode.RESULT_EXPIRED,
+        ErrorCode.REQUEST_CANCELLED,
+        ErrorCode.IDEMPOTENCY_CONFLICT,
+    }
+)
+"""Ends of a job that another job, under another id, need not have."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ def open_target(path: Path, digest: str) -> Target:
     if missing:
         said = f"the target rig '{path.name}' lacks: {', '.join(missing)}"
         raise SceneError(ErrorCode.MAP_INCOMPLETE, said, {"missing": missing, "file": str(path)})
-    return Target(path, asset, _profile(path.stem, rig, asset), digest)
+    return Target(path, asset, _profile("target", rig, asset), digest)
 
 
 def failure_of(folder: Path, row: Row) -> Path:
@@ -123,10 +131,11 @@ class Carrier:
                     "map": self._needs_map(asset, rig),
                 },
             )
+        # Nothing of the file's name goes in: the same content is the same job, whatever it is called.
         body = request(
-            clip,
+            replace(clip, name=""),
             target.asset.skeleton,
-            source_profile=_profile(path.stem, rig, asset),
+            source_profile=_profile("source", rig, asset),
             target_profile=target.profile,
             options=rule.options,
         )

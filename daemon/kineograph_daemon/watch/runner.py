@@ -6,9 +6,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import queue
 import re
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -51,6 +51,7 @@ _log = logging.getLogger(__name__)
 
 SUMMARY_EVERY_S = 10.0
 STATUS_EVERY_S = 0.5
+CANCELLED = 6
 _ONCE_SCANS = 2
 _HALF = re.compile(r"\..+\.[0-9a-f]{8}\.[a-z0-9]+")  # as ``whole.write`` names what is not in place yet
 Say = Callable[[dict[str, Any]], None]
@@ -109,9 +110,9 @@ class Runner:
             return not failed
 
     def stop(self, *_: Any) -> None:
-        """Finish what is at work and end; a second call gives the running work up (it goes on after the next start)."""
+        """Finish what is at work and end; a second call ends at once: the next start goes on from there."""
         if self._stop.draining:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os._exit(CANCELLED)
         self._stop = Control(draining=True)
         self._inbox.put(None)
 

@@ -310,6 +310,16 @@ def test_the_command_with_a_summary_and_its_exit_code(tmp_path: Path, hero: Path
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["counts"]["done"] == 1
     assert "a.bvh" in (out / "_watch.html").read_text()
+    # The same content again under another name and in another ledger is the daemon's same job, or a new one.
+    (source / "a.bvh").rename(source / "again.bvh")
+    command = [w for w in first if w != "--once"] + ["--state", str(tmp_path / "other.sqlite")]
+    going = subprocess.Popen(command, env=house.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    wait_until(lambda: (out / "again.glb.report.json").exists(), 60)
+    going.send_signal(signal.SIGINT)
+    said, _ = going.communicate(timeout=60)
+    assert going.returncode == 0
+    assert json.loads(said)["counts"]["done"] == 1
+    (source / "again.bvh").rename(source / "a.bvh")
     (source / "b.glb").write_text("no glTF")
     rules = tmp_path / "studio.toml"
     rules.write_text('in = "in"\nout = "out2"\nto = "hero.glb"\n[[rule]]\nglob = "a*"\nformat = "bvh"\n')
