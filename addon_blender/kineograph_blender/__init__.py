@@ -5,13 +5,21 @@ from __future__ import annotations
 
 import sys
 
-# Blender reloads this file alone when an extension is switched off and on, or updated: what it imported before goes.
+# Blender reloads this file alone when an extension is switched off and on, or updated: what it imported before goes,
+# from the list of modules and from this one, where ``from . import`` looks first.
 for _name in [name for name in sys.modules if name.startswith(__name__ + ".")]:
     del sys.modules[_name]
+    globals().pop(_name.removeprefix(__name__ + "."), None)
 
 
 def register() -> None:
     """Called by Blender when the extension is enabled."""
+    from . import requirements, unfit
+
+    troubles = requirements.troubles()
+    if troubles:
+        unfit.register(troubles)
+        return
     from . import registry
 
     registry.register()
@@ -19,6 +27,9 @@ def register() -> None:
 
 def unregister() -> None:
     """Called by Blender when the extension is disabled, and at exit."""
-    from . import registry
+    from . import unfit
 
-    registry.unregister()
+    unfit.unregister()
+    registry = sys.modules.get(f"{__name__}.registry")
+    if registry is not None:
+        registry.unregister()

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the built zip, in a clean user folder; and beside another extension's older wheels."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import bpy
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "installer"))
+
+from kineograph_installer import extension  # noqa: E402
+from kineograph_installer.console import SetupError  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zip for this computer."""
+    try:
+        (one,) = extension.build(tmp_path_factory.mktemp("zip"), platforms=["linux-x64"])
+    except SetupError as e:
+        pytest.skip(f"the extension's wheels cannot be had here: {e}")
+    return one.path
+
+
+def test_blender_takes_the_zip(built: Path) -> None:
+    tool = next(Path(bpy.utils.resource_path("LOCAL")).rglob("bl_pkg/cli/blender_ext.py"))
+    extension.validate(built, tool)
+    names = zipfile.ZipFile(built).namelist()
+    manifest = tomllib.loads(zipfile.ZipFile(built).read("blender_manifest.toml").decode())
+    assert {f"./{n}" for n in names if n.endswith(".whl")} == set(manifest["wheels"])
+    assert manifest["platforms"] == ["linux-x64"]
+    assert not [n for n in names if "__pycache__" in n]
+    assert set(manifest["permissions"]) == {"network", "files"}
+
+
+def test_the_same_sources_give_the_same_bytes(built: Path, tmp_path: Path) -> None:
+    (again,) = extension.build(tmp_path, platforms=["linux-x64"])
+    assert again.path.read_bytes() == built.read_bytes()
+
+
+@pytest.mark.daemon
+def test_installed_into_a_clean_user_folder(built: Path, running_daemon: Any, home: Path, tmp_path: Path) -> None:
+    env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    env |= {"BLENDER_USER_RESOURCES": str(tmp_path / "user"), "KINEOGRAPH_HOME": str(home)}
+    script = Path(__file__).with_name("installed.py")
+    done = subprocess.run(
+        [sys.executable, str(script), str(built), "20"],
+        capture_output=True, text=True, env=env, timeout=180, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    assert lines, done.stdout[-2000:] + done.stderr[-4000:]
+    said = json.loads(lines[-1].removeprefix("RESULT "))
+    assert said["core"].startswith(said["user"]), "the core comes from the extension's own wheel"
+    assert said["done"], said["error"]
+    assert said["error"] == "None"
+    assert said["action"].startswith("Hero")
+    assert said["address"] == ""
+    assert "KINEOGRAPH_PT_takes" in said["on"]
+    assert said["clean"], said
+    assert "Traceback" not in done.stderr, done.stderr[-4000:]
+
+
+@pytest.mark.parametrize(
+    ("module", "text", "said"),
+    [
+        ("msgpack", "version = (0, 5, 6)", "msgpack 0.5.6 came with another add-on"),
+        ("zmq", "__version__ = '19.0.2'", "zmq 19.0.2 came with another add-on"),
+        ("zmq", "raise ImportError('built for another Python')", "zmq cannot be loaded"),
+        ("kineograph", "__version__ = '0.0.1'", "core is 0.0.1"),
+        ("kineograph", "", "core is of unknown age"),
+    ],
+)
+def test_beside_an_older_wheel_it_says_so(tmp_path: Path, module: str, text: str, said: str) -> None:
+    (tmp_path / module).mkdir()
+    (tmp_path / module / "__init__.py").write_text(text)
+    code = (
+        "import bpy, os, sys, kineograph_blender as k; k.register(); p = bpy.types.KINEOGRAPH_PT_unfit;"
+        "print(*p.troubles); k.unregister(); k.register(); k.unregister();"
+        "print('LEFT', hasattr(bpy.types, 'KINEOGRAPH_PT_unfit')); sys.stdout.flush(); os._exit(0)"
+    )
+    paths = [str(tmp_path), str(ROOT / "core"), str(ROOT / "addon_blender")]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
+    assert said in done.stdout
+    assert "LEFT False" in done.stdout

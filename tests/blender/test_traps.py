@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Traps of Blender that belong to the add-on as a whole: undo, properties, reloading, drawing, saved files."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import random
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import bpy
+import pytest
+from tests.blender import addon as trial
+from tests.blender import fake_layout, scenes
+
+import kineograph_blender
+from kineograph_blender import props, registry, session
+from kineograph_blender.bridge import stamps
+from kineograph_blender.props import migrate
+from kineograph_blender.ui import base, words
+
+ADDON = Path(kineograph_blender.__file__).parent
+
+
+@pytest.mark.daemon
+def test_one_undo_step_takes_a_take_back(addon: Any, daemon: Any) -> None:
+    trial.hero()
+    bpy.ops.ed.undo_push(message="before")
+    row = trial.generated()
+    bpy.ops.kineograph.take_apply()
+    assert stamps.take_of(bpy.data.objects["Hero"].animation_data.action)
+    bpy.ops.ed.undo()
+    hero = bpy.data.objects["Hero"]
+    assert stamps.take_of(hero.animation_data.action) is None
+    assert session.current().shelf.get(row.id) is row, "the take stays"
+    bpy.ops.kineograph.take_apply(take=row.id)
+    assert stamps.take_of(bpy.data.objects["Hero"].animation_data.action)
+
+
+def test_no_module_with_properties_blanks_them(addon: Any) -> None:
+    for path in ADDON.rglob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        has_props = any(isinstance(n, ast.AnnAssign) and isinstance(n.annotation, ast.Call) for n in ast.walk(tree))
+        if has_props:
+            blanked = any(isinstance(n, ast.ImportFrom) and n.module == "__future__" for n in tree.body)
+            assert not blanked, path
+    for name in ("generate", "take_apply", "fix", "cancel"):
+        rna = getattr(bpy.ops.kineograph, name).get_rna_type()
+        cls = next(
+            c for c in bpy.types.Operator.__subclasses__() if getattr(c, "bl_idname", "") == f"kineograph.{name}"
+        )
+        assert set(cls.__annotations__) <= set(rna.properties.keys()), name
+
+
+def test_every_operator_and_property_has_a_tooltip(addon: Any) -> None:
+    for name in dir(bpy.ops.kineograph):
+        rna = getattr(bpy.ops.kineograph, name).get_rna_type()
+        assert rna.description, name
+    for group in (addon.kineograph, addon.kineograph.apply):
+        for prop in group.bl_rna.properties:
+            if prop.identifier not in ("rna_type", "name") and not prop.is_hidden and prop.type != "COLLECTION":
+                assert prop.description or prop.type == "POINTER", prop.identifier
+
+
+def test_a_part_that_fails_takes_down_what_stood(scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    ui = importlib.import_module("kineograph_blender.ui")
+    monkeypatch.setattr(ui, "attach", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        kineograph_blender.register()
+    assert not hasattr(bpy.types.Scene, "kineograph")
+    assert not [n for n in dir(bpy.types) if n.startswith("KINEOGRAPH")]
+    monkeypatch.undo()
+    kineograph_blender.register()
+    kineograph_blender.register()
+    kineograph_blender.unregister()
+    assert not [n for n in dir(bpy.types) if n.startswith("KINEOGRAPH")]
+
+
+def test_reloading_the_package_drops_what_it_imported(scene: Any) -> None:
+    kept = {n: m for n, m in sys.modules.items() if n.startswith("kineograph_blender")}
+    try:
+        kineograph_blender.register()
+        kineograph_blender.unregister()
+        importlib.reload(kineograph_blender)
+        left = [n for n in sys.modules if n.startswith("kineograph_blender.")]
+        assert left == []
+        kineograph_blender.register()
+        assert sys.modules["kineograph_blender.registry"] is not registry
+        kineograph_blender.unregister()
+    finally:
+        for name in [n for n in sys.modules if n.startswith("kineograph_blender")]:
+            del sys.modules[name]
+        sys.modules.update(kept)
+        for name, module in kept.items():
+            above, _, last = name.rpartition(".")
+            if above:
+                setattr(sys.modules[above], last, module)
+
+
+def test_settings_of_another_version(addon: Any) -> None:
+    settings = props.of_scene(addon)
+    assert settings.version == migrate.VERSION
+    steps = {1: lambda s: setattr(s, "samples", 3), 3: lambda s: setattr(s, "seed", 11)}
+    assert len(migrate.migrate(settings, steps, version=4)) == 3
+    assert (settings.version, settings.samples, settings.seed) == (4, 3, 11)
+    (said,) = migrate.migrate(settings, {}, version=2)
+    assert "newer" in said
+    assert settings.version == 4
+    fresh = bpy.data.scenes.new("Untouched").kineograph
+    assert migrate.migrate(fresh, steps, version=4) == []
+    assert fresh.version == 0
+
+
+def test_settings_are_brought_up_when_a_file_is_loaded(addon: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    props.of_scene(addon).samples = 2
+    path = str(tmp_path / "old.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    seen: list[str] = []
+    monkeypatch.setattr(migrate, "migrate", lambda s: seen.append(type(s).__name__) or [])
+    bpy.ops.wm.open_mainfile(filepath=path)
+    assert "KINEOGRAPH_PG_scene" in seen
+    assert bpy.context.scene.kineograph.samples == 2
+
+
+@pytest.mark.daemon
+def test_panels_write_nothing_and_ask_nothing(addon: Any, daemon: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    armature = trial.hero()
+    trial.generated(samples=2)
+    bpy.ops.kineograph.take_apply()
+    own = scenes.dump(armature.animation_data.action)
+    before = (sorted(armature.keys()), sorted(addon.keys()), len(bpy.data.actions), own)
+    current = session.current()
+    monkeypatch.setattr(type(current), "client", property(lambda self: pytest.fail("a panel asked the daemon")))
+    for _ in range(3):
+        for name in base.ORDER:
+            fake_layout.draw(name)
+    monkeypatch.undo()
+    own = scenes.dump(armature.animation_data.action)
+    assert (sorted(armature.keys()), sorted(addon.keys()), len(bpy.data.actions), own) == before
+
+
+@pytest.mark.daemon
+def test_a_file_saved_in_any_state_of_a_job_reopens_with_nothing_stuck(addon: Any, daemon: Any, tmp_path: Path) -> None:
+    trial.hero()
+    addon.frame_end = 2000
+    addon.kineograph.span = "SCENE"
+    bpy.ops.kineograph.generate()
+    paths = []
+    for state in ("sent", "running", "stopping"):
+        paths.append(str(tmp_path / f"{state}.blend"))
+        bpy.ops.wm.save_as_mainfile(filepath=paths[-1])
+        session.current().poll()
+        if state == "running":
+            bpy.ops.kineograph.cancel()
+    session.current().wait(session.current().jobs[-1], 60)
+    session.detach()
+    for path in paths:
+        bpy.ops.wm.open_mainfile(filepath=path)
+        text = trial.shown("generate").text
+        assert "Cancel" not in text
+        assert not session.current().is_busy
+        assert bpy.ops.kineograph.generate.poll()
+
+
+@pytest.mark.daemon
+def test_several_jobs_are_told_in_the_panel_and_the_status_bar(addon: Any, daemon: Any) -> None:
+    one, two = trial.hero("One"), trial.hero("Two")
+    addon.frame_end = 3000
+    addon.kineograph.span, addon.kineograph.samples = "SCENE", 8
+    for armature in (one, two):
+        scenes.activate(armature)
+        bpy.ops.kineograph.generate()
+    text = trial.shown("generate").text
+    assert text.count("[Cancel]") == 2
+    assert "take, One" in text
+    assert "take, Two" in text
+    line = words.status_bar(session.current().jobs)
+    assert line.startswith("Kineograph: take for One, ")
+    assert line.endswith(" and 1 more")
+    bpy.ops.kineograph.cancel(job=session.current().jobs[1].id)
+    bpy.ops.kineograph.cancel()
+    for job in session.current().jobs:
+        session.current().wait(job, 60)
+    assert words.status_bar(session.current().jobs) == ""
+
+
+@pytest.mark.daemon
+def test_the_connection_and_the_model_are_told_in_words(addon: Any, daemon: Any) -> None:
+    trial.hero()
+    assert "known once Kineograph is connected" in " ".join(trial.shown("model").text.split())
+    bpy.ops.kineograph.connect()
+    end_s = time.monotonic() + 20.0
+    while not session.current().models.every and time.monotonic() < end_s:
+        session.current().poll()
+        time.sleep(0.01)
+    assert "Ready" in trial.shown("connection").text
+    text = trial.shown("model").text
+    assert "Interpolation" in text
+    assert "Text: ignored" in text
+    assert "Follows: keys, paths, pins, ground" in text
+    assert "Easing: smooth" in trial.shown("options").text
+    bpy.ops.kineograph.disconnect()
+    assert "Not connected" in trial.shown("connection").text
+
+
+@pytest.mark.daemon
+def test_a_random_walk_leaves_the_users_keys_alone(addon: Any, daemon: Any, tmp_path: Path) -> None:
+    """Generate, apply, reject, edit, rename, save, reload, undo: the user's own action stays bit for bit."""
+    dice = random.Random(11)
+    trial.hero()
+    source = bpy.data.objects["Hero"].animation_data.action.name
+    before = scenes.dump(bpy.data.actions[source])
+    path = str(tmp_path / "walk.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+
+    def edit() -> None:
+        hero = bpy.data.objects["Hero"]
+        if stamps.take_of(hero.animation_data.action):
+            scenes.key(hero, "Head", *scenes.about_x(hero, "Head", dice.randint(1, 60), dice.uniform(-0.5, 0.5)))
+
+    def reload() -> None:
+        bpy.ops.wm.save_as_mainfile(filepath=path)
+        bpy.ops.wm.open_mainfile(filepath=path)
+        scenes.activate(bpy.data.objects["Hero"])
+
+    def undo() -> None:
+        if bpy.ops.ed.undo.poll():
+            bpy.ops.ed.undo()
+
+    steps = [
+        lambda: trial.generated(),
+        lambda: bpy.ops.kineograph.take_apply(),
+        lambda: bpy.ops.kineograph.take_apply(again=True),
+        lambda: bpy.ops.kineograph.take_reject(),
+        lambda: bpy.ops.kineograph.take_restore(),
+        lambda: bpy.ops.kineograph.take_sample(),
+        lambda: bpy.ops.ed.undo_push(message="step"),
+        edit,
+        reload,
+        undo,
+    ]
+    for _ in range(60):
+        dice.choice(steps)()
+        hero = bpy.data.objects["Hero"]
+        own, _ = stamps.own_action(hero)
+        assert own is not None
+        assert scenes.dump(own) == before
+        if stamps.take_of(hero.animation_data.action):
+            first, last = hero.animation_data.action.frame_range
+            assert (first, last) == (1.0, 60.0)
