@@ -2,13 +2,13 @@
 """Bones known again after they were renamed.
 
 Blender renames the paths of actions that are in use; what stands aside (the user's own action behind a take, our
-records) keeps the old names. So each bone of a take carries the name that it had then, as a custom property of its
+records) keeps the old names. So each bone of a take carries the names that it ever had, as a custom property of its
 pose bone: that follows a rename.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,15 +18,17 @@ import bpy
 from .. import compat
 from . import datapath
 
-_NAME = "kineograph_name"
+_NAMES = "kineograph_names"
+_MOST = 32
 
 
 def tag(armature: Any, names: Iterable[str]) -> None:
-    """Remember what these bones are called now."""
+    """Remember what these bones are called now, beside what they were called before."""
     for name in names:
         bone = armature.pose.bones[name]
-        if bone.get(_NAME) != name:
-            bone[_NAME] = name
+        known = _known(bone)
+        if name not in known:
+            bone[_NAMES] = json.dumps([*known, name][-_MOST:])
 
 
 def renamed(armature: Any, names: Iterable[str]) -> dict[str, str]:
@@ -35,9 +37,18 @@ def renamed(armature: Any, names: Iterable[str]) -> dict[str, str]:
     lost = {n for n in names if n not in bones}
     if not lost:
         return {}
-    tags = [(str(b[_NAME]), b.name) for b in bones if _NAME in b.keys()]  # noqa: SIM118  # an RNA struct
-    once = Counter(old for old, _ in tags)
-    return {old: new for old, new in tags if old in lost and once[old] == 1}
+    claims: dict[str, list[str]] = {}
+    for bone in bones:
+        for old in _known(bone):
+            claims.setdefault(old, []).append(bone.name)
+    return {old: claims[old][0] for old in lost if len(claims.get(old, ())) == 1}
+
+
+def _known(bone: Any) -> list[str]:
+    try:
+        return [str(n) for n in json.loads(bone.get(_NAMES) or "[]")]
+    except (ValueError, TypeError):
+        return []
 
 
 @contextmanager

@@ -164,7 +164,10 @@ class _Reader:
         # The channels of one bone mostly share their keys: they are merged before anything is looked at one by one.
         stands: dict[tuple[frozenset[str], bool], list[NDArray[np.float64]]] = {}
         for channel, times in found:
-            if channel.bone not in self.parents or not self._counts(channel.bone) or not len(times):
+            if channel.bone not in self.parents:
+                self.keys.unsent[channel.bone] = "no bone has this name"
+                continue
+            if not self._counts(channel.bone) or not len(times):
                 continue
             turned, placed, why = self._meaning(channel)
             if self.mode is KeyMode.FRAMES:

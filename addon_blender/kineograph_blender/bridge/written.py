@@ -122,7 +122,9 @@ def load(action: Any, armature: Any = None) -> Record | None:
     try:
         rows, data = json.loads(found["head"]), bytes(found["data"])
         now = {} if armature is None else identity.renamed(armature, {row[0] for row in rows})
-        return {_place(row, now): _part(row, data) for row in rows}
+        # What is kept under a bone's present name is the take's; what was only carried along may still have an old one.
+        old = {_place(row, now): _part(row, data) for row in rows if row[0] in now}
+        return old | {_place(row, {}): _part(row, data) for row in rows if row[0] not in now}
     except (ValueError, TypeError, KeyError, IndexError):
         return None
 
