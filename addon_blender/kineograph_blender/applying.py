@@ -10,6 +10,7 @@ import bpy
 from . import compat, session
 from .bridge import stamps, written
 from .bridge.strips import Part
+from .draw import show
 from .session import Row
 from .takes import Take
 
@@ -86,7 +87,13 @@ def write(armature: Any, scene: Any, row: Row, **change: Any) -> None:
     way = change.pop("way", "")
     how = how_of(armature, scene, take, row, way) | change
     failed: list[Any] = []
-    current.apply(take, failed.append, **how)
+
+    def done(error: Any) -> None:
+        failed.append(error)
+        if error is None:
+            show.take(take, row.sample, how["start"])
+
+    current.apply(take, done, **how)
     if bpy.app.background:
         while not failed:
             current.poll(1.0)

@@ -7,6 +7,7 @@ undo, deletion or file load in the middle ends in an error and not in a crash; w
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
@@ -33,12 +34,13 @@ from .places import where
 from .poses import Pose
 from .request import scene_fps_hz
 from .rig import Rig
-from .written import UserKey
+from .written import Edits, UserKey
 
 FloatArray = NDArray[np.floating[Any]]
 
 DEFAULT_SLICE_S = 0.006
 _CHUNK_FRAMES = 16
+_CHUNK_CURVES = 150
 _PLACE_TOLERANCE_M = 1e-6
 _LOCK_TOLERANCE = 1e-4
 
@@ -195,9 +197,10 @@ class Bake:
         for item in todo:
             self.report.keys += actions.write(self._begun(), item)
             yield
-        self._remember(todo, (self._start, self._start + len(clip) - 1))
+        found = yield from self._user_edits()
+        self._remember(todo, found, (self._start, self._start + len(clip) - 1))
         yield
-        self._assign()
+        self._assign(found)
 
     @property
     def _adds(self) -> bool:
@@ -265,10 +268,31 @@ class Bake:
         # A place that the user keyed is not where a motion without its travel is.
         return [k for k in self._options.edits if not (self._options.in_place and k.prop == "location")]
 
-    def _remember(self, todo: list[Channels], span: tuple[float, float]) -> None:
+    def _user_edits(self) -> Generator[None, None, Edits]:
+        """What the user changed of the take that plays now, some curves a slice."""
+        armature = self._find()
+        action, _ = actions.shown(armature)
+        if action is None or stamps.take_of(action) is None:
+            return Edits()
+        comparison, take = records.Comparison(action, armature), stamps.take_of(action)
+        count = _CHUNK_CURVES
+        for first in itertools.count(0, _CHUNK_CURVES):
+            if count < _CHUNK_CURVES:
+                break
+            yield
+            armature = self._find()
+            action, slot = actions.shown(armature)
+            if stamps.take_of(action) != take:  # undone, or another one was put on meanwhile
+                return Edits()
+            some = compat.curves(action, slot)[first : first + _CHUNK_CURVES]
+            comparison.look(some, armature)
+            count = len(some)
+        return comparison.end(armature)
+
+    def _remember(self, todo: list[Channels], found: Edits, span: tuple[float, float]) -> None:
         """What was written stays beside it: the user's later edits are told by the difference."""
-        armature, made = self._find(), self._begun()
-        carried = records.carried_on(armature, span, self._edits())
+        made = self._begun()
+        carried = records.carried_on(found, span, self._edits())
         records.store(made, actions.slot_in(made), todo, carried)
 
     def _check(self, armature: Any) -> None:
@@ -361,13 +385,13 @@ class Bake:
         locked = {c.bone for c in todo if _is_locked(bones[c.bone], c)}
         blockers.check_locked(self._find(), [n for n in table.names if n in locked])
 
-    def _assign(self) -> None:
+    def _assign(self, found: Edits) -> None:
         """The one moment at which the armature changes."""
         armature, made = self._find(), self._begun()
         blockers.check_writable(armature)
         data = armature.animation_data_create()
         source, _ = stamps.own_action(armature)
-        for replaced in (source, records.edited_take(armature)):
+        for replaced in (source, records.edited_take(armature, found)):
             if replaced is not None:
                 stamps.keep(armature, replaced)
         identity.tag(armature, self._rig.names)

@@ -153,29 +153,43 @@ def carried(action: Any, armature: Any = None) -> dict[Channel, set[float]]:
 
 def edits(action: Any, slot: Any, armature: Any) -> Edits:
     """What the user changed in an applied take. Without a record, as in takes of old files, nothing is known: none."""
-    record = load(action, armature)
-    out = Edits(is_known=record is not None)
-    if record is None:
-        return out
-    out.carried = carried(action, armature)
-    unseen = set(record)
-    for curve in compat.curves(action, slot):
-        channel = datapath.parse(curve.data_path)
-        if channel is None or channel.prop not in datapath.TRANSFORM_PROPS:
-            continue
-        if channel.bone not in armature.pose.bones:
-            continue
-        times, there = _co(curve)
-        meant = record.get((channel, curve.array_index))
-        unseen.discard((channel, curve.array_index))
-        # Nearly always nothing was touched: one comparison then, and no more.
-        if channel not in out.carried and _is_untouched(meant, times, there):
-            continue
-        _compare(out, channel, meant, times, there)
-    for channel, index in unseen:
-        if channel.bone in armature.pose.bones:
-            out.removed.setdefault(channel, set()).update(_rounded(record[channel, index][0]))
-    return out
+    comparison = Comparison(action, armature)
+    comparison.look(compat.curves(action, slot), armature)
+    return comparison.end(armature)
+
+
+class Comparison:
+    """``edits`` in pieces, for a main thread that must not be held: begin, look at some curves at a time, end."""
+
+    def __init__(self, action: Any, armature: Any) -> None:
+        record = load(action, armature)
+        self._record = record or {}
+        self._unseen = set(self._record)
+        self._out = Edits(is_known=record is not None)
+        if record is not None:
+            self._out.carried = carried(action, armature)
+
+    def look(self, curves: Iterable[Any], armature: Any) -> None:
+        """Compare some curves of the action."""
+        bones = armature.pose.bones
+        for curve in curves if self._out.is_known else ():
+            channel = datapath.parse(curve.data_path)
+            if channel is None or channel.prop not in datapath.TRANSFORM_PROPS or channel.bone not in bones:
+                continue
+            times, there = _co(curve)
+            meant = self._record.get((channel, curve.array_index))
+            self._unseen.discard((channel, curve.array_index))
+            # Nearly always nothing was touched: one comparison then, and no more.
+            if channel not in self._out.carried and _is_untouched(meant, times, there):
+                continue
+            _compare(self._out, channel, meant, times, there)
+
+    def end(self, armature: Any) -> Edits:
+        """What was found; curves that nobody showed are gone."""
+        for channel, index in self._unseen:
+            if channel.bone in armature.pose.bones:
+                self._out.removed.setdefault(channel, set()).update(_rounded(self._record[channel, index][0]))
+        return self._out
 
 
 def _is_untouched(meant: tuple[FloatArray, FloatArray] | None, times: FloatArray, there: FloatArray) -> bool:
@@ -195,24 +209,22 @@ def _compare(
         out.removed.setdefault(channel, set()).update(gone)
 
 
-def edited_take(armature: Any) -> Any:
-    """The take that plays, when the user changed anything of it; None otherwise."""
+def edited_take(armature: Any, found: Edits | None = None) -> Any:
+    """The take that plays, when the user changed anything of it; None otherwise. ``found``: its edits, if known."""
     data = armature.animation_data
     action = None if data is None else data.action
     if action is None or stamps.take_of(action) is None:
         return None
-    return action if edits(action, compat.slot_of(data), armature).is_edited else None
+    found = found or edits(action, compat.slot_of(data), armature)
+    return action if found.is_edited else None
 
 
-def carried_on(armature: Any, span: tuple[float, float], met: Iterable[UserKey]) -> list[UserKey]:
+def carried_on(found: Edits, span: tuple[float, float], met: Iterable[UserKey]) -> list[UserKey]:
     """The user's own keys that a new take over scene frames ``span`` will hold: those ``met`` by it, and those of the
-    take that plays now where that one goes on beside it."""
+    take that plays now (``found``) where that one goes on beside it."""
     out = list(met)
-    data = armature.animation_data
-    if data is None or data.action is None:
-        return out
     known = {(k.bone, k.prop, k.frame) for k in out}
-    for channel, frames in edits(data.action, compat.slot_of(data), armature).keys.items():
+    for channel, frames in found.keys.items():
         out += [UserKey(*channel, f, ()) for f in frames if (*channel, f) not in known and not _inside(f, span)]
     return out
 

@@ -40,14 +40,6 @@ def detach() -> None:
     _forget()
 
 
-def redraw() -> None:
-    """Show what changed."""
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type in ("VIEW_3D", "DOPESHEET_EDITOR"):
-                area.tag_redraw()
-
-
 def _forget(*_: Any) -> None:
     drawn.clear()
     paint.clear()

@@ -6,13 +6,12 @@ from typing import Any
 import bpy
 from bpy.props import IntProperty, StringProperty
 
-from .. import draw, plan, session
+from .. import plan, session
 from ..bridge import request
 from ..direction import along
 from ..direction import props as saved
-from ..draw import paint, sent, strips, verdicts
-from ..draw.state import Shown, drawn
-from ..takes import Take
+from ..draw import paint, show, strips
+from ..draw.state import drawn
 from .base import CANCELLED, FINISHED, Outcome, told
 from .blocks import apply_edit
 
@@ -34,7 +33,7 @@ class KINEOGRAPH_OT_preview(bpy.types.Operator):
 
     def execute(self, context: Any) -> Outcome:
         """Read the scene; nothing leaves this computer, or even Blender."""
-        return told(self, lambda: show_preview(plan.character_of(context), context.scene))
+        return told(self, lambda: _preview(plan.character_of(context), context.scene))
 
 
 class KINEOGRAPH_OT_hide(bpy.types.Operator):
@@ -46,7 +45,7 @@ class KINEOGRAPH_OT_hide(bpy.types.Operator):
     def execute(self, context: Any) -> Outcome:
         """Clear the drawing."""
         drawn.preview = drawn.verdicts = None
-        draw.redraw()
+        show.redraw()
         return FINISHED
 
 
@@ -160,29 +159,13 @@ class KINEOGRAPH_OT_verdicts(bpy.types.Operator):
         if take is None:
             self.report({"WARNING"}, "This take is not here")
             return CANCELLED
-        show_verdicts(take, self.sample)
+        show.take(take, self.sample)
         return FINISHED
 
 
-def show_preview(armature: Any, scene: Any) -> Shown:
-    """Read what would be sent and show it. Raises what the scene does not allow."""
+def _preview(armature: Any, scene: Any) -> None:
     parts = [request.gather(armature, scene, part) for part in plan.directions_of(armature, scene, _model(scene))]
-    whole = sent.joined([sent.picture(part) for part in parts])
-    title = sent.summary(parts) if parts else "Nothing: every block in the range is locked or off"
-    lines = tuple(sent.left_out(parts)) if parts else ()
-    drawn.preview = Shown(armature.name, whole, title, lines, tuple(sent.notes(parts, _facts(scene))))
-    draw.redraw()
-    return drawn.preview
-
-
-def show_verdicts(take: Take, sample: int = 0) -> Shown:
-    """Show a take's verdicts in the viewport and in the panel."""
-    found = verdicts.of_take(take, sample)
-    size_bu = sent.size_bu(take.rig)
-    shown = verdicts.picture(found, size_bu)
-    drawn.verdicts = Shown(take.rig.armature, shown, take.label, tuple(verdicts.changed(take)), (), tuple(found))
-    draw.redraw()
-    return drawn.verdicts
+    show.preview(armature.name, parts, _facts(scene))
 
 
 def nearest(places: list[tuple[int | None, float, float]], x: float, y: float, within: float) -> int | None:

@@ -300,7 +300,8 @@ def problem_of(failed: KineographError, job: Job | None = None) -> Problem:
     if job is None:
         return resolve(failed, {"character": ref.get("character") or None})
     sent = job.outgoing
-    return resolve(failed, {"request": sent.request, "refs": sent.refs, "character": sent.rig.armature})
+    known = {"request": sent.request, "refs": sent.refs, "character": sent.rig.armature, "first_frame": sent.first}
+    return resolve(failed, known)
 
 
 def owner_of(armature: Any) -> str:

@@ -45,7 +45,7 @@ class KINEOGRAPH_PT_verdicts(CharacterPanel, bpy.types.Panel):
     """How far the shown take misses what was asked; a click goes to the frame."""
 
     bl_label = "Verdicts"
-    bl_parent_id = "KINEOGRAPH_PT_generate"
+    bl_parent_id = "KINEOGRAPH_PT_takes"
 
     @classmethod
     def poll(cls, context: Any) -> bool:
