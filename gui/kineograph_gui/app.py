@@ -59,6 +59,7 @@ class Panel(QObject):
         self._open = False
         self.tray.hide()
         self.window.settings.form.model.close()
+        self.window.watch.close_all()
         self.window.close()
         self.link.close()
         for part in (self.window, self.desk, self.link, self.dresser):
@@ -125,6 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.page:
             panel.window.show_page(options.page)
         panel.window.show()
+        panel.window.watch.resume()
     try:
         return app.exec()
     finally:

@@ -84,10 +84,10 @@ class Mending:
         self.is_changed = True
         return say("map.set", role=words(wanted), joint=joint or say("map.none"))
 
-    def save(self, name: str) -> Path:
-        """Keep it as a profile. Raises ``file_unreadable`` when it cannot be written."""
+    def save(self, name: str, file: Path | None = None) -> Path:
+        """Keep it as a profile, the user's own or in ``file``. Raises ``file_unreadable`` when it cannot be written."""
         safe = re.sub(r"[^\w-]+", "_", name).strip("_") or "rig"
-        path = profile_folder() / f"{safe}.toml"
+        path = profile_folder() / f"{safe}.toml" if file is None else file
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             profiles.write(profiles.from_map(name or safe, self.map, self.rig.parents.tolist()), path)

@@ -104,6 +104,19 @@ class PanelSettings:
         self._store.setValue("rigs/aliases", json.dumps({**self.joint_aliases, joint: to}))
 
     @property
+    def watched(self) -> list[dict[str, Any]]:
+        """The watched folders, as plain maps."""
+        try:
+            loaded = json.loads(str(self._store.value("watch/folders", "[]")))
+        except ValueError:
+            return []
+        return [item for item in loaded if isinstance(item, dict)] if isinstance(loaded, list) else []
+
+    @watched.setter
+    def watched(self, items: list[dict[str, Any]]) -> None:
+        self._store.setValue("watch/folders", json.dumps(items))
+
+    @property
     def last_folder(self) -> str:
         """Where files were opened or saved last."""
         return str(self._store.value("files/folder", ""))

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QBrush
 from PySide6.QtWidgets import (
@@ -31,9 +33,10 @@ ROLE = Qt.ItemDataRole.UserRole
 class MapDialog(QDialog):
     """Choose a role, choose a bone: both sides are set at once. Kept as a profile when asked."""
 
-    def __init__(self, mending: Mending, name: str, parent: QWidget | None = None) -> None:
+    def __init__(self, mending: Mending, name: str, parent: QWidget | None = None, file: Path | None = None) -> None:
         super().__init__(parent)
         self.mending = mending
+        self._file = file
         self.setWindowTitle(say("map.title", name=name))
         self.resize(900, 600)
         self.head = label()
@@ -163,7 +166,7 @@ class MapDialog(QDialog):
 
     def _save(self) -> None:
         try:
-            path = self.mending.save(self.name.text())
+            path = self.mending.save(self.name.text(), self._file)
         except KineographError as e:
             self.said.setText(e.message)
         else:

@@ -37,8 +37,9 @@ from kineograph_gui.ui.palette import Palette
 from kineograph_gui.ui.problem_card import ProblemCard
 from kineograph_gui.ui.queue_page import QueuePage, Refocus
 from kineograph_gui.ui.settings_page import SettingsPage
+from kineograph_gui.ui.watch_page import WatchPage
 
-PAGES = ["queue", "new", "models", "settings"]
+PAGES = ["queue", "new", "watch", "models", "settings"]
 SIZE = QSize(1280, 720)
 LEAST = QSize(900, 560)
 
@@ -69,11 +70,13 @@ class MainWindow(QMainWindow):
         self.trouble_card = ProblemCard(self.trouble)
         self.queue = QueuePage(self.desk, self.focus_model, self.repair, self.settings_memory)
         self.new = NewPage(self.desk, self.settings_memory)
+        self.watch = WatchPage(self.settings_memory)
         self.models = ModelsPage(self.desk)
         self.settings = SettingsPage(self.desk, self.settings_memory)
         self.first = FirstPage(self.desk)
         self.pages: dict[str, QWidget] = {
-            "queue": self.queue, "new": self.new, "models": self.models, "settings": self.settings, "first": self.first,
+            "queue": self.queue, "new": self.new, "watch": self.watch, "models": self.models,
+            "settings": self.settings, "first": self.first,
         }  # fmt: skip
         self.stack = QStackedWidget()
         for page in self.pages.values():
@@ -114,6 +117,7 @@ class MainWindow(QMainWindow):
         self.queue.player.preview.installEventFilter(refocus)
         self.queue.player.timeline.installEventFilter(refocus)
         self.new.sent.connect(self._sent_draft)
+        self.watch.said.connect(self.bottom.say)
         self.new.said.connect(self.bottom.say)
         self.new.failed.connect(lambda error: self.show_trouble(error))
         self.first.turned.connect(self.show_page)
@@ -141,6 +145,7 @@ class MainWindow(QMainWindow):
         add("do.filter", self._to_filter, "Ctrl+F")
         add("page.new", lambda: self.show_page("new"), "Ctrl+N")
         add("page.queue", lambda: self.show_page("queue"), "Ctrl+1")
+        add("page.watch", lambda: self.show_page("watch"), "Ctrl+4")
         add("page.models", lambda: self.show_page("models"), "Ctrl+2")
         add("page.settings", lambda: self.show_page("settings"), "Ctrl+3")
         add("page.first", lambda: self.show_page("first"))
