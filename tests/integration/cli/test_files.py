@@ -19,6 +19,8 @@ from kineograph import formats
 from kineograph.cli.output import Exit
 from kineograph.formats import mannequin
 from kineograph.motion.clip import Clip
+from kineograph.motion.skeleton import Skeleton
+from kineograph.rigs import profiles
 
 CMU, MIXAMO = rigs.RIGS["cmu"](), rigs.RIGS["mixamo"]()
 WALK = walks.walk(CMU).slice(0, 60)
@@ -93,6 +95,23 @@ def test_one_file_onto_a_character_keeps_its_mesh(shell: Shell, tmp_path: Path, 
     (row,) = shell.json("retarget", source, "--to", hero, "--out", hero, code=Exit.REFUSED)["files"]
     assert row["error"]["code"] == "invalid_parameters"
     assert digest(hero) == before[1]
+
+
+def test_a_map_for_a_rig_that_cannot_be_read(shell: Shell, tmp_path: Path, hero: Path) -> None:
+    names = [f"bone{i}" for i in range(len(CMU))]
+    heap = Skeleton.build(names, CMU.parents, CMU.rest_translations_m * 0.0 + 1e-4)
+    source = tmp_path / "odd.bvh"
+    formats.save(source, heap, [Clip(heap, 30.0, WALK.rotations_xyzw, WALK.root_m)], units_per_metre=1.0)
+    run = ("retarget", source, "--to", hero, "--out", tmp_path / "odd.glb")
+    (row,) = shell.json(*run, code=Exit.FILE)["files"]
+    assert row["error"]["code"] == "map_incomplete"
+    known = profiles.read_rig(CMU.names, CMU.parents.tolist())
+    roles = {m.role: names[m.joint] for m in known.matches.values()}
+    (tmp_path / "maps").mkdir()
+    profiles.write(profiles.Profile("odd", roles=roles), tmp_path / "maps" / "odd.toml")
+    (row,) = shell.json(*run, "--map", tmp_path / "maps" / "odd.toml")["files"]
+    assert row["frames"] == 60
+    assert not [n for n in row["notes"] if "neither rig" in n]
 
 
 def test_root_policies_and_mirror(shell: Shell, tmp_path: Path, hero: Path) -> None:
