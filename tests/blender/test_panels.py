@@ -9,7 +9,8 @@ import bpy
 import pytest
 from tests.blender import fake_layout, scenes
 
-from kineograph_blender import plan, session
+from kineograph.rigs import Role
+from kineograph_blender import plan, reading, session
 from kineograph_blender.ui import base
 
 MODEL = "kineograph-interpolate"
@@ -65,3 +66,33 @@ def test_generate_by_its_button(addon: Any, daemon: Any) -> None:
     assert job.take.clip().rotations_xyzw.shape[0] == 60
     assert settings.version == 1
     assert armature.kineograph.uid
+
+
+def test_how_the_bones_are_understood_and_mapped(addon: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KINEOGRAPH_HOME", str(tmp_path))
+    reading.forget()
+    armature = scenes.simple("Hero")
+    assert "[Read the Bones]" in text_of("character")
+    bpy.ops.kineograph.read_rig()
+    assert "14 of 14 parts of the body understood" in " ".join(text_of("character").split())
+    for side in ("Left", "Right"):
+        armature.data.bones[f"{side}UpLeg"].name = f"{side}Xyz"
+    bpy.ops.kineograph.read_rig()
+    known = reading.read(armature)
+    before = {r.value: m.name for r, m in known.map.matches.items()}
+    drawn = fake_layout.draw("bones")
+    assert drawn is not None
+    button = next(b for b in drawn.buttons if b.values.given.get("role") == "left_thigh")
+    button.values.bone = "LeftXyz"
+    assert button.press() == {"FINISHED"}
+    after = reading.read(armature)
+    assert after.profile == "Hero"
+    assert after.map.matches[Role.LEFT_THIGH].name == "LeftXyz"
+    assert after.map.matches[Role.RIGHT_THIGH].name == "RightXyz", "both sides at once"
+    assert {k: v for k, v in before.items() if "thigh" not in k}.items() <= {
+        r.value: m.name for r, m in after.map.matches.items()
+    }.items()
+    bpy.ops.kineograph.map_bone(role="left_calf", bone="LeftLeg")
+    assert reading.read(armature).map.matches[Role.RIGHT_CALF].name == "RightLeg"
+    assert not reading.read(armature).missing
+    assert bpy.ops.kineograph.map_bone(role="left_thigh", bone="Nobody") == {"CANCELLED"}

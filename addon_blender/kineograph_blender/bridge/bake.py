@@ -119,6 +119,11 @@ class Bake:
         return self._done
 
     @property
+    def is_done(self) -> bool:
+        """Whether there is nothing more to do."""
+        return self._done
+
+    @property
     def is_begun(self) -> bool:
         """Whether a slice was worked."""
         return bool(self.report.action or self.report.longest_slice_s)

@@ -71,17 +71,25 @@ def is_generated_rigify(parents: Parents) -> bool:
 
 
 def _nearest(parents: Parents, wanted: set[str], name: str) -> str | None:
-    return next((a for a in ancestors(parents, name) if a in wanted), None)
+    up = parents[name]
+    while up is not None and up not in wanted:
+        up = parents[up]
+    return up
 
 
 def _between(parents: Parents, wanted: set[str]) -> set[str]:
     """Bones outside ``wanted`` that stand between two bones inside it."""
     out: set[str] = set()
     for name in wanted:
-        above = ancestors(parents, name)
-        last = max((i for i, a in enumerate(above) if a in wanted), default=0)
-        out.update(above[:last])
-    return out - wanted
+        # Up to the nearest wanted bone is enough: from there that one goes on.
+        way: list[str] = []
+        up = parents[name]
+        while up is not None and up not in wanted and up not in out:
+            way.append(up)
+            up = parents[up]
+        if up is not None:
+            out.update(way)
+    return out
 
 
 def _rigify_parent(parents: Parents, wanted: set[str], name: str) -> str | None:

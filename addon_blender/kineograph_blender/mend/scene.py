@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from .. import applying, props, session
+from .. import applying, props, reading, session
 from ..bridge import datapath, marks
 from .work import Work
 
@@ -65,6 +65,13 @@ def _choose_root(work: Work) -> str:
         raise work.cannot(f"{armature.name!r} has no bone {work.value!r}")
     props.of_character(armature).root = work.value
     return f"Only '{work.value}' and what hangs below it are sent now."
+
+
+def _edit_map(work: Work) -> str:
+    found = reading.read(work.character())
+    work.can_go_on = False
+    lost = ", ".join(r.value.replace("_", " ") for r in found.missing) or "nothing"
+    return f"The Bones panel below Character shows the map. Missing: {lost}."
 
 
 def _use_deform_bones(work: Work) -> str:
@@ -182,6 +189,8 @@ ACTIONS: Mapping[str, Callable[[Work], str]] = {
     "choose_joint": _choose_joint,
     "choose_root": _choose_root,
     "use_deform_bones": _use_deform_bones,
+    "edit_map": _edit_map,
+    "edit_profile": _edit_map,
     "edit_prompt": _edit_prompt,
     "restore_take": _restore_take,
     "apply_to": _apply_to,

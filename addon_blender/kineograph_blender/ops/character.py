@@ -4,9 +4,12 @@
 from typing import Any
 
 import bpy
+from bpy.props import EnumProperty, StringProperty
 
-from .. import plan, props
-from .base import CANCELLED, FINISHED, Outcome
+from kineograph.rigs import Role
+
+from .. import plan, props, reading, session
+from .base import CANCELLED, FINISHED, Outcome, told
 
 
 class KINEOGRAPH_OT_pin_character(bpy.types.Operator):
@@ -30,4 +33,61 @@ class KINEOGRAPH_OT_pin_character(bpy.types.Operator):
         return FINISHED
 
 
-CLASSES = (KINEOGRAPH_OT_pin_character,)
+class KINEOGRAPH_OT_read_rig(bpy.types.Operator):
+    """Look at the bones' names and find out which part of the body each one is"""
+
+    bl_idname = "kineograph.read_rig"
+    bl_label = "Read the Bones"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Needs a character."""
+        return plan.character_of(context) is not None
+
+    def execute(self, context: Any) -> Outcome:
+        """Work it out anew."""
+        reading.forget()
+        reading.read(plan.character_of(context))
+        session.redraw()
+        return FINISHED
+
+
+class KINEOGRAPH_OT_map_bone(bpy.types.Operator):
+    """Say which bone this part of the body is. The other side is set along; kept in a rig profile of your own"""
+
+    bl_idname = "kineograph.map_bone"
+    bl_label = "Map a Bone"
+
+    role: EnumProperty(
+        items=[(r.value, r.value.replace("_", " ").capitalize(), "") for r in Role],
+        name="Part",
+        description="The part of the body",
+    )
+    bone: StringProperty(name="Bone", description="The bone that it is; empty means that the rig has none")
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Needs a character."""
+        return plan.character_of(context) is not None
+
+    def invoke(self, context: Any, event: Any) -> Outcome:
+        """Ask for the bone; the one in use stands there already."""
+        found = reading.read(plan.character_of(context)).map.matches.get(Role(self.role))
+        self.bone = found.name if found is not None else ""
+        return set(context.window_manager.invoke_props_dialog(self))
+
+    def draw(self, context: Any) -> None:
+        """Part and bone."""
+        self.layout.prop(self, "role")
+        self.layout.prop_search(self, "bone", plan.character_of(context).data, "bones")
+
+    def execute(self, context: Any) -> Outcome:
+        """Write the profile."""
+        armature = plan.character_of(context)
+        done = told(self, lambda: reading.assign(armature, Role(self.role), self.bone), context)
+        reading.read(armature)
+        session.redraw()
+        return done
+
+
+CLASSES = (KINEOGRAPH_OT_pin_character, KINEOGRAPH_OT_read_rig, KINEOGRAPH_OT_map_bone)

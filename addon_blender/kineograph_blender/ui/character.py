@@ -5,8 +5,10 @@ from typing import Any
 
 import bpy
 
-from .. import plan
-from .base import Panel, grey, order_of
+from kineograph.rigs import REQUIRED, Role
+
+from .. import plan, reading
+from .base import CharacterPanel, Panel, grey, order_of
 
 
 class KINEOGRAPH_PT_character(Panel, bpy.types.Panel):
@@ -33,6 +35,45 @@ class KINEOGRAPH_PT_character(Panel, bpy.types.Panel):
         column = layout.column()
         column.prop(armature.kineograph, "bones", text="Bones")
         column.prop_search(armature.kineograph, "root", armature.data, "bones", text="Below")
+        found = reading.known(armature)
+        if found is None:
+            layout.operator("kineograph.read_rig", icon="BONE_DATA")
+        else:
+            grey(layout, found.line())
 
 
-CLASSES = (KINEOGRAPH_PT_character,)
+class KINEOGRAPH_PT_bones(CharacterPanel, bpy.types.Panel):
+    """How the bones were understood: what is missing first, then what was guessed, then all the rest."""
+
+    bl_label = "Bones"
+    bl_parent_id = "KINEOGRAPH_PT_character"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Any) -> None:
+        """A line each, with a button to say otherwise."""
+        layout = self.layout
+        found = reading.known(plan.character_of(context))
+        if found is None:
+            layout.operator("kineograph.read_rig", icon="BONE_DATA")
+            return
+        if found.failed:
+            grey(layout, found.failed, icon="ERROR")
+        doubtful = found.doubtful
+        for role in found.missing:
+            draw_role(layout, role, "not found", "ERROR")
+        for role in doubtful:
+            draw_role(layout, role, f"{found.map.matches[role].name}: {found.map.matches[role].reason}", "QUESTION")
+        for role in REQUIRED:
+            if role in found.map.matches and role not in doubtful:
+                draw_role(layout, role, found.map.matches[role].name, "CHECKMARK")
+        layout.operator("kineograph.read_rig", text="Read again", icon="FILE_REFRESH")
+
+
+def draw_role(layout: Any, role: Role, text: str, icon: str) -> None:
+    """A part of the body and its bone."""
+    row = layout.row(align=True)
+    row.label(text=f"{role.value.replace('_', ' ')}: {text}", icon=icon)
+    row.operator("kineograph.map_bone", text="", icon="GREASEPENCIL").role = role.value
+
+
+CLASSES = (KINEOGRAPH_PT_character, KINEOGRAPH_PT_bones)
