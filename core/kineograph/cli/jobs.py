@@ -151,11 +151,13 @@ def _again(
         whole = _whole_id(client, job)
         sent = client.request_of(whole)
         request: dict[str, Any] = dict(sent.request)
-        if same_seed or seed is not None:
+        retarget = sent.job.kind == "retarget"  # no seed: the same request is the same motion
+        if not retarget and (same_seed or seed is not None):
             used = seed if seed is not None else results.seed_used(client, whole)
             request["options"] = {**(request.get("options") or {}), **({} if used is None else {"seed": used})}
         with results.progress(quiet=as_json) as update:
-            result = client.generate(request, on_progress=update, label=sent.job.label, character=sent.job.character)
+            again = client.retarget if retarget else client.generate
+            result = again(request, on_progress=update, label=sent.job.label, character=sent.job.character)
         if out is not None:
             results.save(result, request, out)
         status = result.job

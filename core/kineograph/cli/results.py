@@ -63,7 +63,7 @@ def save(result: Result, request: Mapping[str, Any], out: Path, *, rig: Skeleton
     """
     if out.suffix.lower() == ".json":
         return [write_json(out, {"job": result.job.job, "report": result.report, "provenance": result.provenance})]
-    sent = Skeleton.from_mmcp(request["skeleton"])
+    sent = Skeleton.from_mmcp(request.get("skeleton") or result.body["skeleton"])  # a retarget's comes with the result
     clips = [_own_rest(result.clip(b, sent), rig) for b in range(len(result.rotations_xyzw))]
     skeleton = clips[0].skeleton
     if out.suffix.lower() == ".bvh":

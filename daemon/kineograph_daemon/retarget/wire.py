@@ -14,7 +14,7 @@ import numpy as np
 from kineograph.errors import ErrorCode, KineographError, RequestError
 from kineograph.formats.plain import plain
 from kineograph.motion.clip import Clip
-from kineograph.motion.packed import clip_of, skeleton_map, skeleton_of, wrong
+from kineograph.motion.packed import clip_of, skeleton_of, wrong
 from kineograph.motion.skeleton import Skeleton
 from kineograph.rigs import RigMap, profiles
 from kineograph_daemon.retarget.options import Options
@@ -71,7 +71,7 @@ def body(clip: Clip, report: RetargetReport, provenance: Mapping[str, Any]) -> d
         "root_m": _one(clip.root_m),
         "translations_m": None if moved is None else _one(moved),
         "contacts": {name: np.ascontiguousarray(on, np.bool_)[None] for name, on in clip.contacts.items()},
-        "rest": skeleton_map(clip.skeleton),
+        "skeleton": clip.skeleton.to_mmcp(),
         "travel": None
         if travel is None
         else {"path_m": np.asarray(travel.path_m, np.float32), "yaw_rad": np.asarray(travel.yaw_rad, np.float32)},

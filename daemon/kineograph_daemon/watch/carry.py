@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Mapping
@@ -20,6 +22,7 @@ from kineograph.client import Client
 from kineograph.client.retargeting import carried, request
 from kineograph.errors import ErrorCode, KineographError, LinkError, SceneError
 from kineograph.formats import Asset, whole
+from kineograph.formats.failure import unreadable
 from kineograph.formats.plain import plain
 from kineograph.formats.rig_map import map_of
 from kineograph.motion.clip import Clip
@@ -33,6 +36,9 @@ from kineograph_daemon.watch.state import Ended, Row, TaskState, Work
 _log = logging.getLogger(__name__)
 
 FAILED, NEEDS_MAP = "_failed", "needs_map"
+_FOREIGN = (".usd", ".usda", ".usdc", ".usdz")
+_LOAD = "import sys; from kineograph import formats; formats.load(sys.argv[1])"
+_PROBE_S = 300.0
 _AWAY = frozenset(
     {
         ErrorCode.QUEUE_FULL,
@@ -115,6 +121,8 @@ class Carrier:
             return self._failure(told, path, target, work)
 
     def _carry(self, path: Path, target: Target, work: Work, rule: WatchRule) -> int:
+        if path.suffix.lower() in _FOREIGN:
+            probe(path)
         asset = formats.load(path)
         if stamp_of(path) not in (work.stamp, None):
             raise _Changed
@@ -207,6 +215,22 @@ class Carrier:
         if e.details.get("unwritable"):
             return Ended(key, None, error, again="incomplete")  # a full disk is given the same patience
         return Ended(key, TaskState.FAILED, error)
+
+
+def probe(path: Path, code: str = _LOAD) -> None:
+    """Read a file in another process first: what crashes a foreign library must not end the watcher, again and again.
+
+    Raises ``file_unreadable`` when that process was killed by a signal or hung; anything else is for the reader to say.
+    """
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-c", code, str(path)], capture_output=True, timeout=_PROBE_S, check=False
+        )
+        crashed = ended.returncode < 0 or ended.returncode > 0x7FFFFFFF  # a signal; an exception on Windows
+    except subprocess.TimeoutExpired:
+        crashed = True
+    if crashed:
+        raise unreadable(path, "crashes or hangs the library that reads it")
 
 
 class _Changed(Exception):

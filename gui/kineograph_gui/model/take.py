@@ -68,7 +68,7 @@ class Take:
     @classmethod
     def of(cls, result: Result, request: Mapping[str, Any]) -> Take:
         """From a result and the request it answers. Raises a ``KineographError`` when they do not fit together."""
-        skeleton = Skeleton.from_mmcp(request["skeleton"])
+        skeleton = Skeleton.from_mmcp(request.get("skeleton") or result.body["skeleton"])  # a retarget's: the result's
         clips = [result.clip(b, skeleton) for b in range(result.samples)]
         positions = np.stack(
             [kinematics.forward(skeleton, c.rotations_xyzw, c.root_m, c.translations_m)[0] for c in clips]

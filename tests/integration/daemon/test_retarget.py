@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from tests.fakes import test_rigs as rigs
 from tests.integration.daemon.conftest import House
 
+from kineograph.cli import results
 from kineograph.client import Client
 from kineograph.client.retargeting import carried, request
 from kineograph.errors import ErrorCode, JobError, KineographError, SceneError
@@ -47,7 +49,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
             house.end()
 
 
-def test_the_same_motion_as_the_function_gives(client: Client) -> None:
+def test_the_same_motion_as_the_function_gives(client: Client, tmp_path: Path) -> None:
     result = client.retarget(request(clip(), TARGET), timeout_s=60, label="nod", priority=Priority.BATCH)
     here = retarget(clip(), None, TARGET).clip
     there = carried(result, TARGET, "nod")
@@ -55,6 +57,8 @@ def test_the_same_motion_as_the_function_gives(client: Client) -> None:
     np.testing.assert_allclose(there.rotations_xyzw, here.rotations_xyzw, atol=2e-6)
     np.testing.assert_allclose(there.root_m, here.root_m, atol=2e-6)
     assert result.report["mapped"] > 15
+    assert result.clip().skeleton.names == TARGET.names
+    assert results.save(result, {}, tmp_path / "again.glb") == [tmp_path / "again.glb"]
     assert result.provenance["model"] == "retarget"
     status = client.status(result.job.job)
     assert (status.kind, status.state, status.frames) == ("retarget", JobState.SUCCEEDED, 40)
