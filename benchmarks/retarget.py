@@ -241,9 +241,8 @@ def machine() -> dict[str, Any]:
 
 
 def _text(result: dict[str, Any]) -> str:
-    lines = [
-        f"{result['frames']} frames                 one process   {os.cpu_count()} processes  by processor time  (frames/s)"
-    ]
+    heads = f"one process   {os.cpu_count()} processes  by processor time  (frames/s)"
+    lines = [f"{result['frames']} frames                 {heads}"]
     for name, kinds in result["speed"].items():
         lines += [
             f"  {name:20} {k:8} {v['one_process']:12,.0f} {v['frames_per_s']:14,.0f} {v['by_processor_time']:16,.0f}"
