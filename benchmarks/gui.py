@@ -80,7 +80,7 @@ def first_paint() -> None:
     class Watch(QObject):
         def eventFilter(self, watched: QObject, event: QEvent) -> bool:
             if event.type() == QEvent.Type.Paint:
-                print(time.time() - float(os.environ[STARTED]), flush=True)
+                print(time.time() - float(os.environ[STARTED]), time.process_time(), flush=True)
                 app.removeEventFilter(self)
                 app.quit()
             return False
@@ -187,8 +187,8 @@ def _until(app: Any, is_true: Any, limit_s: float = 30.0) -> None:
         app.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
 
 
-def time_to_first_paint() -> float:
-    """The best of three starts: what the panel needs, not what else the machine does."""
+def time_to_first_paint() -> tuple[float, float]:
+    """The best of three starts, by the clock and in processor time."""
     found = []
     for _ in range(3):
         environment = {**os.environ, STARTED: repr(time.time())}
@@ -196,7 +196,8 @@ def time_to_first_paint() -> float:
             [sys.executable, __file__, "--first-paint"], env=environment, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
-        found.append(float(done.stdout.split()[-1]))
+        wall_s, own_s = map(float, done.stdout.split()[-2:])
+        found.append((wall_s, own_s))
     return min(found)
 
 
@@ -218,7 +219,8 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory(prefix="kg-gui-") as folder:
         os.environ["KINEOGRAPH_HOME"] = folder
-        figures: dict[str, Any] = {"first_paint_s": round(time_to_first_paint(), 3)}
+        wall_s, own_s = time_to_first_paint()
+        figures: dict[str, Any] = {"first_paint_s": round(wall_s, 3), "first_paint_own_s": round(own_s, 3)}
         figures |= load(options.jobs, options.rate, options.seconds, Path(folder))
     missed = {name: limit for name, limit in LIMITS.items() if figures[name] > limit}
     if options.json:

@@ -203,12 +203,24 @@ class QueueModel(QAbstractTableModel):
         self.endResetModel()
         self.refilled.emit()
 
+    def _merge(self, new: Sequence[JobStatus]) -> None:
+        """Very many new rows at once: their keys alone are made, and two sorted runs become one."""
+        fresh = sorted((self._key(job), job.job) for job in new if self._shown(job))
+        self.beginResetModel()
+        pairs = sorted([*zip(self._keys, self._ids, strict=True), *fresh])
+        self._keys, self._ids = [key for key, _ in pairs], [job for _, job in pairs]
+        self._key_of.update({job: key for key, job in fresh})
+        self.endResetModel()
+        self.refilled.emit()
+
     def _changed(self, jobs: Sequence[JobStatus]) -> None:
         for job in jobs:
             self._hay.pop(job.job, None)
-        if sum(job.job not in self._key_of for job in jobs) > MANY:
-            self._refill()
-            return
+        new = [job for job in jobs if job.job not in self._key_of]
+        if len(new) > MANY:
+            self._merge(new)
+            known = {job.job for job in new}
+            jobs = [job for job in jobs if job.job not in known]
         for job in jobs:
             row, shown = self.row_of(job.job), self._shown(job)
             if row is None and shown:

@@ -176,6 +176,7 @@ TABLE: dict[str, str] = {
     "problem.scope_here": "here",
     "problem.scope_everywhere": "everywhere in this request",
     "problem.scope_profile": "everywhere, and in later requests from here",
+    "problem.filter_bones": "Find a bone",
     "problem.scope": "Use it",
     "problem.choose_root": "Which bone is the root of the character?",
     "problem.prompt_tips": "Say one thing at a time, in the present: 'walks slowly', 'turns left', 'sits down'.",

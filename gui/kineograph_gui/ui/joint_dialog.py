@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLineEdit, QRadioButton, QTreeWidget, QTreeWidgetItem, QWidget
+from PySide6.QtWidgets import QButtonGroup, QLineEdit, QRadioButton, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from kineograph_gui.model.words import say
 from kineograph_gui.ui.ask import Question
@@ -33,7 +33,8 @@ class JointDialog(Question):
     ) -> None:
         self.filter = QLineEdit()
         self.filter.setClearButtonEnabled(True)
-        self.filter.setAccessibleName(say("do.filter"))
+        self.filter.setAccessibleName(say("problem.filter_bones"))
+        self.filter.setPlaceholderText(say("problem.filter_bones"))
         self.tree = QTreeWidget()
         self.tree.setHeaderLabels([say("new.bone"), say("new.why")])
         self.tree.setAccessibleName(say("new.bone"))
@@ -49,19 +50,19 @@ class JointDialog(Question):
             self.tree.setCurrentItem(self._items[likely])
         self.filter.textChanged.connect(self._narrow)
         self.tree.itemDoubleClicked.connect(lambda item, column: self.accept())
-        self.resize(520, 460)
+        self.resize(520, 520)
         self.tree.setFocus()
 
     def _scope_row(self, has_place: bool) -> QWidget:
         out = QWidget()
-        row = QHBoxLayout(out)
+        row = QVBoxLayout(out)
         row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2)
         row.addWidget(label(say("problem.scope"), wrap=False))
         group = QButtonGroup(out)
         for part in self.scopes.values():
             group.addButton(part)
             row.addWidget(part)
-        row.addStretch(1)
         self.scopes[Scope.HERE].setEnabled(has_place)
         self.scopes[Scope.HERE if has_place else Scope.EVERYWHERE].setChecked(True)
         return out

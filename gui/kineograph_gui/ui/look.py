@@ -172,6 +172,7 @@ def _sheet(now: Look) -> str:
     QComboBox, QSpinBox, QDoubleSpinBox {{ min-height: 22px; }}
     QComboBox QLineEdit, QSpinBox QLineEdit, QDoubleSpinBox QLineEdit {{ border: 0; background: transparent; }}
     QTableView::item {{ padding: 0 5px; }}
+    QTreeView::item {{ padding: 3px 5px; }}
     QTableView, QTreeView, QListView {{ border: 1px solid {now.line}; background: {now.base}; outline: 0; }}
     QHeaderView {{ background: {now.window}; }}
     QHeaderView::section {{

@@ -38,7 +38,7 @@ class MapDialog(QDialog):
         self.mending = mending
         self._file = file
         self.setWindowTitle(say("map.title", name=name))
-        self.resize(900, 600)
+        self.resize(1080, 640)
         self.head = label()
         self.tree = QTreeWidget()
         self.roles = QTreeWidget()
@@ -61,7 +61,7 @@ class MapDialog(QDialog):
     def _lay_out(self) -> None:
         self.tree.setHeaderLabels([say("new.bone"), say("new.role")])
         self.tree.setAccessibleName(say("new.bone"))
-        self.tree.setColumnWidth(0, 190)
+        self.tree.setColumnWidth(0, 260)
         self.roles.setHeaderLabels([say("new.role"), say("new.bone"), say("new.why")])
         self.roles.setAccessibleName(say("new.role"))
         self.roles.setRootIsDecorated(False)
@@ -70,7 +70,7 @@ class MapDialog(QDialog):
         split = QSplitter(Qt.Orientation.Horizontal)
         for part in (self.tree, self.figure, self.roles):
             split.addWidget(part)
-        split.setSizes([300, 190, 400])
+        split.setSizes([390, 190, 480])
         first, last = QHBoxLayout(), QHBoxLayout()
         first.addWidget(self.use)
         first.addWidget(self.clear)
@@ -106,6 +106,7 @@ class MapDialog(QDialog):
         for line in self.mending.lines:
             item = QTreeWidgetItem(self.roles, [line.name, line.joint, line.reason])
             item.setData(0, ROLE, str(line.role))
+            item.setToolTip(2, line.reason)
             if line.tone:
                 item.setForeground(2, QBrush(color("off")))
             if line.role is chosen:

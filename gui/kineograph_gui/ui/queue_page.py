@@ -212,7 +212,7 @@ class QueuePage(QWidget):
         self.split = QSplitter(Qt.Orientation.Vertical)
         self.split.addWidget(upper)
         self.split.addWidget(self.below)
-        self.split.setSizes([270, 360])
+        self.split.setSizes([312, 330])
         for split in (self.split, self.below):
             split.setChildrenCollapsible(False)
             split.setHandleWidth(8)

@@ -306,6 +306,8 @@ class MainWindow(QMainWindow):
             self.settings_memory.seen_first = True
         self.stack.setCurrentWidget(self.pages[page])
         self.top.show_page(page)
+        if page == "queue":
+            self.queue.table.setFocus()
 
     @property
     def is_settled(self) -> bool:
