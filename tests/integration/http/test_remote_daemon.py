@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 from motionmcp.gltf import build_gltf
 from motionmcp.schemas import GenerateRequest
 from tests.fakes.backbones import FPS_HZ, Fake, motion, request_map
+from tests.fakes.canonical import Walker
 from tests.fakes.http_service import Script, Seen, Service
+from tests.fakes.rigs import human
 from tests.integration.http.conftest import House, make_house, site_of, wait_until
 
 from kineograph.client import Client
@@ -61,6 +64,49 @@ def test_no_path_scene_or_object_name_leaves(make_house: Callable[..., House], s
     assert [c["type"] for c in sent.json["constraints"]] == ["root_path"]
     everything = b"\n".join(part for s in service.seen for part in (s.path.encode(), s.body, repr(s.headers).encode()))
     assert not [word for word in (*SECRETS, made.job.job) if word.encode() in everything]
+
+
+def walking(seen: Seen) -> Script:
+    """A server whose model moves a skeleton of its own and no other."""
+    if seen.method == "GET":
+        return Script(body={"protocol_version": "1.4", "models": [Walker().capabilities().model_dump(mode="json")]})
+    request = GenerateRequest.model_validate(seen.json)
+    assert request.skeleton == Walker().capabilities().canonical_skeleton
+    made = Walker().generate(request)
+    names = [j.name for j in request.skeleton.joints]
+    skeleton = request.skeleton.model_dump(mode="json")
+    return Script(
+        body=build_gltf(
+            skeleton=skeleton,
+            joint_names=names,
+            rotations_quat=made.rotations,
+            root_translations=made.root_translations,
+            fps=FPS_HZ,
+            model_id="walker",
+        )
+    )
+
+
+def test_a_rig_is_carried_onto_its_skeleton_and_its_names_stay_here(
+    make_house: Callable[..., House], service: Service
+) -> None:
+    service.always = walking
+    house = make_house("--remotes", f"studio={service.url}")
+    house.wait_for_workers(2)
+    client = house.client()
+    (spec,) = [m for m in client.capabilities().mmcp["models"] if m["id"] == "studio/walker"]
+    assert spec["supports_retargeting"]
+    rig = json.loads(json.dumps(human().to_mmcp()).replace('"name": "', '"name": "hero_v12:'))
+    for joint in rig["joints"]:
+        joint["parent"] = f"hero_v12:{joint['parent']}" if joint["parent"] else None
+    hand = {"type": "effector_target", "joint": "hero_v12:LeftHand", "frames": [20], "positions": [[0.4, 1.1, 0.6]]}
+    body = {**request_map("studio/walker", 40), "skeleton": rig, "constraints": [hand]}
+    made = client.generate(body, timeout_s=60)
+    assert [*made.joint_names] == [j["name"] for j in rig["joints"]]
+    assert made.root_m[0, -1, 2] - made.root_m[0, 0, 2] > 0.5  # it walks
+    assert made.report["constraints"][0]["outcome"] in ("applied", "changed")
+    (sent,) = service.asked("POST")
+    assert b"hero_v12" not in sent.body
 
 
 def test_a_remote_that_is_away_is_said_to_be(make_house: Callable[..., House]) -> None:

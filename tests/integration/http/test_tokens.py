@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from motionmcp.client import MmcpError, get_capabilities, parse_gltf_samples, pick_model, poll_job
 from tests.fakes.backbones import request_map
 from tests.integration.http.conftest import Answer, House, Site, site_of, wait_until
 
@@ -121,3 +122,19 @@ def test_named_hosts_and_pages_are_let_in(door: Site) -> None:
     assert "Authorization" in before.headers["access-control-allow-headers"]
     refused = door.ask("GET", "/capabilities", headers={**headers, "Origin": "https://other.example"})
     assert refused.code == "forbidden"
+
+
+def test_the_official_client_refreshes_its_token_in_the_middle_of_a_job(door: Site) -> None:
+    old = make("add", "client")
+    answer = door.ask(
+        "POST", "/generate", request_map("later", 6), {"Authorization": f"Bearer {old}", "Prefer": "respond-async"}
+    )
+    location = answer.headers["location"]
+    new = make("add", "client")
+    wait_until(lambda: ask(door, old).status == 401)
+    with pytest.raises(MmcpError) as caught:
+        poll_job(door.url, location, access_token=old, retry_after=0.1)
+    assert (caught.value.code, caught.value.details["location"]) == ("auth_required", location)
+    document = poll_job(door.url, location, access_token=new, retry_after=0.1)
+    assert parse_gltf_samples(document)[0]["num_frames"] == 6
+    assert pick_model(get_capabilities(door.url, use_cache=False, access_token=new), "fake")["id"] == "fake"
