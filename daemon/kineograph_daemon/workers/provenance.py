@@ -29,12 +29,17 @@ _REQUEST_KEY = bytes(codec.pack_body({"request": None})[0])[:-1]
 _SEED_BITS = 31  # every random generator in use takes it, and so does a signed 32-bit field of a panel
 
 
-def with_seed(request: GenerateRequest) -> tuple[GenerateRequest, int, bool]:
-    """The request with a seed in its options, that seed, and whether it was drawn here."""
+def with_seed(request: GenerateRequest, job: str = "") -> tuple[GenerateRequest, int, bool]:
+    """The request with a seed in its options, that seed, and whether it was drawn here.
+
+    It is drawn from the job's random id: a job that runs again after a crash makes the same motion, and a remote model
+    is asked for the same once more.
+    """
     options = request.options
     if options is not None and options.seed is not None:
         return request, options.seed, False
-    seed = secrets.randbits(_SEED_BITS)
+    drawn_bytes = hashlib.sha256(f"seed {job}".encode()).digest() if job else secrets.token_bytes(8)
+    seed = int.from_bytes(drawn_bytes[:8], "little") % 2**_SEED_BITS
     drawn = Options.model_validate({"seed": seed}) if options is None else options.model_copy(update={"seed": seed})
     return request.model_copy(update={"options": drawn}), seed, True
 

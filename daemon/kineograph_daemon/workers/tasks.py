@@ -200,7 +200,7 @@ class Tasks:
         body = read_body(frames)
         request = _parse(body)
         run.began, run.sent_sha256 = True, provenance.sent_sha256(body, frames[1:])
-        request, run.seed, run.seed_drawn = provenance.with_seed(request)
+        request, run.seed, run.seed_drawn = provenance.with_seed(request, run.job.job)
         return request
 
     def _finish(self, run: Run, request: GenerateRequest, spec: ModelSpec, data: JobResultData) -> None:

@@ -38,7 +38,7 @@ class Broad(Plain):
 
 
 class Warming(Awaiting):
-    """Unavailable twice, then there."""
+    """Unavailable once, then there."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -48,7 +48,7 @@ class Warming(Awaiting):
 
     async def generate(self, request: GenerateRequest) -> MotionResult:
         self.asked += 1
-        if self.asked <= 2:
+        if self.asked == 1:
             raise ProtocolError("model_unavailable", "loading", details={"retry_after_s": 0.1})
         return motion(request)
 

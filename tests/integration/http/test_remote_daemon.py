@@ -18,7 +18,6 @@ from tests.fakes.http_service import Script, Seen, Service
 from tests.fakes.rigs import human
 from tests.integration.http.conftest import House, make_house, site_of, wait_until
 
-from kineograph.client import Client
 from kineograph.wire.messages import JobState
 
 __all__ = ["make_house"]
@@ -119,44 +118,35 @@ def test_a_remote_that_is_away_is_said_to_be(make_house: Callable[..., House]) -
     assert client.generate(request_map(frames=4), timeout_s=20).rotations_xyzw.shape[1] == 4
 
 
-@pytest.fixture
-def two(make_house: Callable[..., House], monkeypatch: pytest.MonkeyPatch) -> tuple[House, House, Client, Client]:
-    """A daemon with models and a door, and another one whose remote it is."""
-    far = make_house("--http", "127.0.0.1:0", KINEOGRAPH_FAKE_STEPS="100", KINEOGRAPH_FAKE_STEP_S="0.05")
-    far.wait_for_workers()
-    url, far_client = site_of(far).url, far.client()
-    near = make_house("--remotes", f"far={url}")
-    near.wait_for_workers(2)
-    return near, far, near.client(), far_client
+def test_another_daemon_is_a_remote(make_house: Callable[..., House]) -> None:
+    """Its progress is ours, a worker that dies takes up the job it had sent, and a cancel goes there."""
+    far_house = make_house("--http", "127.0.0.1:0", KINEOGRAPH_FAKE_STEPS="900", KINEOGRAPH_FAKE_STEP_S="0.1")
+    far_house.wait_for_workers()
+    url, far = site_of(far_house).url, far_house.client()
+    near_house = make_house("--remotes", f"far={url}")
+    near_house.wait_for_workers(2)
+    near = near_house.client()
+    assert near.generate(request_map("far/fake", 9, seed=2), timeout_s=30).rotations_xyzw.shape[1] == 9
 
-
-def test_another_daemon_is_a_remote(two: tuple[House, House, Client, Client]) -> None:
-    _, _, near, far = two
-    made = near.generate(request_map("far/fake", 9, seed=2), timeout_s=30)
-    assert made.rotations_xyzw.shape[1] == 9
-    slow = near.submit(request_map("far/slow")).job
-    wait_until(lambda: 0.0 < near.status(slow).progress.fraction < 1.0)
-    assert near.status(slow).progress.stage == "denoise"
-    (there,) = [status for status in far.list() if status.model == "slow"]
-    assert there.state is JobState.RUNNING
-    began_s = time.monotonic()
-    near.cancel(slow)
-    assert near.wait(slow, timeout_s=10).state is JobState.CANCELLED
-    assert far.wait(there.job, timeout_s=10).state is JobState.CANCELLED
-    assert time.monotonic() - began_s < 5
-
-
-def test_a_worker_that_dies_takes_its_job_there_up_again(two: tuple[House, House, Client, Client]) -> None:
-    near_house, _, near, far = two
     job = near.submit(request_map("far/slow")).job
-    wait_until(lambda: near.status(job).progress.fraction > 0.0)
-    before = [status.job for status in far.list() if status.model == "slow"]
+    wait_until(lambda: near.status(job).progress.stage == "denoise")
+    (there,) = [status for status in far.list() if status.model == "slow"]
     (worker,) = [w for w in near_house.workers() if "remote" in w.cmdline()]
     worker.kill()
-    wait_until(lambda: near.status(job).state is JobState.RUNNING and near.status(job).progress.stage == "denoise")
-    assert [status.job for status in far.list() if status.model == "slow"] == before
+
+    def is_taken_up() -> bool:
+        others = [w for w in near_house.workers() if "remote" in w.cmdline() and w.pid != worker.pid]
+        return bool(others) and near.status(job).progress.stage == "denoise"
+
+    near_house.wait_for_workers(2)
+    wait_until(is_taken_up)
+    assert [status.job for status in far.list() if status.model == "slow"] == [there.job]
+
+    began_s = time.monotonic()
     near.cancel(job)
     assert near.wait(job, timeout_s=10).state is JobState.CANCELLED
+    assert far.wait(there.job, timeout_s=10).state is JobState.CANCELLED
+    assert time.monotonic() - began_s < 5
 
 
 def test_settings_with_a_secret_stop_the_worker_and_not_the_daemon(

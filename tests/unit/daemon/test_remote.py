@@ -24,6 +24,7 @@ from kineograph_daemon.backbones.base import settle
 from kineograph_daemon.backbones.remote import RemoteBackbone, backbone, exchange, remotes, tokens
 from kineograph_daemon.backbones.remote.address import configured, origin_of, parse
 from kineograph_daemon.pipeline import Stopped
+from kineograph_daemon.workers import provenance
 from kineograph_daemon.workers.hooks import Hooks
 
 TOKEN = "tok_3f9a1c77d0"
@@ -413,3 +414,11 @@ def test_addresses() -> None:
 
 def test_the_hooks_of_a_worker_tell_their_job() -> None:
     assert "job" in Hooks.__init__.__code__.co_varnames
+
+
+def test_a_job_that_runs_again_draws_the_same_seed() -> None:
+    bare = GenerateRequest.model_validate(request_map())
+    one, again, other = (provenance.with_seed(bare, job)[1] for job in ("a", "a", "b"))
+    assert one == again != other
+    assert provenance.with_seed(bare)[1] != provenance.with_seed(bare)[1]
+    assert provenance.with_seed(ask(), "a")[1:] == (1, False)

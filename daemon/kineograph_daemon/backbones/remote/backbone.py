@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import uuid
 from random import Random
 from typing import Any
@@ -100,8 +101,9 @@ class RemoteBackbone(KineographBackbone):
         """The successful answer; tried again by code, under a new key once the server has answered with a failure."""
         rng = Random(job)
         answered = 0
+        told = hashlib.sha256(body).hexdigest()  # the same key with another body would be a conflict there
         for attempt in range(1, MAX_TRIES + 1):
-            key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self._remote.origin} {job} {answered}"))
+            key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self._remote.origin} {job} {told} {answered}"))
             try:
                 return await self._once(client, body, key, hooks)
             except KineographError as e:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from kineograph.errors import AccessError, ErrorCode, KineographError, Unavailab
 from kineograph.fixes.alias import alias
 from kineograph_daemon.backbones.remote import tokens
 from kineograph_daemon.backbones.remote.address import Remote, is_private_line, origin_of
+
+logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every poll is no news
 
 CONNECT_S = 10.0
 ANSWER_S = 900.0
