@@ -109,4 +109,14 @@ def test_a_view_without_width_breaks_nothing() -> None:
     flat = View(0.0, 0.0, 0.0, 0.0)
     assert flat.frame(10.0) == 0.0
     assert strips.snap_frames(flat) == 0.0
-    assert strips.hit(strips.layout(BLOCKS, flat), 0.0, 30.0) is not None
+    assert strips.hit(strips.layout(BLOCKS, flat), 0.0, 9.0) is not None
+
+
+@pytest.mark.parametrize("height", [30.0, 42.0, 60.0, 400.0])
+def test_strips_leave_the_numbers_above_alone_where_there_is_room(height: float) -> None:
+    both = (Block(1, 60, "a"), Block(40, 100, "b"))
+    one, other = strips.layout(both, View(0.0, 4.0, 1000.0, height))
+    assert one.bottom >= 0.0
+    assert other.bottom > one.bottom
+    if height >= 60.0:
+        assert other.top <= height - strips.SCRUB_PX + 1e-9

@@ -196,6 +196,17 @@ def test_shapes() -> None:
     assert shapes.color_of("Hero") != shapes.color_of("Maid")
 
 
+def test_texts_do_not_cover_one_another() -> None:
+    places = [(0.0, 10.0), (5.0, 12.0), (3.0, 11.0), (300.0, 11.0)]
+    found = shapes.apart(places, [50.0] * 4, 10.0)
+    assert found[1] == (5.0, 12.0), "the highest stays"
+    assert found[3] == (300.0, 11.0), "so does one beside them"
+    heights = sorted(y for _, y in found[:3])
+    assert float(np.diff(heights).min()) >= 10.0 - 1e-9
+    assert [x for x, _ in found] == [x for x, _ in places]
+    assert shapes.apart([], [], 10.0) == []
+
+
 def test_drawing_comes_and_goes_with_the_addon(scene: Any) -> None:
     for _ in range(5):
         kineograph_blender.register()

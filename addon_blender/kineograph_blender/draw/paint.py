@@ -21,7 +21,7 @@ from mathutils import Matrix
 
 from .. import plan
 from ..direction import props as saved
-from . import strips
+from . import shapes, strips
 from .shapes import Color, Label, Picture
 from .state import drawn
 
@@ -72,7 +72,12 @@ def scene() -> None:
 
 def labels() -> None:
     """Texts in the 3D view."""
-    for label, x, y in placed(bpy.context.region, bpy.context.region_data):
+    found = placed(bpy.context.region, bpy.context.region_data)
+    _sized(11)
+    sizes = [blf.dimensions(0, label.text) for label, _, _ in found]
+    height = 1.3 * max((float(h) for _, h in sizes), default=0.0)
+    spots = shapes.apart([(x, y) for _, x, y in found], [float(w) for w, _ in sizes], height)
+    for (label, _, _), (x, y) in zip(found, spots, strict=True):
         _write(label.text, x + 6, y + 4, label.color, 11)
 
 
@@ -117,8 +122,7 @@ def view_of(region: Any) -> strips.View:
     """How frames lie in a timeline's region."""
     zero = float(region.view2d.view_to_region(0.0, 0.0, clip=False)[0])
     far = float(region.view2d.view_to_region(1000.0, 0.0, clip=False)[0])
-    scale = float(bpy.context.preferences.system.ui_scale)
-    return strips.View(zero, (far - zero) / 1000.0, float(region.width), float(region.height), scale)
+    return strips.View(zero, (far - zero) / 1000.0, float(region.width), float(region.height), _scale())
 
 
 def _of(picture: Picture, shader: Any) -> list[tuple[Any, Color, float]]:
@@ -147,8 +151,13 @@ def _box(left: float, bottom: float, right: float, top: float, color: Color) -> 
     gpu.state.blend_set("NONE")
 
 
+def _scale() -> float:
+    # Blender without a window has none yet.
+    return float(bpy.context.preferences.system.ui_scale) or 1.0
+
+
 def _sized(points: int) -> None:
-    blf.size(0, points * float(bpy.context.preferences.system.ui_scale))
+    blf.size(0, points * _scale())
 
 
 def _write(text: str, x: float, y: float, color: Color, points: int) -> None:

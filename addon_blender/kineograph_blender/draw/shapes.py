@@ -52,6 +52,21 @@ class Picture:
         self.labels.append(Label(np.asarray(place, float), text, color, frame))
 
 
+def apart(places: Sequence[tuple[float, float]], widths: Sequence[float], height: float) -> list[tuple[float, float]]:
+    """Places (x, y) of texts moved down where they would cover one another; those higher up stay."""
+    out: list[tuple[float, float]] = list(places)
+    done: list[int] = []
+    for n in sorted(range(len(places)), key=lambda i: -places[i][1]):
+        x, y = places[n]
+        for m in sorted(done, key=lambda i: -out[i][1]):
+            beside = x > out[m][0] + widths[m] or out[m][0] > x + widths[n]
+            if not beside and abs(out[m][1] - y) < height:
+                y = out[m][1] - height
+        out[n] = x, y
+        done.append(n)
+    return out
+
+
 def color_of(name: str, alpha: float = 1.0, value: float = 0.95) -> Color:
     """One colour per character: by its name, so that it is the same in every session."""
     hue = (zlib.crc32(name.encode()) % 360) / 360.0

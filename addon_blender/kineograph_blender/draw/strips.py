@@ -17,6 +17,8 @@ from .shapes import Color
 HANDLE_PX = 6.0
 HEIGHT_PX = 18.0
 BOTTOM_PX = 24.0
+SCRUB_PX = 24.0
+"""The numbers at the top of a timeline; a click there is Blender's."""
 _PADDING_PX = 6.0
 _SNAP_PX = 8.0
 
@@ -83,19 +85,27 @@ def layout(
 ) -> list[Strip]:
     """The strips that can be seen, in drawing order: a block that another one's frames belong to stands above it."""
     lifted = {o.other for o in algebra.overlaps(blocks)}
+    base, lift = _levels(view)
     out = []
     for index, block in enumerate(blocks):
         # A block's last frame lasts until the next begins: two blocks in a row touch.
         left, right = view.x(block.start), view.x(block.end + 1)
         if right < 0.0 or left > view.width_px:
             continue
-        bottom = (BOTTOM_PX + (0.6 * HEIGHT_PX if index in lifted else 0.0)) * view.scale
+        bottom = base + (lift if index in lifted else 0.0)
         fill, edge = _colors(block, index == active)
         room = min(right, view.width_px) - max(left, 0.0) - 2 * _PADDING_PX * view.scale
         keys = tuple(view.x(f) for f in _dragged_keys(drag, blocks)) if drag and drag.index == index else ()
         top = bottom + HEIGHT_PX * view.scale
         out.append(Strip(index, left, right, bottom, top, fitted(_text(block), room, measure), fill, edge, keys))
     return out
+
+
+def _levels(view: View) -> tuple[float, float]:
+    """Where strips stand, and how much higher those that overlap: a timeline is often no higher than two lines."""
+    room = max(view.height_px - (SCRUB_PX + HEIGHT_PX) * view.scale, 0.0)
+    base = min(BOTTOM_PX * view.scale, room / 2.0)
+    return base, min(0.6 * HEIGHT_PX * view.scale, max(room - base, 3.0 * view.scale))
 
 
 def hit(strips: Sequence[Strip], x: float, y: float, scale: float = 1.0) -> tuple[int, Grip] | None:
