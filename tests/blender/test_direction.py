@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -299,3 +300,19 @@ def measure_keys(armature: Any) -> list[float]:
     action, slot = scenes.own(armature)
     curve = next(iter(scenes.compat.curves(action, slot)))
     return [p.co[0] for p in curve.keyframe_points]
+
+
+def test_panels_stay_quick_in_a_large_scene(hero: Any, scene: Any) -> None:
+    for n in range(2000):
+        scene.collection.objects.link(bpy.data.objects.new(f"Prop {n}", None))
+    for n in range(20):
+        marks.mark_waypoint(bpy.data.objects[f"Prop {n}"], hero, n)
+    with_blocks(hero, *(Block(1 + 10 * n, 10 + 10 * n, "walks") for n in range(15)))
+    took_s = []
+    for _ in range(5):
+        began = time.process_time()
+        for name in ("direction", "prompts", "keys", "ways", "preview"):
+            fake_layout.draw(name)
+        took_s.append(time.process_time() - began)
+    assert min(took_s) < 0.1
+    assert "Prop 7 at 7" in lines("ways")

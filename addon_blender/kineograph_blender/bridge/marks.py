@@ -100,6 +100,14 @@ def waypoints_of(armature: Any, scene: Any) -> list[Any]:
     return sorted(_marked(armature, scene, Role.WAYPOINT), key=lambda w: (waypoint_frame(w), w.name))
 
 
+def all_of(armature: Any, scene: Any) -> Iterator[tuple[Role, Any]]:
+    """Everything of the scene that belongs to this character's direction, in one pass."""
+    for candidate in scene.objects:
+        role = role_of(candidate)
+        if role is not None and candidate.get(_CHARACTER) == armature:
+            yield role, candidate
+
+
 def role_of(candidate: Any) -> Role | None:
     """What an object is marked as."""
     role = candidate.get(_ROLE)
