@@ -43,6 +43,7 @@ class Spares:
 
     def lend(self, job: str) -> str:
         """A file for a job to write over, or the empty text."""
+        self.returned(job)  # of an attempt before this one
         if not self._files:
             return ""
         path, size = self._lent[job] = self._files.pop()

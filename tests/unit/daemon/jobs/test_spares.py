@@ -63,6 +63,7 @@ def test_what_a_job_did_not_use_is_spare_again(store: JobStore) -> None:
     store.drop_result("aa", 1)
     spare = store.spares.lend("bb")
     assert store.spares.lend("cc") == ""
+    assert store.spares.lend("bb") == spare  # a second attempt
     store.spares.returned("bb")
     store.spares.returned("nobody")
     assert store.spares.lend("cc") == spare
