@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from kineograph.errors import ErrorCode, KineographError, RequestError
 from kineograph.motion import quat
+from kineograph.motion.skeleton import Skeleton
 from kineograph_daemon.pipeline import bridge_in, call
 from kineograph_daemon.retarget import known, pairs
 from kineograph_daemon.retarget.carry import Carrier
@@ -135,11 +136,14 @@ def takes_any_rig(own: ModelSpec, backbone: Backbone) -> bool:
 
 def is_same(sent: MmcpSkeleton, own: MmcpSkeleton) -> bool:
     """Whether a rig is the model's own: names and order, and the same rest pose to a millimetre."""
-    if _names(sent) != _names(own):
+    return _is_same(skeleton_of(sent), skeleton_of(own))
+
+
+@lru_cache(maxsize=64)
+def _is_same(a: Skeleton, b: Skeleton) -> bool:
+    # By identity: a known rig and a model's own are the same two objects each time.
+    if a.names != b.names or not np.array_equal(a.parents, b.parents):
         return False
-    if [j.parent for j in sent.joints] != [j.parent for j in own.joints]:
-        return False
-    a, b = skeleton_of(sent), skeleton_of(own)
     apart = np.abs(a.rest_translations_m[1:] - b.rest_translations_m[1:]).max(initial=0.0)
     turned = 1.0 - np.abs(np.sum(a.rest_rotations_xyzw * b.rest_rotations_xyzw, axis=-1)).min()
     return bool(apart < _SAME_M and turned < _SAME_ROTATION)

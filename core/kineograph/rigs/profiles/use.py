@@ -27,6 +27,8 @@ from kineograph.rigs.profiles.maps import to_map
 from kineograph.rigs.profiles.model import Profile
 
 FOLDERS_VARIABLE = "KINEOGRAPH_RIGS"
+_PLACES = (paths.HOME_VARIABLE, "XDG_DATA_HOME", "HOME", "LOCALAPPDATA")
+"""What in the environment decides where the data folder is."""
 _log = logging.getLogger(__name__)
 
 Stamp = tuple[tuple[str, int, int], ...]
@@ -40,6 +42,12 @@ def folders(project: Iterable[str | Path] = ()) -> list[Path]:
 
 def own_folder() -> Path:
     """Where this user's own profiles are kept."""
+    return _own_folder(*map(os.environ.get, _PLACES))
+
+
+@lru_cache(maxsize=8)
+def _own_folder(*places: str | None) -> Path:
+    # Looked for with every rig that is read: making sure of the data folder once is enough.
     return paths.data_dir() / "profiles"
 
 
