@@ -69,7 +69,7 @@ def serve(folder: Path, jobs: int, rate: int, seconds: float) -> None:
 
 def first_paint() -> None:
     """Open the panel as a user does; print the seconds from the process's start to its first paint."""
-    from PySide6.QtCore import QEvent, QObject
+    from PySide6.QtCore import QEvent, QObject, QTimer
     from PySide6.QtWidgets import QApplication
 
     from kineograph_gui.app import Panel
@@ -82,7 +82,7 @@ def first_paint() -> None:
             if event.type() == QEvent.Type.Paint:
                 print(time.time() - float(os.environ[STARTED]), time.process_time(), flush=True)
                 app.removeEventFilter(self)
-                app.quit()
+                QTimer.singleShot(0, app.quit)
             return False
 
     panel = Panel(app, PanelSettings(), None)

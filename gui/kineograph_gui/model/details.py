@@ -90,7 +90,7 @@ def _constraint_lines(request: Mapping[str, Any], refs: Mapping[str, Any]) -> li
 
 def report_lines(report: Mapping[str, Any], refs: Mapping[str, Any] | None = None) -> list[Line]:
     """What came of it: first the sum, then what was missed, changed or ignored, then the quality."""
-    constraints = [e for e in report.get("constraints") or () if isinstance(e, Mapping)]
+    constraints = _entries(report, "constraints")
     off = [e for e in constraints if e.get("outcome") != "applied"]
     out = []
     if constraints and not off:
@@ -98,13 +98,13 @@ def report_lines(report: Mapping[str, Any], refs: Mapping[str, Any] | None = Non
     elif off:
         out.append(Line(say("details.not_met", missed=len(off), count=len(constraints)), "off"))
     for group in ("constraints", "segments", "options", "request"):
-        for entry in report.get(group) or ():
-            if isinstance(entry, Mapping) and entry.get("outcome") not in (None, "applied"):
+        for entry in _entries(report, group):
+            if entry.get("outcome") not in (None, "applied"):
                 out.append(_entry_line(group, entry, refs or {}))
-    quality = [q for q in report.get("quality") or () if isinstance(q, Mapping)]
+    quality = _entries(report, "quality")
     if quality:
-        slide = max(float(q.get("slide_mean_cm_s") or 0.0) for q in quality)
-        into = max(float(q.get("penetration_cm") or 0.0) for q in quality)
+        slide = max(number(q.get("slide_mean_cm_s")) for q in quality)
+        into = max(number(q.get("penetration_cm")) for q in quality)
         out.append(Line(say("details.quality", slide=f"{slide:.1f}", penetration=f"{into:.1f}"), "quiet"))
     return _cut(out)
 
@@ -112,9 +112,9 @@ def report_lines(report: Mapping[str, Any], refs: Mapping[str, Any] | None = Non
 def _entry_line(group: str, entry: Mapping[str, Any], refs: Mapping[str, Any]) -> Line:
     what = _thing(group, entry, refs)
     outcome = say(f"details.{entry['outcome']}") if f"details.{entry['outcome']}" in TABLE else str(entry["outcome"])
-    worst_cm = entry.get("worst_cm")
+    worst_cm = number(entry.get("worst_cm"))
     if worst_cm:
-        text = say("details.miss", what=what, outcome=outcome, miss=f"{float(worst_cm):.1f} cm")
+        text = say("details.miss", what=what, outcome=outcome, miss=f"{worst_cm:.1f} cm")
     else:
         text = say("details.line", what=what, outcome=outcome)
     reason = str(entry.get("reason") or "")
@@ -127,7 +127,7 @@ def _thing(group: str, entry: Mapping[str, Any], refs: Mapping[str, Any]) -> str
         return say("thing.option", name=entry.get("name", ""))
     if group == "request":
         return say("thing.request", name=entry.get("name", ""))
-    index, kind = int(entry.get("index", 0)), f"thing.{entry.get('type')}"
+    index, kind = int(number(entry.get("index"))), f"thing.{entry.get('type')}"
     called = _ref(refs, index) if group == "constraints" else ""
     if called:
         return f"'{called}'"
@@ -154,6 +154,17 @@ def origin_lines(job: JobStatus, provenance: Mapping[str, Any] | None = None) ->
     ]
 
 
+def number(value: Any) -> float:
+    """A finite number; 0 for anything else: a report may come from a plug-in."""
+    plain = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if plain and abs(value) < 1e15 else 0.0
+
+
+def _entries(report: Mapping[str, Any], group: str) -> list[Mapping[str, Any]]:
+    listed = report.get(group)
+    return [e for e in listed if isinstance(e, Mapping)] if isinstance(listed, (list, tuple)) else []
+
+
 def _frames(frames: Sequence[int]) -> str:
     shown = ", ".join(str(f) for f in frames[:8])
     return shown if len(frames) <= 8 else f"{shown}, {say('details.more', count=len(frames) - 8)}"
@@ -161,7 +172,7 @@ def _frames(frames: Sequence[int]) -> str:
 
 def _ref(refs: Mapping[str, Any], index: int) -> str:
     named = refs.get("constraints")
-    if isinstance(named, (list, tuple)) and index < len(named):
+    if isinstance(named, (list, tuple)) and 0 <= index < len(named):
         ref = named[index]
         return str(ref.get("name") or ref.get("object") or "") if isinstance(ref, Mapping) else str(ref or "")
     return ""

@@ -214,7 +214,7 @@ class Draft:
             document = json.loads(path.read_text("utf-8"))
             request = document.get("request", document)
             return cls.of(request, str(document.get("character") or path.stem.split(".")[0]))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as e:
             raise SceneError(
                 ErrorCode.FILE_UNREADABLE, f"'{path.name}' holds no request: {e}", {"file": str(path)}
             ) from None

@@ -120,7 +120,7 @@ class Focus(QObject):
             return
         try:
             take = Take.of(Result.from_body(reply.job, reply.result), self.request)
-        except (KineographError, KeyError, TypeError, ValueError) as e:
+        except (KineographError, KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as e:
             known = e if isinstance(e, KineographError) else KineographError(ErrorCode.BAD_RESPONSE, str(e))
             self._no_result(job, known)
             return

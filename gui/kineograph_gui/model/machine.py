@@ -8,6 +8,7 @@ from typing import Any
 
 from kineograph.wire.messages import DaemonStats
 from kineograph_gui.model import rows
+from kineograph_gui.model.details import number
 from kineograph_gui.model.words import TABLE, say
 
 _MB = 2**20
@@ -22,8 +23,8 @@ def model_lines(spec: Mapping[str, Any]) -> list[str]:
     lead.append(say("models.own_rig" if own_rig else "models.any_rig"))
     if spec.get("any_fps"):
         lead.append(say("models.any_fps"))
-    elif spec.get("fps"):
-        lead.append(say("models.fps", fps=f"{float(spec['fps']):g}"))
+    elif number(spec.get("fps")):
+        lead.append(say("models.fps", fps=f"{number(spec['fps']):g}"))
     out = [", ".join(lead)]
     kinds = [str(k).replace("_", " ") for name in _KINDS for k in _list(spec.get(name))]
     if kinds:
@@ -39,24 +40,24 @@ def daemon_lines(stats: DaemonStats, finished: int) -> list[str]:
         say("models.uptime", time=rows.duration(stats.uptime_s)),
         say("models.throughput", count=finished),
     ]
-    for number, worker in enumerate(stats.workers):
+    for place, worker in enumerate(stats.workers):
         if isinstance(worker, Mapping):
-            out.append(_worker(number, worker))
+            out.append(_worker(place, worker))
     return out
 
 
-def _worker(number: int, worker: Mapping[str, Any]) -> str:
+def _worker(place: int, worker: Mapping[str, Any]) -> str:
     busy = bool(worker.get("jobs") or worker.get("job") or worker.get("task"))
     state = str(worker.get("state") or "")
     if state == "ready":
         state = say("models.busy" if busy else "models.idle")
-    memory = worker.get("memory_bytes") or worker.get("rss_bytes")
-    known = {"id": worker.get("id") or number + 1, "device": worker.get("device") or "-", "state": state or "-"}
+    memory = number(worker.get("memory_bytes")) or number(worker.get("rss_bytes"))
+    known = {"id": worker.get("id") or place + 1, "device": worker.get("device") or "-", "state": state or "-"}
     return say("models.worker", **known, memory=_memory(memory) if memory else f"pid {worker.get('pid', '-')}")
 
 
-def _memory(size_bytes: Any) -> str:
-    return say("models.memory", size=round(float(size_bytes) / _MB))
+def _memory(size_bytes: float) -> str:
+    return say("models.memory", size=round(size_bytes / _MB))
 
 
 def _list(value: Any) -> list[Any]:

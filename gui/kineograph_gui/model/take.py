@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from kineograph import formats
 from kineograph.client import Result
+from kineograph.errors import ErrorCode, LinkError
 from kineograph.fixes import timeline
 from kineograph.formats import mannequin
 from kineograph.motion import kinematics
@@ -73,6 +74,8 @@ class Take:
         positions = np.stack(
             [kinematics.forward(skeleton, c.rotations_xyzw, c.root_m, c.translations_m)[0] for c in clips]
         )
+        if not np.isfinite(positions).all():
+            raise LinkError(ErrorCode.BAD_RESPONSE, "the motion holds values that are no numbers")
         standing = np.zeros(positions.shape[:3], bool)
         for name, value in result.contacts.items():
             if name in skeleton.index and value.shape == positions.shape[:2]:

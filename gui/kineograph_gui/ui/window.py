@@ -243,7 +243,7 @@ class MainWindow(QMainWindow):
         status = self.focus_model.status
         try:
             self.new.take_draft(Draft.of(request, status.character if status else ""))
-        except (KineographError, KeyError, TypeError, ValueError) as e:
+        except (KineographError, KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as e:
             self.bottom.say(say("problem.not_fit", why=e))
             return
         self.show_page("new")
