@@ -161,7 +161,7 @@ class Walk(RuleBasedStateMachine):
         if not self.takes:
             return
         held = self.takes[d.n % len(self.takes)]
-        take = session.current().takes[held.id]
+        take = session.current().shelf.take(held.id)
         if held.bones != tuple(self.truth.called.values()):
             with pytest.raises(KineographError) as e:
                 take.apply(self.truth.name)
@@ -175,7 +175,7 @@ class Walk(RuleBasedStateMachine):
         if not self.takes:
             return
         held = self.takes.pop(d.n % len(self.takes))
-        session.current().forget(session.current().takes[held.id])
+        session.current().forget(session.current().shelf.take(held.id))
         self.did("reject")
 
     def key_one_bone(self, d: Dice) -> None:

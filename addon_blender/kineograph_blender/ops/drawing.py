@@ -155,12 +155,11 @@ class KINEOGRAPH_OT_verdicts(bpy.types.Operator):
 
     def execute(self, context: Any) -> Outcome:
         """Draw them; nothing is computed again, the daemon measured them."""
-        take = session.current().takes.get(self.take)
-        if take is None:
+        shelf = session.current().shelf
+        if shelf.get(self.take) is None:
             self.report({"WARNING"}, "This take is not here")
             return CANCELLED
-        show.take(take, self.sample)
-        return FINISHED
+        return told(self, lambda: show.take(shelf.take(self.take), self.sample))
 
 
 def _preview(armature: Any, scene: Any) -> None:
