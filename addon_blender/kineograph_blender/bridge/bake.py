@@ -203,7 +203,8 @@ class Bake:
             self.report.keys += actions.write(self._begun(), item)
             yield
         found = yield from self._user_edits()
-        self._remember(todo, found, (self._start, self._start + len(clip) - 1))
+        yield
+        yield from self._remember(todo, found, (self._start, self._start + len(clip) - 1))
         yield
         self._assign(found)
 
@@ -294,11 +295,12 @@ class Bake:
             count = len(some)
         return comparison.end(armature)
 
-    def _remember(self, todo: list[Channels], found: Edits, span: tuple[float, float]) -> None:
+    def _remember(self, todo: list[Channels], found: Edits, span: tuple[float, float]) -> Iterator[None]:
         """What was written stays beside it: the user's later edits are told by the difference."""
         made = self._begun()
         carried = records.carried_on(found, span, self._edits())
-        records.store(made, actions.slot_in(made), todo, carried)
+        for _ in records.storing(made, actions.slot_in(made), todo, carried):
+            yield
 
     def _check(self, armature: Any) -> None:
         blockers.check_writable(armature)

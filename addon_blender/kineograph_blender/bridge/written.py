@@ -9,7 +9,7 @@ just the bones that were moved.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,9 +75,17 @@ def store(action: Any, slot: Any, todo: Iterable[Channels], carried: Iterable[Us
 
     What it took over from another action, and is not in ``todo``, is kept as it stands there.
     """
+    for _ in storing(action, slot, todo, carried):
+        pass
+
+
+def storing(action: Any, slot: Any, todo: Iterable[Channels], carried: Iterable[UserKey] = ()) -> Iterator[None]:
+    """``store`` in steps of about a millisecond."""
     pack = _Pack()
     named: set[Channel] = set()
-    for item in todo:
+    for n, item in enumerate(todo):
+        if n % 40 == 39:
+            yield
         named.add(Channel(item.bone, item.prop))
         values = np.asarray(item.values, np.float32)
         for index in range(values.shape[1]):
@@ -88,6 +96,7 @@ def store(action: Any, slot: Any, todo: Iterable[Channels], carried: Iterable[Us
             continue
         frames, there = _co(curve)
         pack.add(*channel, curve.array_index, frames, there)
+    yield
     action[_RECORD] = {"head": json.dumps(pack.head), "data": b"".join(pack.parts)}
     action[_CARRIED] = json.dumps([[k.bone, k.prop, k.frame] for k in carried])
 

@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 _current: Session | None = None
+_shown: tuple[object, ...] = ()
 
 
 def current() -> Session:
@@ -53,10 +54,14 @@ def current() -> Session:
 
 def tick() -> float | None:
     """One turn: seconds until the next, None when there is nothing to wait for."""
+    global _shown
     if _current is None:
         return None
     busy = _current.poll()
-    redraw()
+    face = _current.face()
+    if face != _shown:
+        _shown = face
+        redraw()
     if busy:
         return BUSY_INTERVAL_S
     return IDLE_INTERVAL_S if _current.is_watching else None

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -82,6 +83,13 @@ class Session:
         is_local = self.address is None
         return standing(self.link, failed, self._was_lost, is_local, lambda e: problem_of(e).text)
 
+    def face(self) -> tuple[Any, ...]:
+        """What the panels show of all this, to be compared: they are drawn anew when it changes, and not else."""
+        jobs = tuple((j.status, j.is_done, j.wants_cancel, _left_s(j)) for j in self.jobs if not j.is_done)
+        takes = (len(self.shelf.every()), len(self.shelf.unsaved), len(self._writer))
+        newest = next((t.id for t in self.troubles), "")
+        return self.standing, jobs, len(self.jobs), takes, newest, len(self.troubles), id(self.models)
+
     @property
     def is_busy(self) -> bool:
         """Whether anything waits for ``poll``."""
@@ -93,8 +101,8 @@ class Session:
         if not self.is_watching:
             self.is_watching = True
             client.watch_nowait(self._told, snapshots=False)
-            if client.state is LinkState.READY:
-                self._ask_models()
+            # Asked at once and again when the link is ready: it may become so before the listener is there.
+            self._ask_models()
         wake()
 
     def disconnect(self) -> None:
@@ -325,6 +333,10 @@ def check_address(address: str | None) -> None:
             f"Blender is set to stay offline, and {host!r} is another computer",
             {"where": {"setting": "online_access"}, "got": address},
         )
+
+
+def _left_s(job: Job) -> int:
+    return 0 if job.retry is None else math.ceil(job.retry[1] - time.monotonic())
 
 
 def _known(e: BaseException | None) -> KineographError:

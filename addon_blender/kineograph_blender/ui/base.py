@@ -3,6 +3,8 @@
 
 from typing import Any
 
+import bpy
+
 from .. import plan
 
 ORDER = ("connection", "character", "model", "direction", "options", "generate", "takes", "problems")
@@ -36,12 +38,25 @@ def grey(layout: Any, text: str, icon: str = "NONE") -> None:
     """A line that explains; long ones are broken at blanks."""
     column = layout.column(align=True)
     column.active = False
-    for n, line in enumerate(broken(text)):
+    lines_of(column, text, icon)
+
+
+def lines_of(column: Any, text: str, icon: str = "NONE") -> None:
+    """Text in as many lines as the sidebar's width asks for: Blender's labels do not wrap."""
+    for n, line in enumerate(broken(text, room())):
         column.label(text=line, icon=icon if n == 0 else ("BLANK1" if icon != "NONE" else "NONE"))
 
 
-def broken(text: str, width: int = 44) -> list[str]:
-    """Text in lines of about ``width`` letters: Blender's labels do not wrap."""
+def room() -> int:
+    """How many letters fit beside each other in the region that is drawn."""
+    region = bpy.context.region
+    if region is None or region.type != "UI":
+        return 34
+    return max(16, int(region.width / (bpy.context.preferences.system.ui_scale * 7.4)) - 5)
+
+
+def broken(text: str, width: int = 34) -> list[str]:
+    """Text in lines of about ``width`` letters."""
     lines, line = [], ""
     for word in text.split():
         if line and len(line) + 1 + len(word) > width:

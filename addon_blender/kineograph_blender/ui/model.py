@@ -6,7 +6,7 @@ from typing import Any
 import bpy
 
 from .. import session
-from .base import CharacterPanel, grey, order_of
+from .base import CharacterPanel, grey, lines_of, order_of
 
 
 class KINEOGRAPH_PT_model(CharacterPanel, bpy.types.Panel):
@@ -23,8 +23,10 @@ class KINEOGRAPH_PT_model(CharacterPanel, bpy.types.Panel):
         text = model.label if model is not None else (wanted or "The daemon's own choice")
         layout.operator("kineograph.choose_model", text=text, icon="DOWNARROW_HLT")
         if model is not None:
+            column = layout.column(align=True)
+            column.active = False
             for line in model.words():
-                grey(layout, line)
+                lines_of(column, line)
         elif models.every:
             layout.label(text=f"'{wanted}' is not here", icon="ERROR")
         else:

@@ -7,7 +7,7 @@ import bpy
 
 from .. import mend, session
 from ..session import Trouble
-from .base import Panel, broken, grey, order_of
+from .base import Panel, grey, lines_of, order_of
 
 ICONS = {"problem": "ERROR", "warning": "ERROR", "waiting": "TIME", "note": "INFO", "quiet": "INFO"}
 
@@ -43,8 +43,7 @@ def draw_card(box: Any, trouble: Trouble) -> None:
     """Sentence, fixes, why, and a way to put it away."""
     problem = session.current().troubles.problem(trouble)
     column = box.column(align=True)
-    for n, line in enumerate(broken(problem.text)):
-        column.label(text=line, icon=ICONS[problem.severity] if n == 0 else "BLANK1")
+    lines_of(column, problem.text, ICONS[problem.severity])
     if trouble.said:
         grey(box, trouble.said, icon="CHECKMARK")
     for fix in problem.fixes:

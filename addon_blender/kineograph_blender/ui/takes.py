@@ -8,7 +8,7 @@ import bpy
 from .. import applying, plan, session
 from ..session import Row
 from . import words
-from .base import CharacterPanel, grey, order_of
+from .base import CharacterPanel, grey, lines_of, order_of
 
 MOST_ROWS = 8
 
@@ -52,8 +52,10 @@ def draw_row(layout: Any, row: Row, is_chosen: bool, is_shown: bool) -> None:
 
 def draw_chosen(box: Any, context: Any, row: Row, shown: tuple[str, int] | None) -> None:
     """The chosen take: what it is, its samples, and how it is written."""
+    about = box.column(align=True)
+    about.active = False
     for line in details(row):
-        grey(box, line)
+        lines_of(about, line)
     if row.samples > 1:
         steps = box.row(align=True)
         for icon, step in (("TRIA_LEFT", -1), ("TRIA_RIGHT", 1)):
