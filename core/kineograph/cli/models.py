@@ -107,7 +107,7 @@ def encode(ctx: typer.Context) -> None:
 @app.command("token", context_settings=_FORWARD)
 def token(ctx: typer.Context) -> None:
     """Keep, remove or look for a remote model's token in the system's keyring: set URL, remove URL, check URL."""
-    _forward("kineograph_daemon.backbones.remote.tokens", *ctx.args)
+    _forward("kineograph_daemon.backbones.remote", *ctx.args)
 
 
 def _forward(module: str, *arguments: str, python: str = sys.executable) -> None:

@@ -21,8 +21,9 @@ from tests.fakes.http_service import Script, Seen, Service
 
 from kineograph.errors import KineographError
 from kineograph_daemon.backbones.base import settle
-from kineograph_daemon.backbones.remote import RemoteBackbone, backbone, exchange, remotes, tokens
+from kineograph_daemon.backbones.remote import backbone, exchange, remotes, tokens
 from kineograph_daemon.backbones.remote.address import configured, origin_of, parse
+from kineograph_daemon.backbones.remote.backbone import RemoteBackbone
 from kineograph_daemon.pipeline import Stopped
 from kineograph_daemon.workers import provenance
 from kineograph_daemon.workers.hooks import Hooks

@@ -40,7 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _take_over(args.file)
         return _encode(args.file, args.out, "server" if args.server else "cpu")
     except (KineographError, ImportError) as e:
-        print(getattr(e, "message", f"the model's package is missing: {e}"), file=sys.stderr)
+        print(
+            getattr(e, "message", f"the model's package is missing ({e}): kineograph models install kimodo"),
+            file=sys.stderr,
+        )
         return 1
 
 

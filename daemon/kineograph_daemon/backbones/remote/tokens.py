@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tokens for remotes: ``python -m kineograph_daemon.backbones.remote.tokens set URL | remove URL | check URL``.
+"""Tokens for remotes: ``kineograph models token set URL | remove URL | check URL``.
 
 They live in the system's keyring under scheme, host and port, or in an environment variable whose name is made of
 them, and in no file and no log of ours. A token goes to that origin alone: another port is another origin.
@@ -78,7 +78,3 @@ def _change(command: str, origin: str) -> int:
         return 1
     print(f"{origin}: {'kept in the keyring' if command == 'set' else 'removed'}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
