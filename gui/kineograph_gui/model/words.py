@@ -231,7 +231,8 @@ TABLE: dict[str, str] = {
     "models.uptime": "runs for {time}",
     "models.throughput": "{count} jobs finished",
     "models.daemon": "Daemon {version} (pid {pid}), {memory}",
-    "models.more": "More models install as Python packages beside the daemon; restart it to see them.",
+    "models.more": "More models: 'kineograph models recipes' lists what can be installed beside the daemon, "
+    "'kineograph models install NAME' installs one and shows its licences and size first.",
     # settings
     "settings.panel": "This panel",
     "settings.theme": "Colours",
