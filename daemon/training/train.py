@@ -3,10 +3,10 @@
 
     python -m training.train --data motion_train.npz [more.npz ...] --out RUN [--minutes 25] [--steps 40000]
 
-Goes on from ``RUN/last.pt`` when it is there. The same seed gives the same weights on one device; batches depend on
-the seed and the step's number alone. It stops at ``--steps``, or when ``--minutes`` are over: the learning rate falls
-with whichever is nearer its end, so that a run cut by the clock ends well too. ``RUN/best.pt`` has the averaged
-weights that did best on recordings held back.
+Goes on from ``RUN/last.pt`` when it is there; ``--call-minutes`` ends one call of several early and in order. The same
+seed gives the same weights on one device; batches depend on the seed and the step's number alone. It
+stops at ``--steps``, or when ``--minutes`` are over: the learning rate falls with whichever is nearer its end, so that
+a run cut by the clock ends well too. ``RUN/best.pt`` has the averaged weights that did best on recordings held back.
 """
 
 from __future__ import annotations
@@ -181,10 +181,10 @@ def _loop(
     device = body.offsets_m.device
     loader = torch.utils.data.DataLoader(batches, batch_size=None, num_workers=settings.workers)
     sums: dict[str, float] = {}
-    since = time.monotonic()
+    begun = since = time.monotonic()
     for made in loader:
         done = progress(run, limit)
-        if done >= 1.0:
+        if done >= 1.0 or (limit.call_minutes and since - begun > limit.call_minutes * 60):
             break
         batch = {k: torch.as_tensor(v).to(device, non_blocking=True) for k, v in made.items()}
         for group in run.optimizer.param_groups:
@@ -248,6 +248,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=40_000)
     parser.add_argument("--minutes", type=float, default=0.0, help="0: no limit")
+    parser.add_argument("--call-minutes", type=float, default=0.0, help="end this call, not the run; 0: no limit")
     parser.add_argument("--every", type=int, default=500, help="steps between measurements and check-points")
     parser.add_argument("--threads", type=int, default=0)
     for name, default in (("width", 192), ("depth", 6), ("heads", 6)):

@@ -40,6 +40,15 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel: zipfile.ZipFile) -> N
     assert not missing
 
 
+def test_the_built_in_model_comes_with_its_weights_and_its_card(wheel: zipfile.ZipFile) -> None:
+    inside = {i.filename: i.file_size for i in wheel.infolist()}
+    assert 1_000_000 < inside["kineograph_daemon/backbones/starter/weights.npz"] < 20_000_000
+    card = wheel.read("kineograph_daemon/backbones/starter/card.md").decode()
+    assert "mocap.cs.cmu.edu" in card
+    assert "NSF EIA-0196217" in card
+    assert not [name for name in inside if name.endswith((".bvh", ".amc", ".npz")) and "weights" not in name]
+
+
 def test_nothing_else_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     tops = {name.split("/")[0] for name in wheel.namelist()}
     assert {t for t in tops if not t.endswith(".dist-info")} == set(PACKAGES.values())

@@ -11,8 +11,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from kineograph.cli import cards
 from kineograph.cli.options import ConnectOption, JsonOption, StartOption, connect
-from kineograph.cli.output import console, print_json, reports_errors, say
+from kineograph.cli.output import Exit, console, print_json, reports_errors, say
 from kineograph.wire.messages import to_body
 
 app = typer.Typer(help="Models: list, load, install, encode for them.", no_args_is_help=True)
@@ -113,6 +114,21 @@ def token(ctx: typer.Context) -> None:
 def _forward(module: str, *arguments: str, python: str = sys.executable) -> None:
     """The daemon's own program does it: this command needs none of its libraries."""
     raise typer.Exit(subprocess.call([python, "-m", module, *arguments]))
+
+
+@app.command("card")
+@reports_errors
+def card(
+    model: Annotated[str, typer.Argument(help="The model's id; 'kineograph-' may be left out.")],
+) -> None:
+    """A model's card: what it was trained on and under which terms, what was measured, what it cannot do."""
+    text = cards.read(model)
+    if text is None:
+        have = ", ".join(cards.names()) or "none"
+        console.print(f"'{escape(model)}' has no card here. Models with one: {escape(have)}.")
+        raise typer.Exit(Exit.USAGE)
+    # Not through rich: a card is Markdown, to be read, piped or saved as it is.
+    typer.echo(text)
 
 
 def _state(reply: dict[str, Any], as_json: bool) -> None:

@@ -198,7 +198,8 @@ class Supervisor:
             self._wait(slot, now_s)
 
     def _env(self, slot: Slot) -> dict[str, str]:
-        env = {**os.environ, TOKEN_ENV: slot.token, FRONT_PID_ENV: str(os.getpid())}
+        # Small matrices on few cores: BLAS threads that wait for one another cost a model ten times what they bring.
+        env = {"OPENBLAS_NUM_THREADS": "1", **os.environ, TOKEN_ENV: slot.token, FRONT_PID_ENV: str(os.getpid())}
         if self._settings.fsync_results:
             env[FSYNC_ENV] = "1"
         if self._settings.remotes:

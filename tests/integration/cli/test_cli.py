@@ -199,6 +199,13 @@ def test_models_doctor_and_status(shell: Shell) -> None:
     assert shell.json("daemon", "status")["pid"] > 0
 
 
+def test_a_models_card_is_printed_and_a_missing_one_named(shell: Shell) -> None:
+    card = shell("models", "card", "starter").stdout
+    assert card == shell("models", "card", "kineograph-starter").stdout
+    assert "The database was created with funding from NSF EIA-0196217." in card
+    assert "kineograph-starter" in shell("models", "card", "nobody", code=Exit.USAGE).stderr
+
+
 def test_start_adopts_and_stop_stops(tmp_path: Path) -> None:
     shell = Shell(tmp_path)
     assert shell.json("daemon", "stop") == {"stopped": False}

@@ -14,6 +14,7 @@ from kineograph.motion import kinematics, quat
 from kineograph_daemon.backbones.interpolate import keyed
 from kineograph_daemon.backbones.starter import figure, words
 from kineograph_daemon.backbones.starter.base import Ask
+from kineograph_daemon.solve import curves
 from kineograph_daemon.solve.curves import Ease
 from kineograph_daemon.solve.goals import Goals
 from kineograph_daemon.solve.ground import Ground
@@ -113,7 +114,7 @@ class Scene:
 def read(request: GenerateRequest, goals: Goals, ground: Ground, stride_hz: tuple[float, float]) -> Scene:
     """The scene of a checked request on the model's own skeleton at its own rate."""
     parts = _parts(request)
-    path, way = keyed.root_motion(goals, ground, _EASE)
+    path, way = _way(goals, ground)
     rotations = keyed.joint_rotations(goals, _EASE, skip=frozenset({0}))
     rotations[:, 0] = keyed.root_rotations(goals, way, _EASE)
     keyed_joints = set(goals.rotation_keys())
@@ -133,6 +134,20 @@ def read(request: GenerateRequest, goals: Goals, ground: Ground, stride_hz: tupl
     heading = np.unwrap(quat.heading_rad(rotations[:, 0]))
     made = Scene(rotations, root, key, on_path, heading, faces, parts, stride_hz, goals.loop)
     return _with_a_way(_with_a_pose(made), goals)
+
+
+def _way(goals: Goals, ground: Ground) -> tuple[FloatArray, curves.Travel]:
+    """The root's way (T, 3) through its points. It comes and goes at speed: no easing in and out at the ends of what
+    was drawn, since a drawn walk is as fast at its first point as at its second."""
+    path, way = keyed.root_motion(goals, ground, _EASE)
+    frames, xz = goals.root_points()
+    if len(frames) < 2 or goals.loop:
+        return path, way
+    frames = np.r_[2 * frames[0] - frames[1], frames, 2 * frames[-1] - frames[-2]]
+    xz = np.concatenate([2 * xz[:1] - xz[1:2], xz, 2 * xz[-1:] - xz[-2:-1]])
+    way = curves.travel(frames, xz, np.arange(goals.frames, dtype=float), _EASE)
+    path[:, [0, 2]] = way.xz_m
+    return path, way
 
 
 def _parts(request: GenerateRequest) -> tuple[Part, ...]:

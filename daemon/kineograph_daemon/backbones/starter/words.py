@@ -12,29 +12,22 @@ from dataclasses import dataclass
 
 from kineograph_daemon.backbones.starter.features import STYLES
 
-PHRASES: tuple[str, ...] = ()
+PHRASES = ("a person walks", "walks slowly", "strolls along", "marches briskly")
 """Phrases that passed the test of ``benchmarks/starter.py``: the right class of motion at a real pace."""
 
 _VERBS = {
-    "walk": ("walk", "walks", "walking", "stroll", "strolls", "strolling", "march", "marches", "marching", "steps"),
-    "run": ("run", "runs", "running", "jog", "jogs", "jogging", "sprint", "sprints", "sprinting"),
-    "jump": ("jump", "jumps", "jumping", "leap", "leaps", "hop", "hops"),
-    "dance": ("dance", "dances", "dancing", "pirouette"),
-    "climb": ("climb", "climbs", "climbing"),
-    "ball": ("dribble", "dribbles", "basketball"),
-    "signal": ("signal", "signals", "directs", "directing"),
-    "sword": ("sword", "swordplay"),
-    "wash": ("wash", "washes", "washing"),
-    "kick": ("kick", "kicks", "kicking"),
-    "punch": ("punch", "punches", "punching"),
-    "idle": ("idle", "stand", "stands", "standing", "wait", "waits", "waiting"),
+    "walk": (
+        "walk", "walks", "walking", "stroll", "strolls", "strolling", "march", "marches", "marching", "steps",
+    ),
 }  # fmt: skip
+"""Words for the classes that passed. The network was told of more classes in training (``STYLES``); a word for one of
+those comes in here with the weights that pass its test."""
 _PACE = {
     "slowly": 0.65, "slow": 0.65, "calmly": 0.8, "quickly": 1.35, "quick": 1.35, "fast": 1.4, "briskly": 1.3,
-    "brisk": 1.3, "sprint": 1.5, "sprints": 1.5, "sprinting": 1.5, "jog": 0.8, "jogs": 0.8, "jogging": 0.8,
+    "brisk": 1.3,
 }  # fmt: skip
 _TURN_RAD = {"left": 1.5707963, "right": -1.5707963}
-SPEED_MPS = {"walk": 1.25, "run": 2.8}
+SPEED_MPS = {"walk": 1.25}
 """How fast a body goes where text is all that is known."""
 
 

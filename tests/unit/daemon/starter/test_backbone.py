@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The starter model through the whole pipeline. What holds for every backbone is in the contract tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.fakes import asks, rigs
+
+from kineograph.motion import kinematics, quat
+from kineograph_daemon.backbones.starter import figure, planted
+from kineograph_daemon.backbones.starter.backbone import MODEL_ID, StarterBackbone
+from kineograph_daemon.pipeline import JobResultData
+
+SKELETON = figure.SKELETON
+MODEL = StarterBackbone()
+
+
+def made(frames: int, constraints: Any = (), **more: Any) -> JobResultData:
+    return asks.run(asks.request(SKELETON, frames, constraints, model=MODEL_ID, **more), MODEL)
+
+
+def world(data: JobResultData, sample: int = 0) -> Any:
+    rotations, root = data.rotations_xyzw[sample].astype(float), data.root_m[sample].astype(float)
+    return kinematics.forward(SKELETON, rotations, root)[0]
+
+
+def line(frames: int = 121, speed_mps: float = 1.3) -> Any:
+    at = list(range(0, frames, 10))
+    return asks.path(at, [[0, f / 30 * speed_mps] for f in at])
+
+
+def test_a_drawn_line_is_walked_in_steps() -> None:
+    data = made(121, [line()])
+    at = world(data)
+    lead = at[:, figure.INDEX["l_ankle"], 2] - at[:, figure.INDEX["r_ankle"], 2]
+    swings = np.diff(np.sign(lead[np.abs(lead) > 0.1]))
+    assert 4 <= np.count_nonzero(swings) <= 9
+    toes = at[:, [figure.INDEX["l_toe"], figure.INDEX["r_toe"]]]
+    slower = np.linalg.norm(np.gradient(toes[..., [0, 2]], axis=0), axis=-1).min(axis=1) * 30
+    assert slower.mean() < 0.3 * 1.3
+    assert np.abs(data.root_m[0, :, 0]).max() < 0.015
+
+
+def test_it_faces_where_it_goes() -> None:
+    turn = np.linspace(0, 2 * np.pi, 16)
+    points = [[1.5 - 1.5 * np.cos(a), 1.5 * np.sin(a)] for a in turn]
+    data = made(211, [asks.path(list(range(0, 211, 14)), points)])
+    yaw = np.unwrap(quat.heading_rad(data.rotations_xyzw[0, :, 0].astype(float)))
+    wanted = np.linspace(0, 2 * np.pi, 211)
+    off = np.degrees(np.abs(np.angle(np.exp(1j * (yaw - wanted)))))
+    assert off[10:-10].mean() < 10
+
+
+def test_long_motion_is_stitched_without_a_jump() -> None:
+    data = made(600, [line(600)])
+    assert data.chunk_boundaries
+    (borders,) = data.chunk_boundaries
+    assert borders
+    step = np.linalg.norm(np.diff(world(data), axis=0), axis=-1).max(axis=1)
+    for border in borders:
+        assert step[border - 1] < 2.0 * np.percentile(step, 99)
+
+
+def test_samples_differ_and_a_seed_repeats_them() -> None:
+    a, b = (made(61, [line(61)], num_samples=3, seed=5) for _ in range(2))
+    np.testing.assert_array_equal(a.rotations_xyzw, b.rotations_xyzw)
+    assert np.abs(a.rotations_xyzw[0] - a.rotations_xyzw[1]).max() > 0.02
+    assert np.abs(a.rotations_xyzw[1] - a.rotations_xyzw[2]).max() > 0.02
+
+
+def test_an_unknown_prompt_is_said_and_not_pretended() -> None:
+    segment = {"type": "text", "prompt": "juggles flaming torches", "duration_frames": 40}
+    data = made(40, (), segments=[segment])
+    assert data.report["segments"][0]["outcome"] == "ignored"
+    assert "no such motion" in data.report["segments"][0]["reason"]
+
+
+def test_poses_unlike_anything_known_are_interpolated_and_said() -> None:
+    rng = np.random.default_rng(3)
+    poses = [quat.from_rotvec(rng.normal(scale=1.4, size=(figure.JOINTS, 3))) for _ in range(2)]
+    keys = [
+        asks.key(SKELETON, f, dict(zip(SKELETON.names, pose, strict=True)), [0, 1, 0])
+        for f, pose in zip((0, 40), poses, strict=True)
+    ]
+    data = made(41, keys)
+    assert "motion_interpolated" in [n["code"] for n in data.notes]
+
+
+def test_a_rig_it_cannot_move_gets_the_stand_ins_motion_with_a_note() -> None:
+    snake = rigs.chain(12)
+    data = asks.run(asks.request(snake, 40, [asks.path([0, 39], [[0, 0], [0, 1]])], model=MODEL_ID), MODEL)
+    assert data.rotations_xyzw.shape == (1, 40, len(snake), 4)
+    assert data.notes[0]["code"] == "motion_interpolated"
+    assert data.report["model"] == "kineograph-interpolate"
+
+
+def test_a_loop_closes() -> None:
+    data = made(91, [line(91)], loop=True)
+    first, last = data.rotations_xyzw[0, 0].astype(float), data.rotations_xyzw[0, -1].astype(float)
+    assert np.degrees(quat.angle_between_rad(first, last).max()) < 1.0
+
+
+def test_uneven_ground_is_followed() -> None:
+    points = [[x, 0.15 * z, z] for x in (-1.0, 0.0, 1.0) for z in np.linspace(-1, 6, 29)]
+    data = made(121, [line(), asks.ground(points)])
+    assert data.root_m[0, -1, 1] - data.root_m[0, 0, 1] == pytest.approx(0.15 * 5.2, abs=0.12)
+
+
+def test_a_contact_that_would_pull_a_foot_far_is_cut() -> None:
+    frames = 60
+    rotations = np.broadcast_to(figure.standing(), (frames, figure.JOINTS, 4)).copy()
+    glide = np.stack([np.zeros(frames), np.full(frames, 0.99), np.arange(frames) * 0.04], axis=-1)
+    everywhere = np.ones((frames, 4), bool)
+    held = planted.contacts(rotations, glide, everywhere, np.ones(frames, bool))["l_toe"]
+    assert 0 < held.sum() <= 4
+    still = planted.contacts(rotations, glide * [1, 1, 0], everywhere, np.ones(frames, bool))["l_toe"]
+    assert still.all()
