@@ -210,7 +210,7 @@ def test_what_the_daemon_refuses_is_said_in_words(scene: Any, daemon: Any) -> No
 def test_the_default_model_is_the_daemons(scene: Any, daemon: Any) -> None:
     handle = sent(hero(), model=None)
     handle.wait(timeout_s=60)
-    assert handle.job.outgoing.request["model"] == MODEL
+    assert handle.job.outgoing.request["model"] == "kineograph-starter"
 
 
 @daemon_test
