@@ -8,6 +8,7 @@ from motionmcp.schemas import GenerateRequest
 from kineograph_daemon.backbones.starter import words
 
 UNKNOWN = "the model knows no such motion: the span is filled as if nothing had been said"
+KNOWN = "; it knows: " + ", ".join(words.PHRASES)
 
 
 def fields(request: GenerateRequest) -> dict[str, str]:
@@ -20,7 +21,7 @@ def fields(request: GenerateRequest) -> dict[str, str]:
         prompt = str(getattr(segment, "prompt", "") or "")
         reading = words.read(prompt)
         if prompt and not reading.understood:
-            near = f"; the nearest phrase it knows is “{reading.nearest}”" if reading.nearest else ""
+            near = f"; the nearest phrase it knows is “{reading.nearest}”" if reading.nearest else KNOWN
             out[f"segments[{index}].prompt"] = UNKNOWN + near
     options = request.options
     drawn = options is not None and (options.num_samples > 1 or options.diffusion_steps < 100)

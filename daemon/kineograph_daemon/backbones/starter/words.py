@@ -60,5 +60,5 @@ def read(prompt: str) -> Reading:
     backwards = any(w in ("backward", "backwards") for w in words)
     if style:
         return Reading(style, pace, aside, backwards)
-    near = difflib.get_close_matches(" ".join(words), PHRASES, 1, 0.0)
+    near = difflib.get_close_matches(" ".join(words), PHRASES, 1, 0.6)
     return Reading(0, pace, aside, backwards, understood=False, nearest=near[0] if near else "")
