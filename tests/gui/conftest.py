@@ -22,7 +22,7 @@ from kineograph.client import LinkSettings, LinkState
 from kineograph_gui.app import Panel
 from kineograph_gui.model.settings import PanelSettings
 
-QUICK = LinkSettings(hello_s=2.0, backoff_s=0.02, backoff_max_s=0.1)
+QUICK = LinkSettings(hello_s=1.0, backoff_s=0.02, backoff_max_s=0.1)
 MakePanel = Callable[..., Panel]
 
 
