@@ -251,3 +251,18 @@ def test_a_random_walk_leaves_the_users_keys_alone(addon: Any, daemon: Any, tmp_
         if stamps.take_of(hero.animation_data.action):
             first, last = hero.animation_data.action.frame_range
             assert (first, last) == (1.0, 60.0)
+
+
+@pytest.mark.daemon
+def test_the_documents_example_runs(addon: Any, daemon: Any) -> None:
+    text = (ADDON.parents[1] / "docs" / "blender.md").read_text("utf-8")
+    code = text.split("## From a script")[1].split("```python")[1].split("```")[0]
+    hero = trial.hero()
+    hero.data.bones["RightHand"].name = "hand.R"
+    scenes.curve_path([(0, 0, 0), (0, -0.5, 0), (0, -1, 0)])
+    scenes.empty((-0.6, -0.5, 1.3))
+    names: dict[str, Any] = {}
+    exec(compile(code, "docs/blender.md", "exec"), names)  # noqa: S102  # our own document
+    assert names["report"].action == hero.animation_data.action.name
+    assert stamps.take_of(hero.animation_data.action)
+    assert [c["type"] for c in names["take"].asked].count("effector_target") == 1
