@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from kineograph.formats import fit, posed
 from kineograph.formats.asset import Asset, Source
 from kineograph.formats.failure import MAX_VALUES, incomplete, read_bytes, unreadable, unwritable
-from kineograph.formats.fbx.bridge import Crash, child
+from kineograph.formats.fbx.bridge import Crash, bridge_for
 from kineograph.motion import axes, quat, resample
 from kineograph.motion.clip import Clip
 from kineograph.motion.skeleton import Skeleton
@@ -90,7 +90,7 @@ def write(
             "fps_hz": float(fps_hz), "character": "" if character is None else str(Path(character).absolute()),
         }  # fmt: skip
         try:
-            answer = child(path).ask(ask)
+            answer = bridge_for(path).ask(ask)
         except Crash as problem:
             raise unwritable(path, f"the process with Blender's module {problem}") from problem
     if "error" in answer:
@@ -140,7 +140,7 @@ def _ask_read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="kineograph-fbx-") as folder:
         out = os.path.join(folder, "clips.npz")
         try:
-            answer = child(path).ask({"do": "read", "path": str(path.absolute()), "out": out})
+            answer = bridge_for(path).ask({"do": "read", "path": str(path.absolute()), "out": out})
         except Crash as problem:
             raise unreadable(path, f"cannot be read: the process with Blender's module {problem}") from problem
         if "error" in answer:

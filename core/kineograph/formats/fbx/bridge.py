@@ -106,7 +106,7 @@ def _listen(process: subprocess.Popen[str], lines: queue.SimpleQueue[str | None]
 _bridge: Bridge | None = None
 
 
-def child(path: Path) -> Bridge:
+def bridge_for(path: Path) -> Bridge:
     """This process's child. Raises ``file_unreadable`` for ``path`` with the line that installs what is missing."""
     global _bridge
     if _bridge is None:
