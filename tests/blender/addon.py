@@ -19,6 +19,7 @@ def hero(name: str = "Hero", frames: tuple[int, ...] = (1, 30, 60)) -> Any:
     armature = scenes.simple(name)
     scenes.key_poses(armature, ["Hips", "LeftArm"], "Hips", frames=frames, travel=0.3)
     settings = bpy.context.scene.kineograph
+    settings.model = MODEL
     settings.span, settings.start, settings.end = "OWN", frames[0], frames[-1]
     return armature
 

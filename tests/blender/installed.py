@@ -59,6 +59,7 @@ def main(path: str, times: int) -> dict[str, Any]:
     rig = figure()
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end = 1, 20
+    bpy.ops.kineograph.choose_model(model="kineograph-interpolate")
     bpy.ops.kineograph.generate()
     session = importlib.import_module(f"{ID}.session")
     job = session.current().jobs[-1]

@@ -190,6 +190,7 @@ def test_several_jobs_are_told_in_the_panel_and_the_status_bar(addon: Any, daemo
 @pytest.mark.daemon
 def test_the_connection_and_the_model_are_told_in_words(addon: Any, daemon: Any) -> None:
     trial.hero()
+    assert addon.kineograph.model == trial.MODEL
     assert "known once Kineograph is connected" in " ".join(trial.shown("model").text.split())
     bpy.ops.kineograph.connect()
     end_s = time.monotonic() + 20.0
