@@ -19,7 +19,6 @@ class Wishes:
 
     address: str = ""
     start_by_itself: bool = False
-    stop_with_blender: bool = False
 
 
 class KineographPreferences(bpy.types.AddonPreferences):
@@ -38,11 +37,6 @@ class KineographPreferences(bpy.types.AddonPreferences):
         description="Start the daemon without asking when none runs. It goes on when Blender ends",
         default=False,
     )
-    stop_with_blender: BoolProperty(
-        name="Stop it with Blender",
-        description="End a daemon that this Blender started when Blender ends; jobs that still wait are kept",
-        default=False,
-    )
 
     def draw(self, context: Any) -> None:
         """The settings, one a line."""
@@ -50,7 +44,6 @@ class KineographPreferences(bpy.types.AddonPreferences):
         column.use_property_split = True
         column.prop(self, "address", placeholder="this computer")
         column.prop(self, "start_by_itself")
-        column.prop(self, "stop_with_blender")
 
 
 CLASSES = (KineographPreferences,)
@@ -62,4 +55,4 @@ def wishes() -> Wishes:
     found = None if addon is None else addon.preferences
     if found is None:
         return Wishes()
-    return Wishes(found.address.strip(), bool(found.start_by_itself), bool(found.stop_with_blender))
+    return Wishes(found.address.strip(), bool(found.start_by_itself))
