@@ -86,14 +86,14 @@ def failure_of(folder: Path, row: Row) -> Path:
 
 
 class Carrier:
-    """Does the work of ``Work`` instructions, in several threads. ``made_maps`` are the maps it wrote to be edited."""
+    """Does the work of ``Work`` instructions, in several threads. ``made_maps``: the maps it wrote, as written."""
 
     def __init__(self, client: Client, source: Path, out: Path, targets: Mapping[str, Target]) -> None:
         self._client = client
         self._source = source
         self._out = out
         self._targets = targets
-        self.made_maps: set[str] = set()
+        self.made_maps: set[tuple[str, int, int]] = set()
 
     def run(self, work: Work, rule: WatchRule) -> Ended:
         """Never raises what a file or the daemon does."""
@@ -195,8 +195,9 @@ class Carrier:
         path = self._out / NEEDS_MAP / f"{profiles.signature(skeleton.names, parents)[:16]}.toml"
         if not path.exists():
             joints = "".join(f"#   {name}\n" for name in skeleton.names)
-            self.made_maps.add(str(path))
             whole.write_text(path, f"{profiles.dumps(made)}\n# All joints of this rig:\n{joints}")
+            info = path.stat()
+            self.made_maps.add((str(path), info.st_mtime_ns, info.st_size))
         return str(path)
 
     def _failure(self, e: KineographError, path: Path, target: Target, work: Work) -> Ended:

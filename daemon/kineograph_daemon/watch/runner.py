@@ -169,7 +169,7 @@ class Runner:
                 return [*out, self._stop]
             out.append(event)
 
-    def _look(self, ledger: Ledger, made_maps: set[str]) -> list[Event]:
+    def _look(self, ledger: Ledger, made_maps: set[tuple[str, int, int]]) -> list[Event]:
         """One scan, and whatever else may have changed meanwhile."""
         out: list[Event] = []
         told = ledger.control()
@@ -191,16 +191,16 @@ class Runner:
                 out.append(RulesChanged())
         return [*out, Scanned(files)]
 
-    def _maps_changed(self, made_maps: set[str]) -> bool:
-        """Whether a person wrote or edited a profile since the last scan; maps that were made here do not count."""
+    def _maps_changed(self, made_maps: set[tuple[str, int, int]]) -> bool:
+        """Whether a person wrote or edited a profile since the last scan.
+
+        A map that was made here does not count as long as it is as it was made: it may be edited before a scan sees it.
+        """
         now = set(use.stamp([self._config.out / NEEDS_MAP, self._config.source]))
         before, self._maps = self._maps, now
         if before is None:
             return False
-        changed = {path for path, *_ in now ^ before}
-        fresh = changed & made_maps
-        made_maps -= fresh
-        return bool(changed - fresh)
+        return bool((now ^ before) - made_maps)
 
     # ---- instructions --------------------------------------------------------------------------------------------
 
