@@ -70,7 +70,6 @@ class Link(QObject):
         self._snapshot: Iterator[JobStatus] | None = None
         self._in_snapshot: set[str] = set()
         self._awake = False
-        self._told = LinkState.CLOSED
         self._woken.connect(self._gather, Qt.ConnectionType.QueuedConnection)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -123,7 +122,6 @@ class Link(QObject):
         self._answers.clear()
         self._jobs.clear()
         self._awake = False
-        self._told = LinkState.CLOSED
 
     # --- questions ----------------------------------------------------------------------------------------------------
     def ask(
@@ -219,13 +217,9 @@ class Link(QObject):
             case JobEvent():
                 self._jobs[event.job.job] = event.job
             case Snapshot(jobs):
-                if self._told is not LinkState.READY:
-                    # A quick daemon may answer before anybody listens; a list of jobs proves that it did.
-                    self._tell(LinkChanged(LinkState.READY))
                 self._begin_snapshot(jobs)
             case LinkChanged():
                 self._flush()
-                self._told = event.state
                 self.state_changed.emit(event)
             case ModelEvent():
                 self.model_changed.emit(event.model)

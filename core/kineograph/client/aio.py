@@ -220,7 +220,7 @@ class AsyncClient:
         await self._ask(Method.DAEMON_STOP, m.Empty())
 
     async def events(self) -> AsyncIterator[ClientEvent]:
-        """Every event from now on, a ``Snapshot`` first; ends when the client is closed."""
+        """Every event from now on, ``LinkChanged`` and a ``Snapshot`` first; ends when the client is closed."""
         loop = asyncio.get_running_loop()
         heard: asyncio.Queue[ClientEvent] = asyncio.Queue()
 

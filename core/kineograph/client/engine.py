@@ -84,10 +84,13 @@ class Engine:
     def watch(self, listener: Listener, *, snapshots: bool = True) -> Callable[[], None]:
         """Call ``listener`` with every event, on the engine's thread, until the function returned is called.
 
+        The first one says where the connection stands, for a quick daemon may have answered before anybody listened;
+        of an engine that is closed it is the only one, and comes at once.
         ``snapshots``: also a ``Snapshot`` of all jobs at the start, after a gap and after a restart.
         """
         token = next(self._ids)
-        self._enqueue(lambda: self._add_listener(token, listener, snapshots))
+        if not self._enqueue(lambda: self._add_listener(token, listener, snapshots)):
+            listener(LinkChanged(LinkState.CLOSED))
         return lambda: void(self._enqueue(lambda: self._remove_listener(token)))
 
     def never_start(self) -> None:
@@ -291,6 +294,7 @@ class Engine:
     def _add_listener(self, token: int, listener: Listener, snapshots: bool) -> None:
         was_subscribed = self._subscribed
         self._feed.add(token, listener, snapshots)
+        self._feed.tell_one(token, LinkChanged(self._link.state, self._link.error))
         self._subscribe()
         if was_subscribed and snapshots:
             self._feed.resync()

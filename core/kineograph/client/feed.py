@@ -75,13 +75,19 @@ class EventFeed:
 
     def tell(self, event: ClientEvent) -> None:
         """Call every listener; one that fails does not keep the others from hearing."""
-        for listener, snapshots in list(self._listeners.values()):
-            if isinstance(event, Snapshot) and not snapshots:
-                continue
-            try:
-                listener(event)
-            except Exception:
-                log.exception("a listener failed on %s", type(event).__name__)
+        for token, (_, snapshots) in list(self._listeners.items()):
+            if snapshots or not isinstance(event, Snapshot):
+                self.tell_one(token, event)
+
+    def tell_one(self, token: int, event: ClientEvent) -> None:
+        """Call one listener, if it is still there."""
+        listener, _ = self._listeners.get(token, (None, False))
+        if listener is None:
+            return
+        try:
+            listener(event)
+        except Exception:
+            log.exception("a listener failed on %s", type(event).__name__)
 
     def _hear(self, message: Message) -> None:
         if self._resyncing and len(self._held) < _MAX_HELD:

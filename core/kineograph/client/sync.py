@@ -271,7 +271,8 @@ class Client:
         self._ask(Method.DAEMON_STOP, m.Empty())
 
     def events(self, timeout_s: float | None = None) -> EventStream:
-        """Every event from now on, a ``Snapshot`` first; ends after ``timeout_s`` of silence (None: never)."""
+        """Every event from now on, ``LinkChanged`` and a ``Snapshot`` first; ends after ``timeout_s`` of silence
+        (None: never)."""
         return EventStream(self._engine.watch, timeout_s)
 
     # --- without waiting ----------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import pytest
 from tests.fakes.daemon import FakeDaemon, arrays_result
 from tests.unit.core.client.conftest import until
 
-from kineograph.client import Client, JobEvent, LinkState, Snapshot
+from kineograph.client import Client, JobEvent, LinkChanged, LinkState, Snapshot
 from kineograph.client.verbs import next_job_id
 from kineograph.errors import (
     ErrorCode,
@@ -277,7 +277,7 @@ def test_a_batch_gives_each_item_its_own_outcome(daemon: FakeDaemon, client: Cli
     assert len(daemon.bodies(Method.GENERATE_BATCH)[0]["jobs"]) == 2
 
 
-def test_events_begin_with_a_snapshot(daemon: FakeDaemon, client: Client) -> None:
+def test_events_begin_with_the_link_and_a_snapshot(daemon: FakeDaemon, client: Client) -> None:
     job = client.submit({})
     heard: list[Any] = []
     with client.events(timeout_s=5) as stream:
@@ -285,17 +285,21 @@ def test_events_begin_with_a_snapshot(daemon: FakeDaemon, client: Client) -> Non
         while thread.is_alive():  # again until the subscription has joined
             daemon.progress(job.job, 0.5)
             thread.join(0.05)
-    assert isinstance(heard[0], Snapshot)
-    assert [j.job for j in heard[0].jobs] == [job.job]
+    assert isinstance(heard[0], LinkChanged)
+    assert isinstance(heard[1], Snapshot)
+    assert [j.job for j in heard[1].jobs] == [job.job]
 
 
 def test_events_end_with_silence_and_with_close(client: Client) -> None:
     client.connect()
-    assert [type(e) for e in client.events(timeout_s=0.1)] == [Snapshot]
+    until_silent = [type(e) for e in client.events(timeout_s=0.1)]
+    assert until_silent == [LinkChanged, Snapshot][: len(until_silent)]
     stream = client.events()
+    assert next(stream) == LinkChanged(LinkState.READY)
     assert isinstance(next(stream), Snapshot)
     client.close()
     assert [e.state for e in stream if not isinstance(e, Snapshot)] == [LinkState.CLOSED]
+    assert [e.state for e in client.events() if isinstance(e, LinkChanged)] == [LinkState.CLOSED]
 
 
 def test_nobody_listening_means_no_subscription(daemon: FakeDaemon, client: Client) -> None:

@@ -201,6 +201,15 @@ def test_listeners_hear_of_the_link(engine: Engine, transport: ScriptedTransport
     until(lambda: any(isinstance(e, LinkChanged) and e.state is LinkState.LOST and e.error for e in heard))
 
 
+def test_a_late_listener_is_told_where_the_link_stands(engine: Engine, transport: ScriptedTransport) -> None:
+    transport.hello()
+    until(lambda: engine.state is LinkState.READY)
+    heard: list[Any] = []
+    engine.watch(heard.append, snapshots=False)
+    until(lambda: heard)
+    assert heard == [LinkChanged(LinkState.READY)]
+
+
 def test_an_engine_that_breaks_leaves_nobody_waiting(
     engine: Engine, transport: ScriptedTransport, caplog: pytest.LogCaptureFixture
 ) -> None:
