@@ -32,6 +32,8 @@ IntArray = NDArray[np.integer[Any]]
 FADE_S = 0.15
 REACH = 0.999
 """Hips come down when a leg would be longer than this share of its reach."""
+_GIVE = 0.01
+"""How much further, as a share of its reach, a leg may stretch while it fades than where it stood."""
 _LIFT_S, _DROP_S = 0.10, 0.20
 _HAND_SLOW_M = 0.05
 _IDLE_M = 2e-5
@@ -64,6 +66,8 @@ def lock(
         if is_foot:
             h.goal_m[1] += _lift(plan.target, target, h.leg, offset[1], floor, fps_hz)
     drop = _drop(target, held, fps_hz)
+    for h in held:
+        h.goal_m = _within_reach(target, h, drop)
     _solve(plan, target, held, drop, rotations_xyzw)
     hips_m[:, 1] -= drop
     return tuple(Contact(h.leg, h.on, contacts.spans(h.on)) for h in held)
@@ -206,8 +210,36 @@ def _running_max(values: FloatArray, size: int) -> FloatArray:
     return np.maximum(out[: len(out) - rest], out[rest:]) if rest else out
 
 
+def _within_reach(target: Tracks, held: _Held, drop: FloatArray) -> FloatArray:
+    """The goals (3, T), drawn towards the hip where a fading correction alone would stretch the leg.
+
+    A foot that comes or goes carries its speed on, and so it may trail behind a hip that moves on: the knee would
+    snap straight for a frame. Nothing has to be reached there, so the leg gets no longer than the motion has it, or
+    than it was when the foot stood; beyond that it gives by ``_GIVE`` at most, along an exponential, without a kink.
+    """
+    free = np.flatnonzero(~held.on)
+    if not free.size or free.size == len(held.on):
+        return held.goal_m
+    top, hinge, end = (target.position(j) for j in (held.leg.top, held.leg.hinge, held.leg.end))
+    reach = soa.length(hinge - top) + soa.length(end - hinge)
+    way = held.goal_m - top
+    way[1] += drop
+    share = soa.length(way) / reach
+    found = contacts.spans(held.on)
+    after = np.searchsorted(found[:, 0], free) - 1  # the span that ended last, and the next one
+    before = np.minimum(after + 1, len(found) - 1)
+    after = np.maximum(after, 0)
+    stood = np.maximum(share[found[after, 1] - 1], share[found[before, 0]])
+    most = np.maximum(soa.length(end - top)[free] / reach[free], stood)
+    over = np.maximum(share[free] - most, 0.0)
+    factor = (most + _GIVE * (1.0 - np.exp(-over / _GIVE))) / np.maximum(share[free], 1e-9)
+    goal: FloatArray = held.goal_m.copy()
+    goal[:, free] += (way[:, free] * (np.where(over > 0.0, factor, 1.0) - 1.0)).astype(goal.dtype)
+    return goal
+
+
 def _drop(target: Tracks, held: list[_Held], fps_hz: float) -> FloatArray:
-    """How far (T,) the hips come down so that every leg reaches its goal."""
+    """How far (T,) the hips come down so that every leg reaches its goal where it stands."""
     need = np.zeros(held[0].goal_m.shape[1], np.float32)
     for h in held:
         if h.leg.is_arm:
@@ -215,7 +247,7 @@ def _drop(target: Tracks, held: list[_Held], fps_hz: float) -> FloatArray:
         top, hinge, end = (target.position(j) for j in (h.leg.top, h.leg.hinge, h.leg.end))
         reach = REACH * (soa.length(hinge - top) + soa.length(end - hinge))
         way = h.goal_m - top
-        beyond = soa.length(way) > reach
+        beyond = h.on & (soa.length(way) > reach)
         side = np.minimum(way[0] ** 2 + way[2] ** 2, reach * reach)
         down = -way[1] - np.sqrt(reach * reach - side)
         need = np.maximum(need, np.where(beyond, np.maximum(down, 0.0), 0.0))

@@ -79,6 +79,18 @@ def test_a_captured_clip_stands_on_every_rig(name: str, most: float) -> None:
     assert report["rest"]["score"] > 0.8
 
 
+@pytest.mark.shared
+@pytest.mark.parametrize("fps_hz", [30.0, 24.0])
+@pytest.mark.parametrize("name", RIGS)
+def test_no_knee_snaps_straight_as_a_foot_leaves_at_few_frames_a_second(name: str, fps_hz: float) -> None:
+    out = retarget(cmu_clip(), None, rig(name), options=Options(fps_hz=fps_hz))
+    report = quality.measure(out)
+    assert report["knee_pop_deg"] < 25.0
+    assert report["knee_pop_deg"] < report["knee_pop_source_deg"]
+    assert report["slide_seen_cm_per_s"] < 1.5
+    assert report["jerk_ratio"] < 1.1
+
+
 @pytest.mark.parametrize("name", RIGS)
 def test_limbs_point_as_in_the_source(name: str) -> None:
     report = quality.measure(retarget(clip_on("cmu"), None, rig(name), options=Options(feet=False)))
