@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kineograph_installer import libraries, panel
+from kineograph_installer import libraries, panel, runner
 from kineograph_installer.console import SetupError, say
 from kineograph_installer.environment import Environment, find_python
 
@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         "test", help="set up everything that the tests need, run them all; other options go to pytest"
     )
     test_.add_argument("--all-blenders", action="store_true", help="run the Blender tests on every supported version")
+    test_.add_argument("--again", action="store_true", help="run the few tests that failed once more, alone")
     test_.add_argument("--no-blender", action="store_true", help="leave the Blender tests out")
     return parser
 
@@ -84,11 +85,14 @@ def test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
     elsewhere = [a for a in named if not _is_blender(a)]
     ends = []
     if elsewhere or not named:
-        ends.append(_pytest(env.executable, ["--ignore=tests/blender", *pytest_arguments], {}))
+        ends.append(
+            runner.run(env.executable, ["--ignore=tests/blender", *pytest_arguments], ROOT, again=options.again)
+        )
     if not options.no_blender and (not named or len(elsewhere) < len(named)):
         mine = [a for a in pytest_arguments if a not in elsewhere]
         for version in BLENDERS if options.all_blenders else [DEFAULT_BLENDER]:
-            ends.append(_blender_tests(version, env, mine if named else ["tests/blender", *mine]))
+            wanted = mine if named else ["tests/blender", *mine]
+            ends.append(_blender_tests(version, env, wanted, again=options.again))
     return next((code for code in ends if code), 0)
 
 
@@ -117,7 +121,7 @@ def blender(version: str, python: Path) -> Environment:
     )
 
 
-def _blender_tests(version: str, env: Environment, arguments: Sequence[str]) -> int:
+def _blender_tests(version: str, env: Environment, arguments: Sequence[str], *, again: bool) -> int:
     python = find_python(BLENDERS[version][1])
     if python is None:
         wanted = ".".join(map(str, BLENDERS[version][1]))
@@ -129,12 +133,7 @@ def _blender_tests(version: str, env: Environment, arguments: Sequence[str]) -> 
     say(f"\nBlender {version}")
     folders = os.pathsep.join(str(ROOT / p) for p in ("core", "addon_blender", "."))
     extra = {"PYTHONPATH": folders, "KINEOGRAPH_DAEMON_PYTHON": str(env.executable)}
-    return _pytest(venv.executable, arguments, extra)
-
-
-def _pytest(python: Path, arguments: Sequence[str], extra: dict[str, str]) -> int:
-    command = [str(python), "-m", "pytest", *arguments]
-    return subprocess.call(command, cwd=ROOT, env={**os.environ, **extra})
+    return runner.run(venv.executable, arguments, ROOT, extra, again=again)
 
 
 def _is_blender(argument: str) -> bool:
