@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kineograph import paths
+from kineograph import files, paths
 from kineograph.errors import ErrorCode, RequestError
 from kineograph_daemon import settings as table
 from kineograph_daemon.settings import BY_NAME, TABLE, Setting, Value
@@ -63,18 +63,17 @@ def change(changes: Mapping[str, Any], file: Path | None = None) -> Path:
         if value is not None:
             checked = table.check(row, table.parse(row, value), str(file))
             lines.append(f"{name} = {_toml(checked)}")
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+
+    def make(temporary: Path) -> None:
         temporary.write_text("\n".join(lines) + "\n" if lines else "", encoding="utf-8")
         table.load({}, {}, temporary)  # what is written must be what a start accepts
-        os.replace(temporary, file)
+
+    try:
+        files.write_whole(file, make)
     except OSError as e:
         raise RequestError(
             ErrorCode.INVALID_PARAMETERS, f"{file} cannot be written: {e.strerror or e}", {"file": str(file)}
         ) from None
-    finally:
-        temporary.unlink(missing_ok=True)
     return file
 
 

@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from kineograph import formats
+from kineograph import files, formats
 from kineograph.cli.output import _plain, console
 from kineograph.client import Client, Result
 from kineograph.errors import ErrorCode, SceneError, error
@@ -108,18 +107,12 @@ def _own_rest(clip: Clip, rig: Skeleton | None) -> Clip:
 
 
 def _whole(path: Path, write: Callable[[Path], Any]) -> Path:
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary)
-        os.replace(temporary, path)
+        files.write_whole(path, write)
     except OSError as e:
         raise SceneError(
             ErrorCode.FILE_UNREADABLE,
             f"'{path}' cannot be written: {e.strerror or e}",
             {"unwritable": str(path), "reason": e.strerror or str(e)},
         ) from e
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
     return path

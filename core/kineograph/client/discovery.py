@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from kineograph import paths
+from kineograph import files, paths
 from kineograph.client.lock import DaemonLock
 from kineograph.errors import ErrorCode, LinkError
 
@@ -64,10 +63,7 @@ class RunFile:
     def write(self, path: Path | None = None) -> Path:
         """Write it whole or not at all: to a temporary name, then renamed; mode 0600."""
         target = path or self.default_path()
-        fd, name = tempfile.mkstemp(dir=target.parent, prefix=".daemon-", suffix=".json")
-        with os.fdopen(fd, "w", encoding="utf-8") as f:
-            json.dump(asdict(self), f, indent=1)
-        os.replace(name, target)
+        files.write_json(target, asdict(self), private=True)
         return target
 
     def remove(self, path: Path | None = None) -> None:

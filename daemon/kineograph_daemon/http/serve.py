@@ -16,7 +16,7 @@ from pathlib import Path
 
 import uvicorn
 
-from kineograph import paths
+from kineograph import files, paths
 from kineograph_daemon import logs
 from kineograph_daemon.http.app import Door
 from kineograph_daemon.http.config import DoorConfig
@@ -120,8 +120,6 @@ def _url(config: DoorConfig, listener: socket.socket) -> str:
 
 
 def _announce(note: Path, url: str) -> None:
-    temporary = note.with_suffix(".tmp")
-    temporary.write_text(json.dumps({"url": url, "pid": os.getpid()}), "utf-8")
-    os.replace(temporary, note)
+    files.write_json(note, {"url": url, "pid": os.getpid()})
     _log.info("ready", extra={"data": {"url": url}})
     print(url, flush=True)

@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
-import logging
-import os
 import re
 import secrets
 import sys
@@ -21,10 +18,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kineograph import paths
+from kineograph import files, paths
+from kineograph.files import WatchedJson
 from kineograph.wire.messages import Role
-
-_log = logging.getLogger(__name__)
 
 _PREFIX = "kg_"
 _NAME = re.compile(r"[A-Za-z0-9._@-]{1,60}")
@@ -43,19 +39,16 @@ class TokenBook:
     """The tokens that are known now."""
 
     def __init__(self, file: Path | None = None) -> None:
-        self.file = file or paths.config_dir() / "http_tokens.json"
-        self._known: dict[str, Token] = {}
-        self._stamp: tuple[int, int] | None = None
+        none: dict[str, Token] = {}
+        self._known = WatchedJson(file or paths.config_dir() / "http_tokens.json", _read, none)
 
     def find(self, token: str) -> Token | None:
         """Whose token this is. Looked up by hash, so that timing tells nothing about the tokens there are."""
-        self._refresh()
-        return self._known.get(_hash(token))
+        return self._known.value.get(_hash(token))
 
     def all(self) -> list[Token]:
         """Every entry."""
-        self._refresh()
-        return list(self._known.values())
+        return list(self._known.value.values())
 
     def add(self, name: str, role: Role) -> str:
         """A new token for a name; one that the name had before is void. Raises ValueError for a name that is none."""
@@ -67,35 +60,14 @@ class TokenBook:
 
     def remove(self, name: str) -> bool:
         """Void a name's token; False when it has none."""
-        kept = [t for t in self.all() if t.name != name]
-        gone = len(kept) < len(self._known)
+        before = self.all()
+        kept = [t for t in before if t.name != name]
         self._write(kept)
-        return gone
+        return len(kept) < len(before)
 
     def _write(self, tokens: Sequence[Token]) -> None:
-        text = json.dumps({"tokens": [{**asdict(t), "role": str(t.role)} for t in tokens]}, indent=1)
-        temporary = self.file.with_suffix(".tmp")
-        temporary.touch(0o600)
-        temporary.write_text(text, "utf-8")
-        os.replace(temporary, self.file)
-        self._stamp = None
-
-    def _refresh(self) -> None:
-        try:
-            info = self.file.stat()
-        except OSError:
-            self._known, self._stamp = {}, None
-            return
-        stamp = (info.st_mtime_ns, info.st_size)
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
-        try:
-            self._known = _read(json.loads(self.file.read_text("utf-8")))
-        except (OSError, ValueError, KeyError, TypeError) as e:
-            # Nobody gets in by a file that cannot be understood.
-            self._known = {}
-            _log.error("the file of tokens %s cannot be read: %s", self.file, e)
+        raw = {"tokens": [{**asdict(t), "role": str(t.role)} for t in tokens]}
+        files.write_json(self._known.path, raw, private=True)
 
 
 def _read(raw: Mapping[str, Any]) -> dict[str, Token]:

@@ -8,8 +8,6 @@ key is admin. The file is read again when it changes; a key that is taken out st
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,9 +18,8 @@ from zmq.utils import z85
 from kineograph import paths
 from kineograph.client.keys import client_keys
 from kineograph.errors import AccessError, ErrorCode
+from kineograph.files import WatchedJson
 from kineograph.wire.messages import ROLE_OF, Method, Role
-
-_log = logging.getLogger(__name__)
 
 ZAP_ENDPOINT = "inproc://zeromq.zap.01"
 _RANK = {Role.OBSERVE: 0, Role.SUBMIT: 1, Role.ADMIN: 2}
@@ -42,32 +39,13 @@ class Keyring:
     """The public keys that this daemon knows, and their roles."""
 
     def __init__(self, file: Path | None = None) -> None:
-        self._file = file or paths.config_dir() / "clients.json"
+        none: dict[str, Role] = {}
+        self._roles = WatchedJson(file or paths.config_dir() / "clients.json", _roles, none)
         self._own = client_keys().public
-        self._roles: dict[str, Role] = {}
-        self._stamp: tuple[int, int] | None = None
 
     def role_of(self, public_key: str) -> Role | None:
         """The role of a key (Z85 text), or None for a key that is not known."""
-        self._refresh()
-        return Role.ADMIN if public_key == self._own else self._roles.get(public_key)
-
-    def _refresh(self) -> None:
-        try:
-            info = self._file.stat()
-        except OSError:
-            self._roles, self._stamp = {}, None
-            return
-        stamp = (info.st_mtime_ns, info.st_size)
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
-        try:
-            self._roles = _roles(json.loads(self._file.read_text("utf-8")))
-        except (OSError, ValueError, KeyError, TypeError) as e:
-            # Nobody gets in by a file that cannot be understood.
-            self._roles = {}
-            _log.error("the file of client keys %s cannot be read: %s", self._file, e)
+        return Role.ADMIN if public_key == self._own else self._roles.value.get(public_key)
 
 
 class ZapHandler:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kineograph import __version__
+from kineograph import __version__, files
 from kineograph.errors import from_envelope
 from kineograph.wire import codec
 from kineograph.wire.codec import Buffer
@@ -139,10 +138,8 @@ class ModelTable:
             return {}
 
     def _save(self) -> None:
-        temporary = self._cache.with_suffix(".tmp")
         try:
-            temporary.write_text(json.dumps({"key": self._key, "models": self._known}), "utf-8")
-            os.replace(temporary, self._cache)
+            files.write_text(self._cache, json.dumps({"key": self._key, "models": self._known}))
         except (OSError, TypeError, ValueError) as e:
             _log.warning("the models cannot be kept for the next start: %s", e)
 

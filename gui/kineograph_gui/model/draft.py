@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kineograph import demo, formats
+from kineograph import demo, files, formats
 from kineograph.advise import Note, advise
 from kineograph.errors import ErrorCode, SceneError
 from kineograph.motion.clip import Clip
@@ -195,17 +193,12 @@ class Draft:
     def save(self, path: Path) -> None:
         """Write it as the command line reads it. Raises ``file_unreadable``."""
         document = {"kineograph": 1, "character": self.character, "request": self.request()}
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            temporary.write_text(json.dumps(document, ensure_ascii=False, indent=1, default=_plain), "utf-8")
-            os.replace(temporary, path)
+            files.write_text(path, json.dumps(document, ensure_ascii=False, indent=1, default=_plain))
         except OSError as e:
             raise SceneError(
                 ErrorCode.FILE_UNREADABLE, f"'{path}' cannot be written: {e.strerror or e}", {"file": str(path)}
             ) from e
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: Path) -> Draft:

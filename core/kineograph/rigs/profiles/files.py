@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import json
-import os
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from kineograph import files
 from kineograph.errors import ErrorCode, SceneError
 from kineograph.rigs.profiles.model import AXES, LIMBS, REST_POSES, ROOT_POLICIES, VERSION, Limb, Match, Profile
 from kineograph.rigs.roles import Role
@@ -42,12 +42,7 @@ def loads(text: str, where: str = "profile") -> Profile:
 def write(profile: Profile, path: str | Path) -> None:
     """Write a profile, whole or not at all. Raises OSError."""
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(dumps(profile), encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    files.write_text(path, dumps(profile))
 
 
 def dumps(profile: Profile) -> str:

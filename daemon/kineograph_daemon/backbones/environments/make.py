@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kineograph import __version__
+from kineograph import __version__, files
 from kineograph.errors import ErrorCode, InternalError, KineographError, UnavailableError
 from kineograph_daemon.backbones.environments import ready
 from kineograph_daemon.backbones.environments.ready import Installed
@@ -227,9 +227,7 @@ class _Notes:
 
     def add(self, key: str) -> None:
         self.done.append(key)
-        temporary = self._file.with_suffix(".tmp")
-        temporary.write_text(json.dumps({"of": self._of, "done": self.done}), "utf-8")
-        os.replace(temporary, self._file)
+        files.write_json(self._file, {"of": self._of, "done": self.done})
 
     def clear(self) -> None:
         self.done = []

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from kineograph import paths
+from kineograph import files, paths
 
 _log = logging.getLogger(__name__)
 _NOTE = "ready.json"
@@ -58,10 +57,7 @@ def read(name: str) -> Installed | None:
 
 def write(made: Installed) -> None:
     """Say that an environment is finished."""
-    note = folder() / made.name / _NOTE
-    temporary = note.with_suffix(".tmp")
-    temporary.write_text(json.dumps(asdict(made), indent=1), "utf-8")
-    os.replace(temporary, note)
+    files.write_json(folder() / made.name / _NOTE, asdict(made))
 
 
 def forget(name: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph import paths
+from kineograph import files, paths
 from kineograph.errors import ErrorCode, RequestError, SceneError
 
 _log = logging.getLogger(__name__)
@@ -53,13 +53,14 @@ def read(file: Path) -> tuple[str, Vectors]:
 
 def write(file: Path, encoder: str, vectors: Mapping[str, NDArray[Any]]) -> None:
     """A pack, whole or not at all. Raises ``file_unreadable`` when it cannot be written."""
-    temporary = file.with_name(file.name + ".tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+    values = np.stack([np.asarray(v, np.float16) for v in vectors.values()]) if vectors else np.zeros((0, 1))
+
+    def make(temporary: Path) -> None:
         with temporary.open("wb") as out:
-            values = np.stack([np.asarray(v, np.float16) for v in vectors.values()]) if vectors else np.zeros((0, 1))
             np.savez(out, texts=np.array([*vectors], np.str_), vectors=values.astype(np.float16), encoder=encoder)
-        os.replace(temporary, file)
+
+    try:
+        files.write_whole(file, make, suffix=".tmp")  # a name that the book would read is only the whole file's
     except OSError as e:
         raise _unreadable(file, f"it cannot be written: {e.strerror}") from None
 

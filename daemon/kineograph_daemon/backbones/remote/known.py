@@ -18,7 +18,7 @@ from motionmcp.backbone import Backbone, ModelSpec
 from motionmcp.errors import ProtocolError
 from pydantic import ValidationError
 
-from kineograph import paths
+from kineograph import files, paths
 from kineograph.errors import KineographError
 from kineograph_daemon.backbones.remote import exchange
 from kineograph_daemon.backbones.remote.address import Remote, configured
@@ -114,11 +114,8 @@ def _file(remote: Remote) -> Path:
 
 
 def _remember(remote: Remote, told: Mapping[str, Any]) -> None:
-    file = _file(remote)
-    temporary = file.with_suffix(".tmp")
     try:
-        temporary.write_text(json.dumps(told), "utf-8")
-        os.replace(temporary, file)
+        files.write_json(_file(remote), told)
     except OSError as e:
         _log.warning("the models of the remote %s cannot be kept: %s", remote.name, e)
 
