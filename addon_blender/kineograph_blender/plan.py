@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from . import direction, props, session
+from . import direction, link, props, session
 from .bridge.bones import Which
 from .bridge.keys import KeyMode
 from .bridge.request import Direction, scene_span
@@ -116,7 +116,7 @@ def regenerate(context: Any, span: tuple[int, int], lead: int = 8) -> session.Jo
     props.of_character(armature)
     asked = direction_of(armature, scene, scene.kineograph.model, span)
     asked = replace(asked, lead_in=lead, lead_out=lead)
+    link.ensure()
     current = session.current()
-    current.connect()
     how = {"armature": armature.name, "scene": scene.name, "over": True}
     return current.generate(armature, scene, asked, f"frames {span[0]}-{span[1]}", how)

@@ -19,6 +19,7 @@ class Wishes:
 
     address: str = ""
     start_by_itself: bool = False
+    ends_with_blender: bool = False
 
 
 class KineographPreferences(bpy.types.AddonPreferences):
@@ -34,7 +35,13 @@ class KineographPreferences(bpy.types.AddonPreferences):
     )
     start_by_itself: BoolProperty(
         name="Start Kineograph when it is needed",
-        description="Start the daemon without asking when none runs. It goes on when Blender ends",
+        description="Start the daemon without asking when you press Generate and none runs",
+        default=False,
+    )
+    ends_with_blender: BoolProperty(
+        name="End it with Blender",
+        description="A daemon that this Blender starts from now on ends when this Blender does, also after a crash;"
+        " later where another program still has jobs. Your own waiting jobs go on after the next start",
         default=False,
     )
 
@@ -44,6 +51,7 @@ class KineographPreferences(bpy.types.AddonPreferences):
         column.use_property_split = True
         column.prop(self, "address", placeholder="this computer")
         column.prop(self, "start_by_itself")
+        column.prop(self, "ends_with_blender")
 
 
 CLASSES = (KineographPreferences,)
@@ -55,4 +63,4 @@ def wishes() -> Wishes:
     found = None if addon is None else addon.preferences
     if found is None:
         return Wishes()
-    return Wishes(found.address.strip(), bool(found.start_by_itself))
+    return Wishes(found.address.strip(), bool(found.start_by_itself), bool(found.ends_with_blender))

@@ -17,7 +17,7 @@ import bpy
 
 log = logging.getLogger(__name__)
 
-PARTS = ("preferences", "props", "direction", "ops", "ui", "draw", "session")
+PARTS = ("preferences", "props", "direction", "ops", "ui", "draw", "session", "link")
 """Settings before what reads them; panels by ``ui`` before those that hang below them."""
 
 _standing: list[Any] = []

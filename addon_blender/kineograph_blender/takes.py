@@ -59,7 +59,7 @@ class Take:
     def of(cls, outgoing: Outgoing, result: Result, label: str) -> Take:
         """From what was sent and what came back. Raises ``unknown_joint`` when the joints are not the rig's."""
         take = cls(
-            id=uuid.uuid4().hex,
+            id=_id_of(result.job.job),
             label=label,
             rig=outgoing.rig,
             start=outgoing.start,
@@ -129,6 +129,14 @@ class Take:
         report = self.bake(armature, scene, sample=sample, start=start, **how).finish()
         self.applied.append(report)
         return report
+
+
+def _id_of(job: str) -> str:
+    """A take's id follows from its job's, so that two Blenders which take the same result home have the same take."""
+    try:
+        return uuid.UUID(job).hex
+    except ValueError:
+        return uuid.uuid4().hex
 
 
 def _prompts(outgoing: Outgoing) -> tuple[tuple[str, int], ...]:

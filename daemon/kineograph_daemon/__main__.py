@@ -7,10 +7,13 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kineograph.errors import KineographError
 from kineograph_daemon import settings as table
+
+if TYPE_CHECKING:
+    from kineograph_daemon.server.host import Host
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         match command:
             case "run":
-                return app.run(settings)
+                return app.run(settings, _host(args))
             case "start":
                 print(f"{app.start(flags=_as_flags(flags)).endpoint}")
             case "stop":
@@ -62,6 +65,12 @@ def _settings(args: argparse.Namespace) -> int:
     return 0
 
 
+def _host(args: argparse.Namespace) -> Host | None:
+    from kineograph_daemon.server.host import Host
+
+    return None if args.end_with is None else Host(args.end_with, args.end_with_client)
+
+
 def _status(status: dict[str, Any] | None) -> int:
     print(json.dumps(status, indent=1) if status else "no daemon runs")
     return 0 if status else 3
@@ -74,6 +83,13 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text)
         for row in table.TABLE:
             _add_flag(command, row)
+        if name == "run":
+            command.add_argument(
+                "--end-with", type=int, metavar="PID", help="end when this process has, once nobody else has jobs"
+            )
+            command.add_argument(
+                "--end-with-client", default="", metavar="NAME", help="that process's name as a client of the daemon"
+            )
     form = commands.add_parser("settings", help="show the settings as JSON, or change the settings file")
     form.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="write a value; repeatable")
     form.add_argument("--unset", action="append", default=[], metavar="NAME", help="back to the default; repeatable")

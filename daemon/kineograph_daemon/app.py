@@ -25,6 +25,7 @@ from kineograph.wire.messages import Method
 from kineograph_daemon import logs, runfile
 from kineograph_daemon.http.config import DoorConfig
 from kineograph_daemon.http.process import DoorProcess
+from kineograph_daemon.jobs.record import Job
 from kineograph_daemon.jobs.state import JobMachine, Rules
 from kineograph_daemon.jobs.store import JobStore
 from kineograph_daemon.server.auth import Keyring, ZapHandler
@@ -36,6 +37,7 @@ from kineograph_daemon.server.dispatch import Dispatcher, Handler
 from kineograph_daemon.server.doors import Door, open_door
 from kineograph_daemon.server.events import Publisher
 from kineograph_daemon.server.front import Front
+from kineograph_daemon.server.host import Host, HostWatch
 from kineograph_daemon.server.jobs_handlers import JobHandlers
 from kineograph_daemon.server.link import WorkerLink
 from kineograph_daemon.server.models import ModelTable
@@ -54,8 +56,11 @@ _GARBAGE_EVERY = 20_000
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
-def run(settings: Settings) -> int:
-    """Be the daemon until told to stop. Returns at once, with 0, when another one lives: it is the daemon then."""
+def run(settings: Settings, host: Host | None = None) -> int:
+    """Be the daemon until told to stop. Returns at once, with 0, when another one lives: it is the daemon then.
+
+    ``host``: the program to end with.
+    """
     epoch = secrets.token_hex(8)
     residence = runfile.move_in(epoch)
     if residence is None:
@@ -64,7 +69,7 @@ def run(settings: Settings) -> int:
         return 0 if other is not None else 1
     logs.set_up("daemon")
     try:
-        daemon = Daemon(settings, residence)
+        daemon = Daemon(settings, residence, host)
         try:
             daemon.serve()
         finally:
@@ -121,7 +126,7 @@ def status() -> dict[str, Any] | None:
 class Daemon:
     """The daemon's parts, wired. ``serve`` runs it; ``close`` takes it apart in order."""
 
-    def __init__(self, settings: Settings, residence: runfile.Residence) -> None:
+    def __init__(self, settings: Settings, residence: runfile.Residence, host: Host | None = None) -> None:
         self._settings = settings
         self._residence = residence
         self._http_config = DoorConfig.from_settings(settings)
@@ -175,6 +180,7 @@ class Daemon:
             clock=self.clock,
             settings=settings,
             heartbeat=daemon_handlers.heartbeat,
+            host=None if host is None else HostWatch(host, self._end, self._jobs),
         )
 
     def serve(self) -> None:
@@ -205,6 +211,12 @@ class Daemon:
         if sys.platform != "win32":
             _remove_old_sockets()
         _log.info("stopped")
+
+    def _end(self, why: str) -> None:
+        self.front.stop(why)
+
+    def _jobs(self) -> list[Job]:
+        return list(self.desk.machine.jobs.values())
 
     def _publish(self, frames: list[Any]) -> None:
         for door in self._doors:

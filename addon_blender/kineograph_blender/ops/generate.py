@@ -6,7 +6,7 @@ from typing import Any
 import bpy
 from bpy.props import StringProperty
 
-from .. import plan, props, session
+from .. import link, plan, props, session
 from .base import CANCELLED, FINISHED, Outcome, told
 
 
@@ -55,8 +55,8 @@ def _send(context: Any) -> None:
     if settings.new_seed:
         plan.throw_dice(scene)
     parts = plan.directions_of(armature, scene, settings.model)
+    link.ensure()
     current = session.current()
-    current.connect()
     for part in parts:
         current.generate(armature, scene, part)
 

@@ -8,7 +8,7 @@ from .connection import Phase, Standing
 from .job import Job, Timings
 from .models import Dial, Model, Models
 from .pump import BUSY_INTERVAL_S, IDLE_INTERVAL_S, POLL_BUDGET_S, redraw, wake
-from .session import Session, check_address, owner_of, problem_of
+from .session import Session, check_address, owner_of, owners_here, problem_of
 from .shelf import Row, Shelf
 from .troubles import Trouble, Troubles
 
@@ -32,7 +32,9 @@ __all__ = [
     "check_address",
     "current",
     "detach",
+    "look_again",
     "owner_of",
+    "owners_here",
     "problem_of",
     "redraw",
     "tick",
@@ -65,6 +67,13 @@ def tick() -> float | None:
     if busy:
         return BUSY_INTERVAL_S
     return IDLE_INTERVAL_S if _current.is_watching else None
+
+
+def look_again() -> None:
+    """Another file came: go on with what earlier Blenders sent for its characters. Nothing without a connection."""
+    if _current is not None and _current.is_watching:
+        _current.look_for(owners_here())
+        wake()
 
 
 def attach() -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import dataclasses
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,30 +25,81 @@ from kineograph.wire.messages import JobState, JobStatus, Priority, Progress
 from ..bridge.bake import BakeReport
 from ..bridge.blockers import BoneConstraint
 from ..bridge.frame import Frame
-from ..bridge.request import Remark
+from ..bridge.request import Outgoing, Remark
 from ..bridge.rig import Rig
 from ..bridge.written import UserKey
 from ..takes import Take
 
 MAGIC = b"KGTAKE1\n"
+SENT_MAGIC = b"KGSENT1\n"
+T = TypeVar("T")
 _KIND = "!"
 _MOST_FRAMES = 4096
 
-_KINDS: Mapping[str, Any] = {
-    cls.__name__: cls
-    for cls in (Take, Rig, Skeleton, Frame, Remark, BakeReport, BoneConstraint, UserKey, JobStatus, Progress)
-}
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sent:
+    """A job that was sent: what is needed to take its result home in another Blender.
+
+    ``address`` is where the daemon is (empty: this user's own), ``file`` the blend file that it was sent from.
+    """
+
+    job: str
+    owner: str
+    label: str
+    outgoing: Outgoing
+    created_s: float
+    address: str = ""
+    file: str = ""
+
+
+_PLAIN = (Take, Rig, Skeleton, Frame, Remark, BakeReport, BoneConstraint, UserKey, JobStatus, Progress, Outgoing, Sent)
+_KINDS: Mapping[str, Any] = {cls.__name__: cls for cls in _PLAIN}
 _ENUMS: Mapping[str, Any] = {cls.__name__: cls for cls in (JobState, Priority)}
 
 
 def write(take: Take, path: Path) -> int:
     """Write a take, whole or not at all; returns the bytes written. Raises OSError."""
-    frames = pack_body({"take": _plain(take)})
+    return _write(MAGIC, {"take": _plain(take)}, path)
+
+
+def read(path: Path) -> Take:
+    """A take from its file. Raises ``file_unreadable``."""
+
+    def take_in(body: Any) -> Take:
+        take = _thing(body["take"])
+        if not isinstance(take, Take):
+            raise ValueError("there is no take in it")
+        take.clip(0)
+        return take
+
+    return _read(MAGIC, path, "the take", take_in)
+
+
+def write_sent(sent: Sent, path: Path) -> int:
+    """Write what was sent, whole or not at all; returns the bytes written. Raises OSError."""
+    return _write(SENT_MAGIC, {"sent": _plain(sent)}, path)
+
+
+def read_sent(path: Path) -> Sent:
+    """What was sent, from its file. Raises ``file_unreadable``."""
+
+    def sent_in(body: Any) -> Sent:
+        sent = _thing(body["sent"])
+        if not (isinstance(sent, Sent) and isinstance(sent.outgoing, Outgoing) and isinstance(sent.outgoing.rig, Rig)):
+            raise ValueError("there is nothing in it that was sent")
+        return sent
+
+    return _read(SENT_MAGIC, path, "the record", sent_in)
+
+
+def _write(magic: bytes, body: Mapping[str, Any], path: Path) -> int:
+    frames = pack_body(body)
     sizes = [len(f) for f in frames]
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("wb") as file:
-            file.write(MAGIC + struct.pack(f"<I{len(sizes)}Q", len(sizes), *sizes))
+            file.write(magic + struct.pack(f"<I{len(sizes)}Q", len(sizes), *sizes))
             for frame in frames:
                 file.write(frame)
         os.replace(temporary, path)
@@ -57,20 +108,15 @@ def write(take: Take, path: Path) -> int:
     return sum(sizes)
 
 
-def read(path: Path) -> Take:
-    """A take from its file. Raises ``file_unreadable``."""
+def _read(magic: bytes, path: Path, what: str, thing: Callable[[Any], T]) -> T:
     try:
         data = memoryview(path.read_bytes())
-        if bytes(data[: len(MAGIC)]) != MAGIC:
-            raise ValueError("it is no take of Kineograph's")
-        take = _thing(decode_body(*_frames(data[len(MAGIC) :]))["take"])
-        if not isinstance(take, Take):
-            raise ValueError("there is no take in it")
-        take.clip(0)
-        return take
+        if bytes(data[: len(magic)]) != magic:
+            raise ValueError("it is none of Kineograph's")
+        return thing(decode_body(*_frames(data[len(magic) :])))
     except (OSError, KineographError, ValueError, TypeError, KeyError, AttributeError, IndexError, struct.error) as e:
         raise error(
-            ErrorCode.FILE_UNREADABLE, f"the take {path.name} cannot be read: {e}", {"file": path.name, "got": str(e)}
+            ErrorCode.FILE_UNREADABLE, f"{what} {path.name} cannot be read: {e}", {"file": path.name, "got": str(e)}
         ) from e
 
 

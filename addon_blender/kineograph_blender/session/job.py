@@ -29,7 +29,8 @@ class Job:
     """One generation under way. ``status`` is what the daemon said last; ``take`` or ``error`` is how it ended.
 
     ``retry`` is what is being tried again and when, on the monotonic clock. ``owner`` is the character's id,
-    ``fields`` go with the submit message, ``row`` stands for the take on the shelf.
+    ``fields`` go with the submit message, ``row`` stands for the take on the shelf. ``sent`` is the id that the job was
+    first sent under; ``is_resumed``: by an earlier Blender.
     """
 
     label: str
@@ -45,6 +46,8 @@ class Job:
     owner: str = ""
     fields: dict[str, Any] = field(default_factory=dict)
     row: Row | None = None
+    sent: str = ""
+    is_resumed: bool = False
 
     @property
     def id(self) -> str:

@@ -12,32 +12,39 @@ from __future__ import annotations
 import ipaddress
 import logging
 import math
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import bpy
 
 from kineograph.client import Client, ClientEvent, Errand, LinkChanged, LinkState, ModelEvent, Result
-from kineograph.errors import ErrorCode, InternalError, KineographError, error
+from kineograph.errors import ErrorCode, InternalError, KineographError, LinkError, error
 from kineograph.fixes import Problem, resolve
 from kineograph.wire.messages import Empty, JobCancel, JobStatus, Method
 
 from ..bridge import request
 from ..bridge.request import Direction
 from ..takes import Take
+from .archive import Sent
 from .connection import Standing, standing
 from .job import Job, Timings, label_of
 from .models import Models
 from .pump import POLL_BUDGET_S, wake
+from .sent import Ledger
 from .shelf import Shelf
 from .troubles import Troubles
 from .writer import Order, Writer
 
 log = logging.getLogger(__name__)
+
+_NOBODYS = frozenset({ErrorCode.REQUEST_NOT_FOUND, ErrorCode.RESULT_EXPIRED, ErrorCode.REQUEST_CANCELLED})
+"""Of a job that an earlier Blender sent: nothing that anybody has to hear of."""
 
 
 @dataclass(eq=False)
@@ -46,6 +53,7 @@ class Session:
 
     address: str | None = None
     start_daemon: bool = False
+    ends_with_blender: bool = False
     jobs: list[Job] = field(default_factory=list)
     shelf: Shelf = field(default_factory=Shelf)
     troubles: Troubles = field(default_factory=Troubles)
@@ -56,14 +64,24 @@ class Session:
     _writer: Writer = field(default_factory=Writer)
     _unsent: list[Job] = field(default_factory=list)
     _was_lost: bool = False
+    _ledger: Ledger = field(init=False)
+    _found: list[Sent] = field(default_factory=list)
+    _mine: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._ledger = Ledger(self.shelf)
 
     @property
     def client(self) -> Client:
         """The one client, made when first needed. Making it does not wait."""
         if self._client is None:
             check_address(self.address)
-            name = f"Blender {bpy.app.version_string}"
-            self._client = Client(self.address, name=name, kind="blender", start_daemon=self.start_daemon)
+            name = client_name()
+            # Not a child that dies with Blender, unless the user wants it so.
+            flags = ["--end-with", str(os.getpid()), "--end-with-client", name] if self.ends_with_blender else []
+            self._client = Client(
+                self.address, name=name, kind="blender", start_daemon=self.start_daemon, daemon_flags=flags
+            )
         return self._client
 
     @property
@@ -113,6 +131,9 @@ class Session:
                 job.errand.abandon()
         self.jobs = [job for job in self.jobs if job.is_done]
         self._unsent.clear()
+        self._found.clear()
+        self._mine.clear()
+        self._ledger.ask_again()
         self.is_watching, self._was_lost, self.models = False, False, Models()
         if self._client is not None:
             self._client.close()
@@ -158,6 +179,10 @@ class Session:
             refs=job.outgoing.refs,
             **job.fields,
         )
+        job.sent = job.id
+        self._mine.add(job.sent)
+        where = (self.address or "", bpy.data.filepath)
+        self._ledger.keep(Sent(job.sent, job.owner, job.label, job.outgoing, time.time(), *where))
 
     def send_again(self, job: Job, request: dict[str, Any], fields: dict[str, Any] | None = None) -> Job:
         """The job once more, with a changed request; ``fields`` are those of the submit message."""
@@ -171,6 +196,8 @@ class Session:
             is_done=False,
             wants_cancel=False,
             errand=None,
+            sent="",
+            is_resumed=False,
             fields={**job.fields, **(fields or {})},
         )
         self._send(again)
@@ -207,12 +234,19 @@ class Session:
         if self._client is not None:
             self._client.poll(budget_s)
         self.shelf.settle()
+        self._go_on()
         left_s = budget_s - (time.perf_counter() - began)
         if left_s > 0.0:
             self._writer.step(left_s)
         self.timings.bake_slice_s = max(self.timings.bake_slice_s, self._writer.longest_slice_s)
         self.timings.poll_s = max(self.timings.poll_s, time.perf_counter() - began)
-        return self.is_busy
+        return self.is_busy or self._ledger.is_looking
+
+    def look_for(self, owners: Iterable[str]) -> None:
+        """Go on with what earlier Blenders sent for these characters and did not see the end of."""
+        for owner in owners:
+            self.shelf.ask(owner)
+            self._ledger.ask(owner)
 
     def wait(self, job: Job, timeout_s: float | None = None) -> bool:
         """Poll until a job is done, for scripts. Returns whether it is; the job goes on after a timeout."""
@@ -240,6 +274,7 @@ class Session:
             case LinkChanged(LinkState.READY):
                 self._was_lost = False
                 self._ask_models()
+                self.look_for(owners_here())
             case LinkChanged(LinkState.LOST):
                 self._was_lost = True
             case ModelEvent():
@@ -274,6 +309,23 @@ class Session:
         if not job.is_done and job.status is not None and not job.status.state.is_final:
             self.client.call_nowait(Method.JOB_CANCEL, JobCancel([job.status.job]))
 
+    def _go_on(self) -> None:
+        """Jobs of earlier Blenders: what was found waits for the daemon, then each is a job like any other."""
+        self._found += self._ledger.found()
+        if self.link is not LinkState.READY:
+            return
+        found, self._found = self._found, []
+        for sent in found:
+            if sent.job not in self._mine and sent.address == (self.address or ""):
+                self._mine.add(sent.job)
+                job = Job(sent.label, sent.outgoing, None, owner=sent.owner, sent=sent.job, is_resumed=True)
+                self.jobs.append(job)
+                job.errand = self.client.resume_nowait(
+                    sent.job,
+                    lambda errand, job=job: self._arrived(job, errand),  # type: ignore[misc]
+                    lambda status, job=job: self._heard(job, status),  # type: ignore[misc]
+                )
+
     def _arrived(self, job: Job, errand: Errand[Result]) -> None:
         job.retry = None
         if errand.value is None:
@@ -294,12 +346,28 @@ class Session:
     def _end(self, job: Job, failed: KineographError | None) -> None:
         job.error = failed
         job.is_done = True
-        if failed is not None:
+        if _is_over(job, failed):
+            self._ledger.forget(job.owner, job.sent)
+        if job.is_resumed and failed is not None and failed.code in _NOBODYS:
+            log.info("%s was sent by an earlier Blender, and nothing came of it: %s", job.label, failed.message)
+            self.jobs.remove(job)
+        elif failed is not None:
             written = {"take": job.take.id, "how": dict(job.apply or {})} if job.take is not None else {}
             known = {"models": [m.id for m in self.models.every], "capabilities": self.models.document}
             self.troubles.add(failed, owner=job.owner, character=job.armature, job=job, context=known, **written)
         else:
             self.troubles.settle_all(job.owner, of_generate=True)
+
+
+def client_name() -> str:
+    """Under which name the daemon knows this Blender: by its file, and no other Blender's."""
+    return f"{Path(bpy.data.filepath).stem or 'Blender'} {os.getpid()}"
+
+
+def owners_here() -> list[str]:
+    """The ids of the characters in this file."""
+    found = (owner_of(o) for o in bpy.data.objects if o.type == "ARMATURE")
+    return [owner for owner in found if owner]
 
 
 def problem_of(failed: KineographError, job: Job | None = None) -> Problem:
@@ -333,6 +401,11 @@ def check_address(address: str | None) -> None:
             f"Blender is set to stay offline, and {host!r} is another computer",
             {"where": {"setting": "online_access"}, "got": address},
         )
+
+
+def _is_over(job: Job, failed: KineographError | None) -> bool:
+    """Whether nothing more can come of a job: not where the daemon was lost after it had taken the job in."""
+    return failed is None or job.status is None or not isinstance(failed, LinkError)
 
 
 def _left_s(job: Job) -> int:

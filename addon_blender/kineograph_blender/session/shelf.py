@@ -13,10 +13,11 @@ import logging
 import os
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kineograph import paths
 from kineograph.errors import KineographError
@@ -25,6 +26,7 @@ from ..takes import Take
 from . import archive
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 MOST_IN_MEMORY = 24
 NOBODY = "nobody"
@@ -195,6 +197,10 @@ class Shelf:
         self._rows.pop(row.id, None)
         self._takes.pop(row.id, None)
         self._pool.submit(self._delete, row)
+
+    def run(self, act: Callable[[], T]) -> Future[T]:
+        """Do something on the shelf's thread, after what it does already."""
+        return self._pool.submit(act)
 
     def close(self) -> None:
         """Finish writing, end the thread."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from typing import Protocol
 
 from kineograph.client import discovery
@@ -25,8 +26,9 @@ class Finder(Protocol):
 class LocalFinder:
     """This user's daemon, by run file and lock."""
 
-    def __init__(self, python: str | None = None) -> None:
+    def __init__(self, python: str | None = None, flags: Sequence[str] = ()) -> None:
         self._python = python
+        self._flags = tuple(flags)
         self._process: subprocess.Popen[bytes] | None = None
 
     def look(self) -> Found | NotFound:
@@ -43,7 +45,7 @@ class LocalFinder:
     def start(self) -> StartFailed | None:
         """Spawn the daemon; ``look`` finds it once it answers."""
         try:
-            self._process = discovery.spawn_daemon(self._python)
+            self._process = discovery.spawn_daemon(self._python, self._flags)
         except LinkError as e:
             return StartFailed(e)
         return None

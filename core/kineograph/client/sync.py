@@ -41,11 +41,13 @@ def build_engine(
     server_key: str | None = None,
     transport: Transport | None = None,
     settings: LinkSettings | None = None,
+    daemon_flags: Sequence[str] = (),
 ) -> Engine:
-    """The engine both faces stand on. ``settings`` replaces the supervision constants, ``transport`` ZeroMQ."""
+    """The engine both faces stand on. ``settings`` replaces the supervision constants, ``transport`` ZeroMQ;
+    ``daemon_flags`` go to a daemon that is started."""
     finder: Finder
     if address is None:
-        finder = LocalFinder()
+        finder = LocalFinder(flags=daemon_flags)
     elif isinstance(address, RunFile):
         finder = FixedFinder(target_of(address))
     else:
@@ -60,7 +62,8 @@ class Client:
 
     ``address``: None finds this user's daemon, a text is an endpoint (``ipc://...``, ``tcp://...``), a ``RunFile``
     names one. ``kind`` says what sort of program this is (script, cli, blender, panel, watcher). ``deadline_s`` is how
-    long a call may take. Every method raises the ``KineographError`` that the daemon answered, or a ``LinkError``.
+    long a call may take; ``daemon_flags`` go to a daemon that this client starts. Every method raises the
+    ``KineographError`` that the daemon answered, or a ``LinkError``.
 
     Methods ending in ``_nowait`` return at once; their callbacks run inside ``poll``, on the thread that calls it.
     """
@@ -76,11 +79,19 @@ class Client:
         server_key: str | None = None,
         transport: Transport | None = None,
         settings: LinkSettings | None = None,
+        daemon_flags: Sequence[str] = (),
     ) -> None:
         self._deadline_s = deadline_s
         self._rng = Random(os.urandom(8))
         self._engine = build_engine(
-            address, name, kind, start_daemon, server_key=server_key, transport=transport, settings=settings
+            address,
+            name,
+            kind,
+            start_daemon,
+            server_key=server_key,
+            transport=transport,
+            settings=settings,
+            daemon_flags=daemon_flags,
         )
         self._inbox = Inbox()
         # A forgotten client must not keep its sockets, nor the interpreter from ending.
@@ -305,6 +316,18 @@ class Client:
         ticket = verbs.Ticket(message.job)
         conversation = verbs.generate(message, ticket, timeout_s, self._rng, time.monotonic)
         return Errand(self._engine, self._inbox, conversation, on_done, Narrator(on_progress, on_retry), ticket)
+
+    def resume_nowait(
+        self,
+        job: str,
+        on_done: Callable[[Errand[Result]], None],
+        on_progress: OnStatus | None = None,
+        timeout_s: float | None = None,
+    ) -> Errand[Result]:
+        """Go on with a job that was sent before, by this program or one that is gone; ``on_done`` as above."""
+        ticket = verbs.Ticket(job)
+        conversation = verbs.resume(ticket, timeout_s, time.monotonic)
+        return Errand(self._engine, self._inbox, conversation, on_done, Narrator(on_progress, None), ticket)
 
     def watch_nowait(self, listener: Listener, *, snapshots: bool = True) -> Callable[[], None]:
         """Call ``listener`` with every event inside ``poll``; returns what stops it."""

@@ -17,6 +17,7 @@ from typing import Any, TypeVar, cast
 
 from kineograph.client import retry
 from kineograph.client.engine import DEFAULT_DEADLINE_S
+from kineograph.client.events import JobPage
 from kineograph.client.result import Result
 from kineograph.errors import (
     ErrorCode,
@@ -263,6 +264,23 @@ def _explain(job: str, refusal: KineographError) -> Conversation[None]:
     if not refusal.is_retryable:
         raise refusal
     yield Pause(refusal.retry_after_s or 1.0, refusal)
+
+
+def resume(ticket: Ticket, timeout_s: float | None, clock: Clock) -> Conversation[Result]:
+    """Go on with a job that was sent before, perhaps by a program that is gone: wait for it, fetch its result.
+
+    A retry goes on under another id, which follows from the first one: the newest of them that the daemon knows is
+    meant. Nothing is sent again. Raises what the job ended with, and ``request_not_found`` for an unknown one.
+    """
+    ids = [ticket.job]
+    while len(ids) <= retry.MAX_TRIES:
+        ids.append(next_job_id(ids[-1]))
+    known: m.JobListReply = yield Call(Method.JOB_LIST, m.JobList(jobs=ids))
+    found = {status.job for status in JobPage(known)}
+    ticket.job = next((i for i in reversed(ids) if i in found), ticket.job)
+    reply = yield from fetch(ticket.job, ResultFormat.ARRAYS, timeout_s, clock)
+    assert reply.result is not None
+    return Result.from_body(reply.job, reply.result)
 
 
 def generate(

@@ -26,6 +26,7 @@ from kineograph_daemon.server.desk import Desk
 from kineograph_daemon.server.dispatch import Dispatcher
 from kineograph_daemon.server.doors import Door
 from kineograph_daemon.server.events import Publisher
+from kineograph_daemon.server.host import HostWatch
 from kineograph_daemon.server.link import WorkerLink
 from kineograph_daemon.server.parking import Parking
 from kineograph_daemon.server.results import Results
@@ -63,6 +64,7 @@ class Front:
         clock: Clock,
         settings: Settings,
         heartbeat: Callable[[], dict[str, Any]],
+        host: HostWatch | None = None,
     ) -> None:
         self._doors = list(doors)
         self._zap = zap
@@ -78,6 +80,7 @@ class Front:
         self._clock = clock
         self._heartbeat_every_s = settings.heartbeat_s
         self._heartbeat = heartbeat
+        self._host = host
         self._heartbeat_s = 0.0
         self._chores_s = 0.0
         self._why: str | None = None
@@ -158,6 +161,8 @@ class Front:
         if now_s - self._heartbeat_s >= self._heartbeat_every_s:
             self._heartbeat_s = now_s
             self._events.publish(EventName.DAEMON_HEARTBEAT, self._heartbeat())
+            if self._host is not None:
+                self._host.look()
 
     def _finish(self) -> None:
         refused = self._desk.commit(heard=self._events.is_holding or self._outbox.is_holding)

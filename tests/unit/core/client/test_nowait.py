@@ -17,6 +17,7 @@ from tests.unit.core.client.conftest import until
 
 from kineograph.client import Client, Errand, LinkState, Result, Snapshot
 from kineograph.client.inbox import Inbox
+from kineograph.client.verbs import new_job_id, next_job_id
 from kineograph.errors import ErrorCode, KineographError, LinkError, RequestError, error
 from kineograph.wire import messages as m
 from kineograph.wire.messages import EventName, JobState, JobStatus, Method
@@ -162,3 +163,43 @@ def test_the_inbox_keeps_to_its_budget_and_its_order(caplog: pytest.LogCaptureFi
     assert ran[-1] == "last"
     assert "callback" in caplog.text
     assert inbox.poll() == 0
+
+
+def test_a_job_of_a_program_that_is_gone_is_gone_on_with(daemon: FakeDaemon, connect: Connect) -> None:
+    before = connect(daemon.endpoint)
+    sent: list[Errand[Result]] = []
+    job = before.generate_nowait({"a": 1}, sent.append).job
+    polled(before, lambda: daemon.bodies(Method.GENERATE))
+    before.close()
+    client, seen, done = connect(daemon.endpoint), [], []
+    errand = client.resume_nowait(job, done.append, seen.append)
+    polled(client, lambda: daemon.bodies(Method.JOB_RESULT))
+    polled(client, lambda: (daemon.progress(job, 0.5), any(s.progress.fraction == 0.5 for s in seen))[1])
+    daemon.finish(job)
+    polled(client, lambda: done)
+    assert errand.error is None
+    assert errand.value is not None
+    assert errand.value.job.job == job
+    assert len(daemon.bodies(Method.GENERATE)) == 1, "nothing is sent again"
+    assert not sent
+
+
+def test_of_a_jobs_retries_the_newest_is_gone_on_with(daemon: FakeDaemon, client: Client) -> None:
+    first = new_job_id()
+    retried = next_job_id(next_job_id(first))
+    for job in (first, retried):
+        client.submit({"a": 1}, job=job)
+    daemon.finish(retried)
+    done: list[Errand[Result]] = []
+    errand = client.resume_nowait(first, done.append)
+    polled(client, lambda: done)
+    assert errand.job == retried
+    assert errand.error is None
+
+
+def test_a_job_that_nobody_knows_is_not_waited_for(daemon: FakeDaemon, client: Client) -> None:
+    done: list[Errand[Result]] = []
+    errand = client.resume_nowait(new_job_id(), done.append)
+    polled(client, lambda: done)
+    assert isinstance(errand.error, KineographError)
+    assert errand.error.code is ErrorCode.REQUEST_NOT_FOUND

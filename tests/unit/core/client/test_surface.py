@@ -49,6 +49,7 @@ VERBS = {
     "poll": "budget_s",
     "request_of": "job",
     "result": "job format wait_s",
+    "resume_nowait": "job on_done on_progress timeout_s",
     "retarget": "request on_progress timeout_s job on_retry fields",
     "stats": "",
     "status": "job",
