@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from . import compat, session
+from . import compat, props, session
 from .bridge import stamps, written
 from .bridge.strips import Part
 from .draw import show
@@ -72,7 +72,7 @@ def actions_of(armature: Any, take: str) -> list[Any]:
 def find_character(owner: str, name: str) -> Any:
     """The armature object with that id, else that name; None when it is gone."""
     armatures = [o for o in bpy.data.objects if o.type == "ARMATURE"]
-    by_id = next((o for o in armatures if owner and o.kineograph.uid == owner), None)
+    by_id = next((o for o in armatures if owner and props.uid_of(o) == owner), None)
     return by_id or next((o for o in armatures if o.name == name), None)
 
 

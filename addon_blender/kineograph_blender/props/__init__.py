@@ -14,6 +14,9 @@ from .migrate import touch
 
 log = logging.getLogger(__name__)
 
+_ids: dict[int, str] = {}
+"""Ids by ``session_uid``, which Blender keeps through undo and gives to nothing else as long as it runs."""
+
 CLASSES = (*scene.CLASSES, *character.CLASSES)
 
 
@@ -44,8 +47,20 @@ def of_character(armature: Any) -> Any:
     settings = armature.kineograph
     touch(settings)
     if not settings.uid:
-        settings.uid = uuid.uuid4().hex
+        settings.uid = uid_of(armature) or uuid.uuid4().hex
+    remember(armature, settings.uid)
     return settings
+
+
+def uid_of(armature: Any) -> str:
+    """A character's id; empty where it has none. One that an undo took away is still known."""
+    settings = getattr(armature, "kineograph", None)
+    return "" if settings is None else str(settings.uid or _ids.get(int(armature.session_uid), ""))
+
+
+def remember(armature: Any, uid: str) -> None:
+    """Say who an armature is, without writing into the file: takes of it are found again."""
+    _ids[int(armature.session_uid)] = uid
 
 
 def _loaded(*_: Any) -> None:

@@ -8,7 +8,7 @@ from .connection import Phase, Standing
 from .job import Job, Timings
 from .models import Dial, Model, Models
 from .pump import BUSY_INTERVAL_S, IDLE_INTERVAL_S, POLL_BUDGET_S, redraw, wake
-from .session import Session, check_address, owner_of, owners_here, problem_of
+from .session import Session, check_address, owner_of, problem_of
 from .shelf import Row, Shelf
 from .troubles import Trouble, Troubles
 
@@ -34,7 +34,6 @@ __all__ = [
     "detach",
     "look_again",
     "owner_of",
-    "owners_here",
     "problem_of",
     "redraw",
     "tick",
@@ -72,7 +71,7 @@ def tick() -> float | None:
 def look_again() -> None:
     """Another file came: go on with what earlier Blenders sent for its characters. Nothing without a connection."""
     if _current is not None and _current.is_watching:
-        _current.look_for(owners_here())
+        _current.look_around()
         wake()
 
 

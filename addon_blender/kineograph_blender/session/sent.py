@@ -19,7 +19,7 @@ from kineograph.errors import KineographError
 
 from . import archive
 from .archive import Sent
-from .shelf import Shelf
+from .shelf import NOBODY, Shelf, rows_in
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ class Ledger:
         self._shelf = shelf
         self._asked: set[str] = set()
         self._came: deque[Future[list[Sent]]] = deque()
+        self._who: deque[tuple[str, Future[dict[str, str]]]] = deque()
 
     def keep(self, sent: Sent) -> None:
         """Remember a job. One whose character has no id is not kept: nobody could find it again."""
@@ -53,6 +54,18 @@ class Ledger:
             self._asked.add(owner)
             self._came.append(self._shelf.run(lambda: _of_folder(self._shelf.folder / owner)))
 
+    def ask_who(self, file: str) -> None:
+        """Look for the ids of the characters that an earlier Blender knew in a blend file."""
+        self._who.append((file, self._shelf.run(lambda: _characters_of(self._shelf.folder, file))))
+
+    def who(self) -> list[tuple[str, dict[str, str]]]:
+        """What was found since the last call: a file, and in it ids by the characters' names. Never waits."""
+        out = []
+        while self._who and self._who[0][1].done():
+            file, found = self._who.popleft()
+            out.append((file, found.result()))
+        return out
+
     def ask_again(self) -> None:
         """Whatever was looked for may be looked for once more: the daemon was left, or another file came."""
         self._asked.clear()
@@ -60,7 +73,7 @@ class Ledger:
     @property
     def is_looking(self) -> bool:
         """Whether something is still being read."""
-        return bool(self._came)
+        return bool(self._came or self._who)
 
     def found(self) -> list[Sent]:
         """What was found since the last call, oldest first. Never waits."""
@@ -90,6 +103,15 @@ def _of_folder(folder: Path) -> list[Sent]:
         if sent.job == path.stem and sent.owner == folder.name:
             found.append(sent)
     return found
+
+
+def _characters_of(folder: Path, file: str) -> dict[str, str]:
+    """Ids by name; of two characters of one name, the one that was at work last."""
+    found: list[tuple[float, str, str]] = []
+    for owner in folder.glob("*/"):
+        found += [(r.created_s, r.character, r.owner) for r in rows_in(owner) if r.file == file and r.owner != NOBODY]
+        found += [(s.created_s, s.outgoing.rig.armature, s.owner) for s in _of_folder(owner) if s.file == file]
+    return {name: owner for _, name, owner in sorted(found)}
 
 
 def _quietly(act: Callable[[], None], otherwise: str) -> Callable[[], None]:

@@ -14,7 +14,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from kineograph.errors import ErrorCode, InternalError, KineographError, LinkErr
 from kineograph.fixes import Problem, resolve
 from kineograph.wire.messages import Empty, JobCancel, JobStatus, Method
 
+from .. import props
 from ..bridge import request
 from ..bridge.request import Direction
 from ..takes import Take
@@ -242,11 +243,20 @@ class Session:
         self.timings.poll_s = max(self.timings.poll_s, time.perf_counter() - began)
         return self.is_busy or self._ledger.is_looking
 
-    def look_for(self, owners: Iterable[str]) -> None:
-        """Go on with what earlier Blenders sent for these characters and did not see the end of."""
-        for owner in owners:
-            self.shelf.ask(owner)
-            self._ledger.ask(owner)
+    def look_around(self) -> None:
+        """Go on with what earlier Blenders sent for the characters of this file and did not see the end of.
+
+        A character that has no id is one of a Blender that ended before its file was saved: known by file and name.
+        """
+        here = [o for o in bpy.data.objects if o.type == "ARMATURE"]
+        for armature in here:
+            self._look_for(owner_of(armature))
+        if bpy.data.filepath and not all(map(owner_of, here)):
+            self._ledger.ask_who(bpy.data.filepath)
+
+    def _look_for(self, owner: str) -> None:
+        self.shelf.ask(owner)
+        self._ledger.ask(owner)
 
     def wait(self, job: Job, timeout_s: float | None = None) -> bool:
         """Poll until a job is done, for scripts. Returns whether it is; the job goes on after a timeout."""
@@ -274,7 +284,8 @@ class Session:
             case LinkChanged(LinkState.READY):
                 self._was_lost = False
                 self._ask_models()
-                self.look_for(owners_here())
+                self._ledger.ask_again()
+                self.look_around()
             case LinkChanged(LinkState.LOST):
                 self._was_lost = True
             case ModelEvent():
@@ -312,6 +323,8 @@ class Session:
     def _go_on(self) -> None:
         """Jobs of earlier Blenders: what was found waits for the daemon, then each is a job like any other."""
         self._found += self._ledger.found()
+        for file, names in self._ledger.who():
+            self._recognise(file, names)
         if self.link is not LinkState.READY:
             return
         found, self._found = self._found, []
@@ -326,6 +339,14 @@ class Session:
                     lambda status, job=job: self._heard(job, status),  # type: ignore[misc]
                 )
 
+    def _recognise(self, file: str, names: dict[str, str]) -> None:
+        if file != bpy.data.filepath:  # another one was loaded meanwhile
+            return
+        for armature in bpy.data.objects:
+            if armature.type == "ARMATURE" and armature.name in names and not owner_of(armature):
+                props.remember(armature, names[armature.name])
+                self._look_for(names[armature.name])
+
     def _arrived(self, job: Job, errand: Errand[Result]) -> None:
         job.retry = None
         if errand.value is None:
@@ -337,7 +358,7 @@ class Session:
             self._end(job, e)
             return
         job.status = errand.value.job
-        job.row = self.shelf.add(job.take, job.owner, job.outgoing.request)
+        job.row = self.shelf.add(job.take, job.owner, job.outgoing.request, bpy.data.filepath)
         if job.apply is None:
             self._end(job, None)
         else:
@@ -348,6 +369,8 @@ class Session:
         job.is_done = True
         if _is_over(job, failed):
             self._ledger.forget(job.owner, job.sent)
+        else:
+            self._mine.discard(job.sent)
         if job.is_resumed and failed is not None and failed.code in _NOBODYS:
             log.info("%s was sent by an earlier Blender, and nothing came of it: %s", job.label, failed.message)
             self.jobs.remove(job)
@@ -364,12 +387,6 @@ def client_name() -> str:
     return f"{Path(bpy.data.filepath).stem or 'Blender'} {os.getpid()}"
 
 
-def owners_here() -> list[str]:
-    """The ids of the characters in this file."""
-    found = (owner_of(o) for o in bpy.data.objects if o.type == "ARMATURE")
-    return [owner for owner in found if owner]
-
-
 def problem_of(failed: KineographError, job: Job | None = None) -> Problem:
     """What to say about an error and which fixes to offer, from the catalogue."""
     ref = (failed.details.get("where") or {}).get("ref") or {}
@@ -382,8 +399,7 @@ def problem_of(failed: KineographError, job: Job | None = None) -> Problem:
 
 def owner_of(armature: Any) -> str:
     """A character's id; empty where nobody gave it one."""
-    settings = getattr(armature, "kineograph", None)
-    return str(settings.uid) if settings is not None else ""
+    return props.uid_of(armature)
 
 
 def check_address(address: str | None) -> None:

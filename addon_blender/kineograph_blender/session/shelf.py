@@ -35,7 +35,8 @@ NOBODY = "nobody"
 
 @dataclass
 class Row:
-    """One take on the shelf. ``sample`` is the one that is looked at; ``owner`` is the character's id."""
+    """One take on the shelf. ``sample`` is the one that is looked at; ``owner`` is the character's id, ``file`` the
+    blend file that was open when it came."""
 
     id: str
     owner: str
@@ -57,6 +58,7 @@ class Row:
     worst_deg: float | None = None
     slide_cm_s: float | None = None
     is_saved: bool = False
+    file: str = ""
 
     @property
     def score(self) -> str:
@@ -74,7 +76,7 @@ class Row:
         return self.name if self.seed is None else f"{self.name}  s{self.seed}"
 
     @classmethod
-    def of(cls, take: Take, owner: str, request: dict[str, Any]) -> Row:
+    def of(cls, take: Take, owner: str, request: dict[str, Any], file: str = "") -> Row:
         """What a take says of itself."""
         options = request.get("options") or {}
         report = take.report
@@ -96,6 +98,7 @@ class Row:
             worst_cm=_worst(report, "worst_cm"),
             worst_deg=_worst(report, "worst_deg"),
             slide_cm_s=quality.get("slide_mean_cm_s"),
+            file=file,
         )
 
 
@@ -131,9 +134,12 @@ class Shelf:
             self._folder = paths.data_dir() / "takes"
         return self._folder
 
-    def add(self, take: Take, owner: str, request: dict[str, Any]) -> Row:
-        """A take that came home; it is written to disk meanwhile."""
-        row = Row.of(take, owner, request)
+    def add(self, take: Take, owner: str, request: dict[str, Any], file: str = "") -> Row:
+        """A take that came home; it is written to disk meanwhile. One that is here already stays as it is."""
+        known = self._rows.get(take.id)
+        if known is not None:
+            return known
+        row = Row.of(take, owner, request, file)
         self._rows[row.id] = row
         self._takes[row.id] = take
         self.active[row.owner] = row.id
@@ -154,7 +160,7 @@ class Shelf:
     def ask(self, owner: str) -> None:
         """Look for the rows of a character, once."""
         if owner and owner not in self._asked:
-            self._asked[owner] = self._pool.submit(_rows_in, self.folder / owner)
+            self._asked[owner] = self._pool.submit(rows_in, self.folder / owner)
             self._came.append((owner, self._asked[owner]))
 
     def settle(self) -> bool:
@@ -253,7 +259,8 @@ class Shelf:
                 log.warning("%s: %s", row.id, e)
 
 
-def _rows_in(folder: Path) -> list[Row]:
+def rows_in(folder: Path) -> list[Row]:
+    """The rows of a character's folder; what is no row is passed over."""
     rows = []
     for path in sorted(folder.glob("*.json")):
         if not path.name.startswith(".") and (row := _row(path)) is not None:
