@@ -21,6 +21,7 @@ from motionmcp.schemas import GenerateRequest
 from kineograph.errors import ErrorCode, KineographError, from_envelope
 from kineograph.wire import codec
 from kineograph_daemon.mmcp import checks, checks_rig
+from kineograph_daemon.mmcp.aliases import read_as
 from kineograph_daemon.mmcp.checks_rig import Takers
 from kineograph_daemon.mmcp.faults import fault, name_place, nearest, plain
 from kineograph_daemon.mmcp.schema import parse
@@ -57,8 +58,7 @@ def check_request(
     """
     try:
         _check_size(size_bytes, _largest_cap(models), payload)
-        request = _read(payload, models)
-        spec = _check_for_model(request, models)
+        request, spec = _checked(payload, models)
         _check_size(size_bytes, spec.limits.max_request_bytes, payload)
     except KineographError as exc:
         raise name_place(exc, refs) from None
@@ -119,8 +119,7 @@ def _batch_item(
     try:
         if not isinstance(item, dict):
             raise fault(ErrorCode.SCHEMA_VALIDATION, "a request must be an object", [], got=item, allowed="an object")
-        request = _read({"protocol_version": version, **item}, models)
-        spec = _check_for_model(request, models)
+        request, spec = _checked({"protocol_version": version, **item}, models)
         cap = spec.limits.max_request_bytes
         if batch_bytes > cap:  # only then can one item be over it: measuring an item means packing it
             size_bytes = sum(map(len, codec.pack_body(item))) if known_bytes is None else known_bytes
@@ -131,6 +130,19 @@ def _batch_item(
             where["path"] = ["requests", index, *where.get("path", [])]
         return exc
     return request
+
+
+def _checked(payload: Any, models: Mapping[str, ModelEntry]) -> tuple[GenerateRequest, ModelSpec]:
+    """The request and its model's spec; a name that the rig does not have is read as the rig's profile says."""
+    request = _read(payload, models)
+    try:
+        return request, _check_for_model(request, models)
+    except KineographError as refused:
+        known = read_as(payload) if refused.code is ErrorCode.UNKNOWN_JOINT else None
+        if known is None:
+            raise
+    request = _read(known.payload, models)
+    return request, _check_for_model(request, models)
 
 
 def _read(payload: Any, models: Mapping[str, ModelEntry]) -> GenerateRequest:

@@ -28,6 +28,7 @@ from kineograph_daemon.backbones.base import has_batch
 from kineograph_daemon.jobs import blobs
 from kineograph_daemon.jobs.record import RETARGET
 from kineograph_daemon.mmcp import answers
+from kineograph_daemon.mmcp.aliases import ReadAs, read_as
 from kineograph_daemon.mmcp.known import ReadBody, read_body
 from kineograph_daemon.mmcp.schema import parse
 from kineograph_daemon.pipeline import JobResultData, Stopped
@@ -53,6 +54,7 @@ class Run:
     seed: int = 0
     seed_drawn: bool = False
     answered: bool = False
+    read_as: ReadAs | None = None
 
     def restart(self, now_s: float) -> None:
         """Its turn comes only now: time and deadline count from here."""
@@ -108,7 +110,8 @@ class Tasks:
             try:
                 stored = blobs.open(task.result_path)
                 body = codec.decode_body(stored[0], stored[1:])
-                request = _parse(read_body(packet.part(task.frames)))
+                body_sent = read_body(packet.part(task.frames))
+                request = _parse(body_sent, read_as(body_sent.fields.get("request")))
                 spec = self._models.spec(request.model)
                 self._write_form(task.format, task.target_path, request, spec, answers.data_of(body))
             except Exception as e:  # noqa: BLE001 - answered, whatever it is
@@ -198,7 +201,8 @@ class Tasks:
             raise Stopped
         frames = packet.part(run.job.frames)
         body = read_body(frames)
-        request = _parse(body)
+        run.read_as = read_as(body.fields.get("request"), insist=True)
+        request = _parse(body, run.read_as)
         run.began, run.sent_sha256 = True, provenance.sent_sha256(body, frames[1:])
         request, run.seed, run.seed_drawn = provenance.with_seed(request, run.job.job)
         return request
@@ -211,6 +215,8 @@ class Tasks:
         answers.check(data)
         if run.seed_drawn:
             provenance.keep_to_what_was_asked(data.report)
+        if run.read_as is not None:
+            data.report["request"] = [*(data.report.get("request") or []), *run.read_as.entries()]
         if run.job.trajectories:
             answers.with_trajectories(request, data)
         size_bytes = self._write_forms(run, request, spec, data)
@@ -300,8 +306,8 @@ class Tasks:
             self._last_answer.append(message)
 
 
-def _parse(body: ReadBody) -> GenerateRequest:
-    payload = body.fields.get("request")
+def _parse(body: ReadBody, known: ReadAs | None) -> GenerateRequest:
+    payload = body.fields.get("request") if known is None else known.payload
     if isinstance(payload, dict) and "protocol_version" not in payload:
         # An item of a batch inherits the batch's version, which passed the door.
         return parse({"protocol_version": MMCP_VERSION, **payload})

@@ -14,12 +14,13 @@ from kineograph import paths
 from kineograph.client import LinkChanged, LinkState, new_job_id
 from kineograph.client.verbs import checked
 from kineograph.errors import ErrorCode, KineographError, LinkError
-from kineograph.fixes import NotApplicable, apply, resolve, timeline
+from kineograph.fixes import NotApplicable, apply, resolve
 from kineograph.wire import messages as m
 from kineograph.wire.messages import JobState, JobStatus, Method, ModelState
 from kineograph_gui.link import Link, OnReply
 from kineograph_gui.model import rows
 from kineograph_gui.model.jobs import JobStore
+from kineograph_gui.model.mending import known_names
 from kineograph_gui.model.settings import PanelSettings
 from kineograph_gui.model.words import say
 
@@ -260,15 +261,16 @@ class Desk(QObject):
         return new
 
     def _with_aliases(self, request: Any) -> Any:
-        """The request with the bone names that the user said to read as others."""
-        if not isinstance(request, Mapping):
+        """The request with the bone names that the rig's profile on this computer reads as others.
+
+        This computer's own daemon reads the same profile, and its report says so.
+        """
+        if not isinstance(request, Mapping) or not self.link.address:
             return request
-        known = set(timeline.joint_names(request))
-        for joint, to in self.settings.joint_aliases.items():
-            if joint not in known and to in known:
-                patch = {"target": "request", "action": "rename_joint_everywhere", "args": {"joint": joint, "to": to}}
-                with suppress(NotApplicable):
-                    request = apply(patch, request).request
+        for joint, to in known_names(request).items():
+            patch = {"target": "request", "action": "rename_joint_everywhere", "args": {"joint": joint, "to": to}}
+            with suppress(NotApplicable):
+                request = apply(patch, request).request
         return request
 
     def _sent(self, status: JobStatus) -> None:

@@ -5,10 +5,13 @@ profile that is found again by the rig itself."""
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from kineograph.errors import ErrorCode, SceneError
+from kineograph.fixes import timeline
 from kineograph.motion.skeleton import Skeleton
 from kineograph.rigs import RigMap, profiles
 from kineograph.rigs.mapping import Match
@@ -26,6 +29,28 @@ def profile_folder() -> Path:
 def read_rig(rig: Skeleton) -> RigMap:
     """The map of a rig: by this user's or a built-in profile that fits, else by its names and tree."""
     return profiles.read_rig(rig.names, rig.parents.tolist(), rig.rest_positions_m)
+
+
+def remember_name(request: Mapping[str, Any] | None, alias: str, joint: str, character: str = "") -> Path:
+    """Keep in this user's profile of a request's rig that ``alias`` means ``joint``; the profile's file.
+
+    Raises ``unknown_joint``, and ``file_unreadable`` when it cannot be written.
+    """
+    names, parents = _tree(request)
+    return profiles.remember_alias(names, parents, alias, joint, character)
+
+
+def known_names(request: Mapping[str, Any] | None) -> Mapping[str, str]:
+    """What this user's profile of a request's rig says of names that it does not have."""
+    names, parents = _tree(request)
+    return profiles.aliases_of(names, parents) if names else {}
+
+
+def _tree(request: Mapping[str, Any] | None) -> tuple[list[str], list[int]]:
+    joints = timeline.joints(request)
+    names = [str(j.get("name")) for j in joints]
+    place = {name: i for i, name in enumerate(names)}
+    return names, [place.get(str(j.get("parent")), -1) for j in joints]
 
 
 @dataclass(frozen=True)
@@ -85,12 +110,20 @@ class Mending:
         return say("map.set", role=words(wanted), joint=joint or say("map.none"))
 
     def save(self, name: str, file: Path | None = None) -> Path:
-        """Keep it as a profile, the user's own or in ``file``. Raises ``file_unreadable`` when it cannot be written."""
+        """Keep it as a profile, the user's own or in ``file``. Raises ``file_unreadable`` when it cannot be written.
+
+        What the rig's own profile says beside the map (controls, limits, other names) stays in it.
+        """
         safe = re.sub(r"[^\w-]+", "_", name).strip("_") or "rig"
-        path = profile_folder() / f"{safe}.toml" if file is None else file
+        names, parents = self.rig.names, self.rig.parents.tolist()
+        made = profiles.from_map(name or safe, self.map, parents)
+        known = profiles.profile_of(names, parents)
+        if known is not None:
+            made = replace(known, name=made.name, match=made.match, roles=made.roles, chains=made.chains)
+        path = profiles.own_file(names, parents, f"{safe}.toml") if file is None else file
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            profiles.write(profiles.from_map(name or safe, self.map, self.rig.parents.tolist()), path)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            profiles.write(made, path)
         except OSError as e:
             raise SceneError(
                 ErrorCode.FILE_UNREADABLE, f"'{path}' cannot be written: {e.strerror or e}", {"file": str(path)}

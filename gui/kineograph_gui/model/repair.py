@@ -28,6 +28,7 @@ from kineograph.rigs import suggest
 from kineograph.wire.messages import JobState
 from kineograph_gui.model.desk import Desk
 from kineograph_gui.model.focus import Focus
+from kineograph_gui.model.mending import remember_name
 from kineograph_gui.model.words import say
 
 HERE = frozenset(
@@ -43,6 +44,7 @@ HERE = frozenset(
         SettingsAction.SAVE_JOINT_ALIAS,
         SettingsAction.READ_KEY,
         SettingsAction.RAISE_QUEUE_LIMIT,
+        SettingsAction.PAUSE_WATCHER,
     }
 )
 """Actions of the scene and the settings that this panel carries out."""
@@ -69,6 +71,7 @@ WITH_A_WINDOW: tuple[StrEnum, ...] = (
     SceneAction.EDIT_MAP,
     SceneAction.EDIT_PROFILE,
     LinkAction.SHOW_JOB,
+    SettingsAction.PAUSE_WATCHER,
     *ReportAction,
 )
 """Actions that ask for a widget; the rest is done without one."""
@@ -119,6 +122,7 @@ class Repair(QObject):
         self.changes: list[str] = []
         self.countdown_s: int | None = None
         self._original: Mapping[str, Any] | None = None
+        self._sent_fields: dict[str, Any] = {}
         self._attempts: dict[str, int] = {}  # how many tries a job was
         self._stopped: set[str] = set()
         self._timer = QTimer(self)
@@ -152,6 +156,7 @@ class Repair(QObject):
     def _show(self, error: Any, request: Mapping[str, Any] | None, fields: dict[str, Any], character: str = "") -> None:
         self.stop_countdown()
         self.error, self._original, self.fields, self.changes = error, request, dict(fields), []
+        self._sent_fields = dict(fields)
         self.request = None
         context = self._desk.context(request, fields.get("refs"), character)
         self.problem = resolve(error, context) if error is not None else None
@@ -179,7 +184,7 @@ class Repair(QObject):
         """What differs between the request that failed and the one that would be sent."""
         if self.request is None or self._original is None:
             return []
-        found = list(_differences(self._original, self.request))
+        found = [*_differences(self._original, self.request), *_differences(self._sent_fields, self.fields)]
         if len(found) > MOST_DIFFERENCES:
             found[MOST_DIFFERENCES:] = [say("details.more", count=len(found) - MOST_DIFFERENCES)]
         return found
@@ -211,7 +216,7 @@ class Repair(QObject):
 
     def undo(self) -> None:
         """Forget the changes."""
-        self.request, self.changes = None, []
+        self.request, self.changes, self.fields = None, [], dict(self._sent_fields)
         self.changed.emit()
 
     def send(self) -> str:
@@ -299,7 +304,7 @@ class Repair(QObject):
         acts[LinkAction.SUBMIT_INTERRUPTED] = lambda args: self._send_all(args.get("jobs"))
         acts[LinkAction.DISMISS] = lambda args: self.dismiss()
         acts[LinkAction.FORGET_JOB] = lambda args: desk.forget(str(args.get("job") or self._focus.job))
-        acts[LinkAction.CANCEL_JOB] = lambda args: desk.cancel([str(args.get("job") or self._focus.job)])
+        acts[LinkAction.CANCEL_JOB] = lambda args: self._cancel(str(args.get("job") or self._focus.job))
         acts[LinkAction.WAIT] = acts[LinkAction.QUEUE_BEHIND] = lambda args: self._wait()
         acts[LinkAction.RECONNECT] = acts[SettingsAction.READ_KEY] = lambda args: desk.reconnect()
         acts[LinkAction.ADOPT_DAEMON] = lambda args: desk.connect_to("")
@@ -317,6 +322,16 @@ class Repair(QObject):
 
     def _asks(self, action: str) -> Act:
         return lambda args: self.wants.emit(action, args)
+
+    def _cancel(self, job: str) -> None:
+        """A job that goes on is stopped; of one that has ended it means that it is not tried again."""
+        status = self._desk.jobs.get(job)
+        if status is not None and not status.state.is_final:
+            self._desk.cancel([job])
+            return
+        self.stop_countdown()
+        self.said.emit(say("problem.retry_stopped"))
+        self.dismiss()
 
     def _send_all(self, jobs: Any) -> None:
         for job in jobs or ():
@@ -345,7 +360,12 @@ class Repair(QObject):
             self.change({"target": Target.REQUEST, "action": "switch_model", "args": {"model": model}})
 
     def _save_alias(self, joint: str, to: str) -> None:
-        self._desk.settings.add_joint_alias(joint, to)
+        try:
+            path = remember_name(self.base_request, joint, to, str(self.fields.get("character") or ""))
+        except KineographError as e:
+            self.said.emit(e.message)
+            return
+        self.said.emit(say("said.in_profile", joint=joint, to=to, file=path))
         patch = {"joint": joint, "to": to}
         self.change({"target": Target.REQUEST, "action": "rename_joint_everywhere", "args": patch})
 

@@ -91,19 +91,6 @@ class PanelSettings:
         self._store.setValue("new/model", value)
 
     @property
-    def joint_aliases(self) -> dict[str, str]:
-        """Bone names to read as others, in every request from here."""
-        try:
-            loaded = json.loads(str(self._store.value("rigs/aliases", "{}")))
-        except ValueError:
-            return {}
-        return {str(k): str(v) for k, v in loaded.items()} if isinstance(loaded, dict) else {}
-
-    def add_joint_alias(self, joint: str, to: str) -> None:
-        """Read ``joint`` as ``to`` from now on."""
-        self._store.setValue("rigs/aliases", json.dumps({**self.joint_aliases, joint: to}))
-
-    @property
     def watched(self) -> list[dict[str, Any]]:
         """The watched folders, as plain maps."""
         try:

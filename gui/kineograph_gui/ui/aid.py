@@ -70,6 +70,9 @@ class Aid(QObject):
             case "setting":
                 window.show_page("settings")
                 window.settings.form.show_setting(str(args.get("name") or ""))
+            case "pause_watcher":
+                window.show_page("watch")
+                window.bottom.say(say("said.watch_paused", count=window.watch.pause_all()))
             case "choose_file":
                 window.show_page("new")
                 window.new.ask_rig()

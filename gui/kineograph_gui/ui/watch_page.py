@@ -180,6 +180,13 @@ class WatchPage(QWidget):
         if self.chosen is not None:
             self.chosen.pause(not self.chosen.paused)
 
+    def pause_all(self) -> int:
+        """Begin nothing new in any folder; how many are watched from here."""
+        running = [w for w in self.watchers if w.is_running]
+        for watcher in running:
+            watcher.pause(True)
+        return len(running)
+
     def _remove(self) -> None:
         watcher = self.chosen
         if watcher is not None:

@@ -29,6 +29,7 @@ def check(profile: Profile, names: Sequence[str] | None = None, controls: Sequen
     if names is not None:
         found += _against(names, [(f"roles.{r}", n) for r, n in profile.roles.items()])
         found += _against(names, [(f"chains.{r}", n) for r, chain in profile.chains.items() for n in chain])
+        found += _against(names, [(f"aliases.{a}", n) for a, n in profile.aliases.items()])
     if controls is not None:
         found += _against(controls, list(_controls(profile)))
     return found

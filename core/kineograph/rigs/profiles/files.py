@@ -62,6 +62,7 @@ def dumps(profile: Profile) -> str:
         fields = {"fk": list(c.fk), "ik": c.ik, "pole": c.pole, "master": c.master, "switch": c.switch}
         parts.append((f"limbs.{limb}", {**fields, "fk_value": c.fk_value}))
     parts.append(("limits_deg", {joint: [list(pair) for pair in pairs] for joint, pairs in p.limits_deg.items()}))
+    parts.append(("aliases", dict(p.aliases)))
     lines = [f"{key} = {_toml(value)}" for key, value in head.items() if value != ""]
     for table, values in parts:
         kept = {k: v for k, v in values.items() if v not in ("", [])}
@@ -89,7 +90,7 @@ class _Reader:
     def profile(self) -> Profile:
         """The whole profile."""
         top = ("kineograph_profile", "name", "tested", "notes", "match", "axes", "rest", "root", "roles", "chains",
-               "controls", "limbs", "limits_deg")  # fmt: skip
+               "controls", "limbs", "limits_deg", "aliases")  # fmt: skip
         self.known("", self.data, top)
         if self.data.get("kineograph_profile") != VERSION:
             self.fail("kineograph_profile", f"must be {VERSION}", self.data.get("kineograph_profile"))
@@ -117,6 +118,7 @@ class _Reader:
             controls={r: self.text(f"controls.{r}", v) for r, v in controls.items()},
             limbs={k: self.limb(k, v) for k, v in self.table("limbs", LIMBS).items()},
             limits_deg={k: self.limits(k, v) for k, v in self.table("limits_deg", None).items()},
+            aliases={k: self.text(f"aliases.{k}", v) for k, v in self.table("aliases", None).items()},
             tested=self.text("tested", self.data.get("tested", "")),
             notes=self.text("notes", self.data.get("notes", "")),
         )

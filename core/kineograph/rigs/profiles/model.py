@@ -46,7 +46,8 @@ class Profile:
     ``roles`` role to joint name; ``chains`` role to joint names from the hips outwards. ``bone_axis`` is the axis that
     runs along the bones, ``up`` and ``front`` the axes of the rig's own world. ``rest`` is the pose it was built in.
     ``controls`` maps a role to the control that an animator keys in its stead; ``limits_deg`` a joint to its least and
-    greatest turn about x, y, z. ``tested`` says with what, and is empty when nobody tried.
+    greatest turn about x, y, z. ``aliases`` maps a name that requests may use to the joint
+    that is meant. ``tested`` says with what, and is empty when nobody tried.
     """
 
     name: str
@@ -62,5 +63,6 @@ class Profile:
     controls: Mapping[Role, str] = field(default_factory=dict)
     limbs: Mapping[str, Limb] = field(default_factory=dict)
     limits_deg: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
     tested: str = ""
     notes: str = ""

@@ -25,6 +25,7 @@ from kineograph.rigs.profiles.files import read
 from kineograph.rigs.profiles.find import best_of
 from kineograph.rigs.profiles.maps import to_map
 from kineograph.rigs.profiles.model import Profile
+from kineograph.rigs.profiles.signature import signature
 
 FOLDERS_VARIABLE = "KINEOGRAPH_RIGS"
 _PLACES = (paths.HOME_VARIABLE, "XDG_DATA_HOME", "HOME", "LOCALAPPDATA")
@@ -51,15 +52,28 @@ def _own_folder(*places: str | None) -> Path:
     return paths.data_dir() / "profiles"
 
 
+def own_file(names: Sequence[str], parents: Sequence[int], otherwise: str = "") -> Path:
+    """Where this user's own profile of exactly this rig is; else where it would be (``otherwise`` in their folder)."""
+    hash_ = signature(names, parents)
+    for path, profile in zip(*_readable(_stamp_of([own_folder()])), strict=True):
+        if profile.match.hash == hash_:
+            return path
+    return own_folder() / (otherwise or f"{hash_}.toml")
+
+
 def own_profiles(project: Iterable[str | Path] = ()) -> tuple[Profile, ...]:
     """Every profile in ``folders`` that can be read, in their order."""
-    return _read_all(stamp(project))
+    return _readable(stamp(project))[1]
 
 
 def stamp(project: Iterable[str | Path] = ()) -> Stamp:
     """What is in ``folders`` now: changes when a profile is added, edited or removed."""
+    return _stamp_of(folders(project))
+
+
+def _stamp_of(places: Iterable[Path]) -> Stamp:
     out = []
-    for folder in folders(project):
+    for folder in places:
         try:
             files = sorted(p for p in folder.glob("*.toml") if p.is_file())
             for path in files:
@@ -71,14 +85,16 @@ def stamp(project: Iterable[str | Path] = ()) -> Stamp:
 
 
 @lru_cache(maxsize=8)
-def _read_all(now: Stamp) -> tuple[Profile, ...]:
-    found = []
+def _readable(now: Stamp) -> tuple[tuple[Path, ...], tuple[Profile, ...]]:
+    where, found = [], []
     for path, _, _ in now:
         try:
             found.append(read(path))
         except KineographError as e:
             _log.warning("a profile is passed over: %s", e)
-    return tuple(found)
+        else:
+            where.append(Path(path))
+    return tuple(where), tuple(found)
 
 
 def profile_of(names: Sequence[str], parents: Sequence[int], project: Iterable[str | Path] = ()) -> Profile | None:

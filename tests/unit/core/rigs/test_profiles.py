@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.fakes import canonical, test_rigs
 
-from kineograph.errors import ErrorCode, SceneError
+from kineograph.errors import ErrorCode, KineographError, SceneError
 from kineograph.motion.skeleton import Skeleton
 from kineograph.rigs import Role, profiles, roles_of
 from kineograph.rigs.profiles.use import FOLDERS_VARIABLE
@@ -156,3 +156,40 @@ def test_a_rig_without_all_of_a_profiles_joints_is_still_read(home: Path) -> Non
     with pytest.raises(SceneError) as caught:
         profiles.to_map(full, names, parents)
     assert caught.value.code is ErrorCode.MAP_INCOMPLETE
+
+
+def test_another_name_is_kept_in_the_rigs_own_profile(home: Path) -> None:
+    rig = test_rigs.unreal68()
+    names, parents = rig.names, rig.parents.tolist()
+    assert profiles.aliases_of(names, parents) == {}
+    path = profiles.remember_alias(names, parents, "LefHand", "hand_l", "Hero")
+    assert path.parent == home
+    assert profiles.aliases_of(names, parents) == {"LefHand": "hand_l"}
+    assert profiles.remember_alias(names, parents, "RigthHand", "hand_r") == path
+    assert profiles.aliases_of(names, parents) == {"LefHand": "hand_l", "RigthHand": "hand_r"}
+    assert profiles.read(path).name == "Hero"
+    assert len(list(home.iterdir())) == 1
+    # Names that the rig has mean themselves, and joints that it has not mean nothing.
+    assert profiles.aliases_of([*names, "LefHand"], [*parents, 0]) == {}
+    with pytest.raises(KineographError) as caught:
+        profiles.remember_alias(names, parents, "x", "hand_x")
+    assert caught.value.code is ErrorCode.UNKNOWN_JOINT
+    found = profiles.check(replace(profiles.read(path), aliases={"a": "hand_x"}), names)
+    assert any("hand_x" in f.text for f in found)
+
+
+def test_what_another_profile_says_is_kept_when_a_name_is_added(home: Path) -> None:
+    rig = test_rigs.unreal68()
+    names, parents = rig.names, rig.parents.tolist()
+    made = replace(own(rig), limits_deg={"calf_l": ((0.0, 150.0), (-5.0, 5.0), (0.0, 0.0))})
+    profiles.write(made, home / "hero.toml")
+    assert profiles.remember_alias(names, parents, "LefHand", "hand_l") == home / "hero.toml"
+    assert profiles.read(home / "hero.toml") == replace(made, aliases={"LefHand": "hand_l"})
+
+
+def test_a_place_that_cannot_be_written_is_told(home: Path) -> None:
+    rig = test_rigs.unreal68()
+    (home / f"{profiles.signature(rig.names, rig.parents.tolist())}.toml").mkdir()
+    with pytest.raises(KineographError) as caught:
+        profiles.remember_alias(rig.names, rig.parents.tolist(), "LefHand", "hand_l")
+    assert caught.value.code is ErrorCode.FILE_UNREADABLE
