@@ -30,6 +30,7 @@ def how_of(armature: Any, scene: Any, take: Take, row: Row, way: str = "") -> di
         "blend_out": int(wishes.blend_out),
         "mute_constraints": bool(wishes.mute_constraints),
         "ignore_locks": bool(wishes.ignore_locks),
+        "every_frame": bool(wishes.every_frame),
     }
     if wishes.only_selected:
         how["bones"] = frozenset(b.name for b in armature.pose.bones if compat.is_bone_selected(b))

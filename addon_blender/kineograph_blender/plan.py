@@ -82,10 +82,18 @@ def options_of(scene: Any) -> dict[str, Any]:
     out: dict[str, Any] = {"seed": int(settings.seed)}
     if settings.samples != 1:
         out["num_samples"] = int(settings.samples)
+    if settings.thin and can_thin(scene):
+        out["keyframe_budget"] = float(settings.thin_cm) / 100.0
     own = {item.name: item.value() for item in settings.options}
     if own:
         out["model_options"] = own
     return out
+
+
+def can_thin(scene: Any) -> bool:
+    """Whether the scene's model can answer with fewer keys; where nobody knows yet, it is asked."""
+    model = session.current().models.get(str(scene.kineograph.model))
+    return model is None or bool(model.facts.get("supports_keyframe_reduction"))
 
 
 def throw_dice(scene: Any) -> int:

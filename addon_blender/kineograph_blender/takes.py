@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict, Unpack
 
 from kineograph.client.result import Result
 from kineograph.motion.clip import Clip
 
+from .bridge import thinned
 from .bridge.bake import Bake, BakeOptions, BakeReport
 from .bridge.request import Outgoing, Remark
 from .bridge.rig import Rig
@@ -30,6 +32,20 @@ class How(TypedDict, total=False):
     strips: tuple[Part, ...] | None
 
 
+def _thinning(result: Result, tolerance_m: float | None, lead_in: int) -> thinned.Wanted | None:
+    """Which frames the daemon found worth a key, counted from the first frame that was asked for."""
+    found = result.body.get("keyframes")
+    if not isinstance(found, Mapping) or tolerance_m is None:
+        return None
+    names = result.joint_names
+    frames = {
+        names[int(joint)]: {what: tuple(int(f) - lead_in for f in at) for what, at in channels.items()}
+        for joint, channels in found.items()
+        if str(joint).isdecimal() and int(joint) < len(names)
+    }
+    return thinned.Wanted(tolerance_m, frames)
+
+
 @dataclass(eq=False)
 class Take:
     """One result for one character. Holds no RNA: the armature is found again by its id or name when needed.
@@ -37,7 +53,7 @@ class Take:
     ``remarks``: what of the scene was not sent, or changed on the way; the daemon's own account is
     ``result.report``, whose frames begin ``lead_in`` frames before ``start``. ``applied``: the account of each bake,
     newest last. ``asked`` and ``refs``: the constraints as they were sent, and what each stands for in the scene.
-    ``prompts``: the blocks' texts and frames, without the leads.
+    ``prompts``: the blocks' texts and frames, without the leads. ``thin_m``: how far its thinned keys may be off.
     """
 
     id: str
@@ -54,6 +70,7 @@ class Take:
     refs: list[dict[str, Any]] = field(default_factory=list)
     prompts: tuple[tuple[str, int], ...] = ()
     applied: list[BakeReport] = field(default_factory=list)
+    thin_m: float | None = None
 
     @classmethod
     def of(cls, outgoing: Outgoing, result: Result, label: str) -> Take:
@@ -72,6 +89,7 @@ class Take:
             asked=list(outgoing.request["constraints"]),
             refs=list(outgoing.refs["constraints"]),
             prompts=_prompts(outgoing),
+            thin_m=_tolerance(outgoing.request),
         )
         take.clip(0)
         return take
@@ -98,11 +116,13 @@ class Take:
         *,
         sample: int = 0,
         start: float | None = None,
+        every_frame: bool = False,
         **how: Unpack[How],
     ) -> Bake:
         """A bake to be stepped; ``apply`` is the one that finishes at once.
 
         ``armature`` names another one with the same bones; ``start`` is the scene frame of the take's first frame.
+        ``every_frame``: a key on each, though the take was asked for with fewer.
         """
         name = f"{self.rig.armature} {self.label}".strip() + (f" {sample + 1}" if self.samples > 1 else "")
         at = float(self.start if start is None else start)
@@ -110,7 +130,8 @@ class Take:
         # A motion that runs out of another or into it is nothing without that one.
         wanted: How = {"over": self.stays}
         wanted.update(how)
-        options = BakeOptions(name, edits=edits, origin=f"{self.id}:{sample}", **wanted)
+        thin = None if every_frame else _thinning(self.result, self.thin_m, self.lead_in)
+        options = BakeOptions(name, edits=edits, thin=thin, origin=f"{self.id}:{sample}", **wanted)
         return Bake(self.rig, self.clip(sample), at, uuid.uuid4().hex, options, armature=armature, scene=scene)
 
     def apply(
@@ -120,15 +141,21 @@ class Take:
         *,
         sample: int = 0,
         start: float | None = None,
+        every_frame: bool = False,
         **how: Unpack[How],
     ) -> BakeReport:
         """Show this take on the armature, as a new action or, with ``strips``, on a new NLA track.
 
         Raises ``rig_changed`` and ``apply_blocked``, with the scene as it was; the take stays.
         """
-        report = self.bake(armature, scene, sample=sample, start=start, **how).finish()
+        report = self.bake(armature, scene, sample=sample, start=start, every_frame=every_frame, **how).finish()
         self.applied.append(report)
         return report
+
+
+def _tolerance(request: Mapping[str, Any]) -> float | None:
+    found = (request.get("options") or {}).get("keyframe_budget")
+    return None if found is None else float(found)
 
 
 def _id_of(job: str) -> str:

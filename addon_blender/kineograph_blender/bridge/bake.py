@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +25,7 @@ from kineograph.motion.resample import resample
 
 from .. import compat
 from . import action as actions
-from . import blockers, channels, fit, guard, identity, merge, outside, poses, stamps, strips
+from . import blockers, channels, fit, guard, identity, merge, outside, poses, stamps, strips, thinned
 from . import rig as rigs
 from . import written as records
 from .action import Channels
@@ -54,7 +55,8 @@ class BakeOptions:
     ``blend_out``: over so many frames the motion comes out of what is shown now, and goes back into it. ``over``: what
     is shown now stays before and after the take. ``strips``: on a new NLA track, one strip for each (``()``: one for
     all) instead of as the armature's action. ``edits``: keys of the user that the take was made to meet: they
-    are written to the last bit. ``origin`` is remembered with the action: what it was baked from.
+    are written to the last bit. ``thin``: keys only where they matter. ``origin`` is
+    remembered with the action: what it was baked from.
     """
 
     name: str = "Kineograph take"
@@ -67,6 +69,7 @@ class BakeOptions:
     over: bool = False
     strips: tuple[strips.Part, ...] | None = None
     edits: tuple[UserKey, ...] = ()
+    thin: thinned.Wanted | None = None
     origin: str = ""
 
 
@@ -77,6 +80,7 @@ class BakeReport:
     take: str
     action: str = ""
     keys: int = 0
+    dense_keys: int = 0
     longest_slice_s: float = 0.0
     constraints: list[blockers.BoneConstraint] = field(default_factory=list)
     muted: list[blockers.BoneConstraint] = field(default_factory=list)
@@ -105,6 +109,7 @@ class Bake:
         self.report = BakeReport(take)
         self._steps = self._run()
         self._done = False
+        self._waits = False
 
     def step(self, budget_s: float = DEFAULT_SLICE_S) -> bool:
         """Work for about ``budget_s``. Raises what the bake failed with, after removing what was begun."""
@@ -112,6 +117,9 @@ class Bake:
         try:
             while not self._done and time.perf_counter() - began < budget_s:
                 self._done = next(self._steps, self) is self
+                if self._waits:  # for a thread: the main thread has better things to do
+                    time.sleep(0.0005)
+                    break
         except BaseException:
             self.abandon()
             raise
@@ -198,6 +206,8 @@ class Bake:
             todo += batch
             yield
         self._check_locks(table, todo)
+        self.report.dense_keys = sum(int(item.values.size) for item in todo)
+        todo = yield from self._thinned(todo, clip, table)
         todo = records.over(todo, self._edits())
         for item in todo:
             self.report.keys += actions.write(self._begun(), item)
@@ -207,6 +217,23 @@ class Bake:
         yield from self._remember(todo, found, (self._start, self._start + len(clip) - 1))
         yield
         self._assign(found)
+
+    def _thinned(
+        self, todo: list[Channels], clip: Clip, table: channels.BoneTable
+    ) -> Generator[None, None, list[Channels]]:
+        """Keys only where they matter, worked out beside Blender; all of them for a take of another rate."""
+        wanted = self._options.thin
+        if wanted is None or clip.fps_hz != self._clip.fps_hz or len(clip) < 3:
+            return todo
+        modes = dict(zip(table.names, table.modes, strict=True))
+        pool = ThreadPoolExecutor(1, thread_name_prefix="kineograph-thin")
+        found = pool.submit(thinned.thin, todo, wanted, self._rig, clip, self._start, modes, self._edits())
+        pool.shutdown(wait=False)
+        self._waits = True
+        while not found.done():
+            yield
+        self._waits = False
+        return found.result()
 
     @property
     def _adds(self) -> bool:

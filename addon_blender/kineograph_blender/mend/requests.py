@@ -30,6 +30,8 @@ def _reset_option(work: Work) -> str:
         settings.samples = 1
     elif name == "seed":
         settings.new_seed = True
+    elif name == "keyframe_budget":
+        settings.thin = False
     else:
         reset_option(work.context.scene, name)
     return f"'{name}' is the model's own again."

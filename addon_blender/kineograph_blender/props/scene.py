@@ -81,6 +81,9 @@ class KINEOGRAPH_PG_apply(bpy.types.PropertyGroup):
         name="Mute constraints", description="Mute constraints on the bones that are written, so that the take shows"
     )
     ignore_locks: BoolProperty(name="Write locked channels", description="Write to locked channels too")
+    every_frame: BoolProperty(
+        name="A key on every frame", description="Write all keys of a take that was made with fewer"
+    )
 
 
 class KINEOGRAPH_PG_scene(bpy.types.PropertyGroup):
@@ -103,6 +106,20 @@ class KINEOGRAPH_PG_scene(bpy.types.PropertyGroup):
     )
     seed: IntProperty(name="Seed", description="The same seed gives the same motion on the same device", min=0)
     new_seed: BoolProperty(name="New seed each time", description="Throw the dice before each generation", default=True)
+    thin: BoolProperty(
+        name="Fewer keys",
+        description="Keys only where the motion needs them, for takes that are to be edited by hand; your own keys stay"
+        " where they are, exactly",
+    )
+    thin_cm: FloatProperty(
+        name="Within (cm)",
+        description="How far any point of the body may be from the full motion, at most, in centimetres",
+        default=0.5,
+        min=0.01,
+        soft_max=5.0,
+        max=100.0,
+        precision=2,
+    )
     options: CollectionProperty(type=KINEOGRAPH_PG_option)
     apply: PointerProperty(type=KINEOGRAPH_PG_apply)
 

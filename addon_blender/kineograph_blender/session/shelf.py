@@ -59,6 +59,7 @@ class Row:
     slide_cm_s: float | None = None
     is_saved: bool = False
     file: str = ""
+    thin_cm: float | None = None
 
     @property
     def score(self) -> str:
@@ -99,6 +100,7 @@ class Row:
             worst_deg=_worst(report, "worst_deg"),
             slide_cm_s=quality.get("slide_mean_cm_s"),
             file=file,
+            thin_cm=None if take.thin_m is None else round(take.thin_m * 100.0, 4),
         )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import bpy
 
-from .. import session
+from .. import plan, session
 from .base import CharacterPanel, grey, lines_of, order_of
 
 
@@ -44,6 +44,12 @@ class KINEOGRAPH_PT_options(CharacterPanel, bpy.types.Panel):
         """One line an option: set ones first have a field, the others a plus."""
         layout, settings = self.layout, context.scene.kineograph
         model = session.current().models.get(settings.model)
+        row = layout.row(align=True)
+        row.prop(settings, "thin")
+        if settings.thin:
+            row.prop(settings, "thin_cm")
+            if not plan.can_thin(context.scene):
+                grey(layout, "This model cannot: there will be a key on every frame.", "INFO")
         dials = {d.name: d for d in model.dials} if model is not None else {}
         own = {item.name for item in settings.options}
         for item in settings.options:

@@ -62,14 +62,6 @@ def draw_chosen(box: Any, context: Any, row: Row, shown: tuple[str, int] | None)
             button = steps.operator("kineograph.take_sample", text="", icon=icon)
             button.take, button.step = row.id, step
         steps.operator("kineograph.take_browse", text=f"Sample {row.sample + 1} of {row.samples}").take = row.id
-    wishes = context.scene.kineograph.apply
-    column = box.column(align=True)
-    column.prop(wishes, "place")
-    column.prop(wishes, "travel")
-    column.prop(wishes, "only_selected")
-    line = box.row(align=True)
-    line.prop(wishes, "blend_in")
-    line.prop(wishes, "blend_out")
     buttons = box.row(align=True)
     for text, way in (("Apply", "ACTION"), ("As strip", "STRIP")):
         button = buttons.operator("kineograph.take_apply", text=text)
@@ -83,6 +75,32 @@ def draw_chosen(box: Any, context: Any, row: Row, shown: tuple[str, int] | None)
         box.operator("kineograph.regenerate", icon="FILE_REFRESH")
 
 
+class KINEOGRAPH_PT_writing(CharacterPanel, bpy.types.Panel):
+    """How a take is written when it is applied."""
+
+    bl_label = "How It Is Written"
+    bl_parent_id = "KINEOGRAPH_PT_takes"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Any) -> None:
+        """When, where, which bones; then what is seldom wanted."""
+        layout, wishes = self.layout, context.scene.kineograph.apply
+        column = layout.column(align=True)
+        column.prop(wishes, "place")
+        column.prop(wishes, "travel")
+        line = layout.row(align=True)
+        line.prop(wishes, "blend_in")
+        line.prop(wishes, "blend_out")
+        column = layout.column(align=True)
+        column.prop(wishes, "only_selected")
+        row = session.current().shelf.shown(session.owner_of(plan.character_of(context)))
+        if row is not None and row.thin_cm is not None:
+            column.prop(wishes, "every_frame")
+        column.prop(wishes, "strip_per_prompt")
+        column.prop(wishes, "mute_constraints")
+        column.prop(wishes, "ignore_locks")
+
+
 def details(row: Row) -> list[str]:
     """What there is to know of a take."""
     lines = [f"{row.frames} frames ({row.frames / row.fps_hz:.1f} s) from {row.start}, {row.model}"]
@@ -90,6 +108,8 @@ def details(row: Row) -> list[str]:
         lines.append(row.prompt)
     if row.score:
         lines.append(row.score)
+    if row.thin_cm is not None:
+        lines.append(f"fewer keys, within {row.thin_cm:g} cm")
     if row.notes:
         lines.append(row.notes)
     why = session.current().shelf.unsaved.get(row.id)
@@ -98,4 +118,4 @@ def details(row: Row) -> list[str]:
     return lines
 
 
-CLASSES = (KINEOGRAPH_PT_takes,)
+CLASSES = (KINEOGRAPH_PT_takes, KINEOGRAPH_PT_writing)
