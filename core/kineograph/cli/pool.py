@@ -16,6 +16,9 @@ from typing import Any
 from kineograph.errors import ErrorCode, InternalError, KineographError, from_envelope
 
 MODULE = "kineograph_daemon.batch"
+_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
+"""glibc gives a large array's memory back and takes it, emptied, for the next one: in a process that does nothing but
+one file after the other that is a third of its time."""
 Outcome = dict[str, Any] | KineographError
 
 
@@ -54,7 +57,7 @@ class Worker:
 
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None:
-            one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+            one = {**dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"), **_MEMORY}
             self._process = subprocess.Popen(
                 [sys.executable, "-m", MODULE],
                 stdin=subprocess.PIPE,

@@ -8,6 +8,7 @@ that makes it the size of a character, or left alone.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ from kineograph.formats.asset import Asset
 from kineograph.motion import axes, kinematics
 from kineograph.motion.clip import Clip
 from kineograph.motion.skeleton import Skeleton
-from kineograph.rigs import Role, roles_of
+from kineograph.rigs import RigMap, Role, roles_of
 
 LARGEST_M = 12.0
 CHARACTER_M = (0.5, 4.0)
@@ -39,7 +40,7 @@ def guess(skeleton: Skeleton) -> tuple[float, str]:
 
 def guess_up(skeleton: Skeleton, clip: Clip | None) -> Literal["y", "z"]:
     """The axis along which the body stands: from the feet to the head in the clip, else at rest; "y" in doubt."""
-    roles = roles_of(skeleton.names, skeleton.parents, skeleton.rest_positions_m)
+    roles = _roles(skeleton.names, tuple(skeleton.parents.tolist()), skeleton.rest_positions_m.tobytes())
     head, feet = roles.get(Role.HEAD), [roles.get(Role.LEFT_FOOT), roles.get(Role.RIGHT_FOOT)]
     low = [foot for foot in feet if foot is not None]
     if head is None or not low:
@@ -51,6 +52,12 @@ def guess_up(skeleton: Skeleton, clip: Clip | None) -> Literal["y", "z"]:
         at, _ = kinematics.forward(skeleton, clip.rotations_xyzw[few], clip.root_m[few], moved)
     x, y, z = np.median(at[:, head] - at[:, low].mean(axis=1), axis=0)
     return "z" if z > _UPRIGHT * max(abs(x), abs(y)) else "y"
+
+
+@lru_cache(maxsize=16)
+def _roles(names: tuple[str, ...], parents: tuple[int, ...], positions_m: bytes) -> RigMap:
+    """The roles of a skeleton, read once: a folder of files is mostly one rig."""
+    return roles_of(names, parents, np.frombuffer(positions_m).reshape(-1, 3))
 
 
 def upright(asset: Asset, up: Literal["y", "z"] | None) -> Asset:

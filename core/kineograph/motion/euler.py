@@ -24,14 +24,16 @@ _AXES = {"X": 0, "Y": 1, "Z": 2}
 def to_quat(angles_rad: FloatArray, order: str) -> FloatArray:
     """Quaternions ``(..., 4)`` from angles ``(..., len(order))``; ``order`` may have 0 to 3 axes, also repeated."""
     angles = np.asarray(angles_rad, dtype=np.float64)
-    out = quat.identity(*angles.shape[:-1])
+    x = [np.zeros(angles.shape[:-1]) for _ in range(3)]
+    w = np.ones(angles.shape[:-1])
     for column, axis in enumerate(order):
         half = 0.5 * angles[..., column]
-        turn = np.zeros((*angles.shape[:-1], 4))
-        turn[..., _AXES[axis]] = np.sin(half)
-        turn[..., 3] = np.cos(half)
-        out = turn if column == 0 else quat.mul(out, turn)
-    return out
+        s, c = np.sin(half), np.cos(half)
+        i = _AXES[axis]
+        j, k = (i + 1) % 3, (i + 2) % 3
+        # The product with a turn about one axis: half of the general one's terms are zero.
+        w, x[i], x[j], x[k] = w * c - x[i] * s, x[i] * c + w * s, x[j] * c + x[k] * s, x[k] * c - x[j] * s
+    return np.stack([*x, w], axis=-1)
 
 
 def from_quat(q_xyzw: FloatArray, order: str) -> FloatArray:
@@ -53,14 +55,19 @@ def continuous(angles_rad: FloatArray) -> FloatArray:
 
     (a, b, c) and (a + pi, pi - b, c + pi) are the same rotation, each also modulo a full turn.
     """
-    out = np.array(angles_rad, dtype=np.float64, copy=True)
-    other = out + np.pi
-    other[..., 1] = np.pi - out[..., 1]
-    turn = 2.0 * np.pi
-    for t in range(1, len(out)):
-        before = out[t - 1]
-        a = out[t] + turn * np.round((before - out[t]) / turn)
-        b = other[t] + turn * np.round((before - other[t]) / turn)
-        nearer = np.abs(b - before).sum(-1) < np.abs(a - before).sum(-1)
-        out[t] = np.where(nearer[..., None], b, a)
+    own = np.asarray(angles_rad, dtype=np.float64)
+    other = own + np.pi
+    other[..., 1] = np.pi - own[..., 1]
+    # From one frame to the next both forms are as far from each other as their opposites are: so which form is nearer
+    # does not depend on the one taken before, only whether to change does.
+    change = _around(other[1:] - own[:-1]).sum(-1) < _around(own[1:] - own[:-1]).sum(-1)
+    form = np.zeros(own.shape[:-1], bool)
+    form[1:] = np.logical_xor.accumulate(change, axis=0)
+    out = np.where(form[..., None], other, own)
+    out[1:] -= 2.0 * np.pi * np.cumsum(np.round(np.diff(out, axis=0) / (2.0 * np.pi)), axis=0)
     return out
+
+
+def _around(angles_rad: FloatArray) -> FloatArray:
+    """How far (...) angles are from a whole number of turns."""
+    return np.asarray(np.abs(angles_rad - 2.0 * np.pi * np.round(angles_rad / (2.0 * np.pi))))

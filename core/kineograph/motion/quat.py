@@ -46,6 +46,21 @@ def normalize(q_xyzw: FloatArray) -> FloatArray:
     return np.where(length > _TINY, q / safe, IDENTITY_XYZW.astype(q.dtype))
 
 
+def make_unit(q_xyzw: FloatArray) -> None:
+    """``normalize`` in place: no second array, and nothing to do for what is as long as its numbers can tell."""
+    squared = squared_length(q_xyzw)
+    off = np.abs(squared - 1.0)
+    if float(off.max(initial=0.0)) <= 4.0 * float(np.finfo(q_xyzw.dtype).eps):
+        return
+    length = np.sqrt(squared)
+    zero = length <= _TINY
+    if zero.any():
+        q_xyzw[zero] = IDENTITY_XYZW
+        length[zero] = 1.0
+    for i in range(4):
+        q_xyzw[..., i] /= length
+
+
 def conj(q_xyzw: FloatArray) -> FloatArray:
     """The inverse of a unit quaternion."""
     q = np.array(q_xyzw, copy=True)
@@ -172,9 +187,13 @@ def continuous(q_xyzw: FloatArray, axis: int = 0) -> FloatArray:
     q = np.moveaxis(np.array(q_xyzw, copy=True), axis, 0)
     if len(q) < 2:
         return np.moveaxis(q, 0, axis)
-    dots = np.einsum("t...i,t...i->t...", q[1:], q[:-1])
-    sign = np.cumprod(np.where(dots < 0, -1.0, 1.0), axis=0)
-    q[1:] *= sign[..., None].astype(q.dtype)
+    dots = q[1:, ..., 0] * q[:-1, ..., 0]
+    for i in range(1, 4):
+        dots += q[1:, ..., i] * q[:-1, ..., i]
+    jumps = dots < 0
+    if jumps.any():
+        sign = np.where(np.logical_xor.accumulate(jumps, axis=0), -1.0, 1.0)
+        q[1:] *= sign[..., None].astype(q.dtype)
     return np.moveaxis(q, 0, axis)
 
 

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kineograph.errors import SceneError
+from kineograph.formats.bvh import numbers
 from kineograph.formats.failure import incomplete, unreadable
 
 FloatArray = NDArray[np.floating[Any]]
 
 _HEAD = re.compile(rb"\s*Frames\s*:?\s*(\S+)\s+Frame\s+Time\s*:?\s*(\S+)[^\S\n]*", re.IGNORECASE)
-_LINES_AT_ONCE = 512
+_LINES_AT_ONCE = 64
 _DEFAULT_FPS_HZ = 30.0
 _FEW_DIGITS = 0.02  # a frame time printed as 0.033 is 1 % off; more is no rounding
 
@@ -88,8 +89,11 @@ def _numbers(path: Path, lines: list[bytes], first_line: int) -> FloatArray:
     blocks: list[FloatArray] = []
     for start in range(0, len(lines), _LINES_AT_ONCE):
         block = lines[start : start + _LINES_AT_ONCE]
+        text = b" ".join(block)
+        values = numbers.parse(text)
         try:
-            values = np.array(b" ".join(block).split(), dtype=np.float64)
+            if values is None:
+                values = np.array(text.split(), dtype=np.float64)
         except ValueError:
             raise _bad_number(path, block, first_line + start) from None
         if not np.isfinite(values).all():

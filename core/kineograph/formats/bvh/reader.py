@@ -94,7 +94,8 @@ def _skeleton(nodes: list[hierarchy.Node]) -> Skeleton:
 
 def _clip(path: Path, skeleton: Skeleton, nodes: list[hierarchy.Node], values: FloatArray, fps_hz: float) -> Clip:
     rotations = quat.identity(len(values), len(nodes))
-    positions = np.broadcast_to(skeleton.rest_translations_m, (len(values), len(nodes), 3)).copy()
+    rest_m = skeleton.rest_translations_m
+    positions: dict[int, FloatArray] = {}  # of joints with position channels
     turns: dict[str, tuple[list[int], list[list[int]]]] = {}
     column = 0
     for j, node in enumerate(nodes):
@@ -102,20 +103,25 @@ def _clip(path: Path, skeleton: Skeleton, nodes: list[hierarchy.Node], values: F
         column += len(node.channels)
         for c, (axis, kind) in zip(columns, node.channels, strict=True):
             if kind == "position":
-                positions[:, j, "XYZ".index(axis)] = values[:, c]
+                place = positions.setdefault(j, np.tile(rest_m[j], (len(values), 1)))
+                place[:, "XYZ".index(axis)] = values[:, c]
         joints, rows = turns.setdefault(node.order, ([], []))
         joints.append(j)
         rows.append([c for c, (_, kind) in zip(columns, node.channels, strict=True) if kind == "rotation"])
     for order, (joints, rows) in turns.items():
         if order:
             rotations[:, joints] = euler.to_quat(np.deg2rad(values[:, np.array(rows)]), order)
-    below = skeleton.parents >= 0
-    moved = np.abs(positions - skeleton.rest_translations_m)[:, below]
+    root_m = positions.pop(skeleton.root, np.tile(rest_m[skeleton.root], (len(values), 1)))
+    moved: FloatArray | None = None
+    if any(np.abs(place - rest_m[j]).max() > _MOVED_M for j, place in positions.items()):
+        moved = np.broadcast_to(rest_m, (len(values), len(nodes), 3)).copy()
+        for j, place in {**positions, skeleton.root: root_m}.items():
+            moved[:, j] = place
     return Clip(
         skeleton,
         fps_hz,
         quat.continuous(rotations),
-        positions[:, skeleton.root],
+        root_m,
         name=path.stem,
-        translations_m=positions if moved.size and moved.max() > _MOVED_M else None,
+        translations_m=moved,
     )

@@ -14,15 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kineograph.formats import fit
+from kineograph.formats.bvh import numbers
 from kineograph.motion import axes, euler, quat, rest
 from kineograph.motion.clip import Clip
 from kineograph.motion.skeleton import Skeleton
 
 FloatArray = NDArray[np.floating[Any]]
+IntArray = NDArray[np.integer[Any]]
 
 _STILL_RAD = 1e-6
 _MOVED_M = 1e-6
 _DEFAULT_FPS_HZ = 30.0
+_LINES_AT_ONCE = 64  # what fits into a processor's cache
 
 
 def write(
@@ -48,10 +51,20 @@ def write(
     sequence = [j for j in _depth_first(skeleton) if j not in ends]
     lines = ["HIERARCHY", *_hierarchy(skeleton, ends, moving, units_per_metre, order)]
     lines += ["MOTION", f"Frames: {len(clip)}", f"Frame Time: {1.0 / clip.fps_hz:.10f}"]
-    values, formats = _values(clip, sequence, moving, units_per_metre, order)
-    row = " ".join(formats)
-    lines += [row % tuple(frame) for frame in values.tolist()]
-    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    values, decimals = _values(clip, sequence, moving, units_per_metre, order)
+    with open(path, "wb") as file:
+        file.write(("\n".join(lines) + "\n").encode("utf-8"))
+        for start in range(0, len(values), _LINES_AT_ONCE):
+            file.write(_lines(values[start : start + _LINES_AT_ONCE], decimals))
+
+
+def _lines(values: FloatArray, decimals: IntArray) -> bytes:
+    """Frames (T, C) as lines of text."""
+    text = numbers.rows(values, decimals)
+    if text is None:
+        row = " ".join(f"%.{places}f" for places in decimals.tolist()) + "\n"
+        text = "".join(row % tuple(frame) for frame in values.tolist()).encode("ascii")
+    return text
 
 
 def _rest_clip(skeleton: Skeleton) -> Clip:
@@ -131,19 +144,17 @@ def _names(skeleton: Skeleton) -> list[str]:
     return out
 
 
-def _values(
-    clip: Clip, sequence: list[int], moving: set[int], scale: float, order: str
-) -> tuple[FloatArray, list[str]]:
-    """Channel values (T, C) in the file's order and one number format per channel."""
+def _values(clip: Clip, sequence: list[int], moving: set[int], scale: float, order: str) -> tuple[FloatArray, IntArray]:
+    """Channel values (T, C) in the file's order, and how many decimals each channel has (C,)."""
     degrees = np.rad2deg(euler.continuous(euler.from_quat(clip.rotations_xyzw[:, sequence], order)))
     columns: list[FloatArray] = []
-    formats: list[str] = []
+    decimals: list[int] = []
     for i, joint in enumerate(sequence):
         if joint in moving:
             moved = clip.translations_m
             position = clip.root_m if moved is None or joint == clip.skeleton.root else moved[:, joint]
             columns.append(position * scale)
-            formats += ["%.7f"] * 3
+            decimals += [7] * 3
         columns.append(degrees[:, i])
-        formats += ["%.6f"] * 3
-    return np.concatenate(columns, axis=1), formats
+        decimals += [6] * 3
+    return np.concatenate(columns, axis=1), np.array(decimals)

@@ -13,7 +13,7 @@ from kineograph.formats.failure import MAX_VALUES
 from kineograph.formats.glb import accessors
 from kineograph.formats.glb.document import Document
 from kineograph.formats.glb.nodes import Rig, Tree
-from kineograph.formats.glb.tracks import Track, rate
+from kineograph.formats.glb.tracks import Grid, Track, rate
 from kineograph.motion import quat
 from kineograph.motion.clip import Clip
 from kineograph.motion.skeleton import Skeleton
@@ -29,46 +29,63 @@ _MOVED_M = 1e-6
 class Folded:
     """Local motion of the joints over ``count`` frames, with nothing above the root and no scale left.
 
-    ``rotations`` (T, J, 4); ``translations`` (T, J, 3), the root's in the world.
+    ``rotations`` (T, J, 4); ``places``: the translations of each joint, (T, 3) or (1, 3) where it does not move, the
+    root's in the world.
     """
 
     def __init__(self, tree: Tree, rig: Rig, sampled: dict[tuple[int, str], FloatArray], count: int) -> None:
-        t, r, s = tree.local
+        t, r, _ = tree.local
         self.count = count
         self.sampled = sampled
         self.uneven: list[int] = []
-        joints = list(rig.joints)
-        self.rotations = np.tile(r[joints], (count, 1, 1))
-        self.translations = np.tile(t[joints], (count, 1, 1))
-        for j, node in enumerate(joints):
-            if (node, "rotation") in sampled:
-                self.rotations[:, j] = sampled[node, "rotation"]
-            if (node, "translation") in sampled:
-                self.translations[:, j] = sampled[node, "translation"]
-        self._fold(tree, rig, s)
+        turns = [value for (_, path), value in sampled.items() if path == "rotation"]
+        self.rotations = np.empty(
+            (count, len(rig.joints), 4), np.result_type(*{v.dtype for v in turns}) if turns else np.float64
+        )
+        self.places: list[FloatArray] = []
+        for j, node in enumerate(rig.joints):
+            self.rotations[:, j] = sampled.get((node, "rotation"), r[node])
+            self.places.append(sampled.get((node, "translation"), t[node][None]))
+        quat.make_unit(self.rotations)
+        self._fold(tree, rig)
 
-    def _fold(self, tree: Tree, rig: Rig, scales: FloatArray) -> None:
+    def moved(self, rest_m: FloatArray, root: int) -> FloatArray | None:
+        """Translations (T, J, 3) where a joint other than the root leaves ``rest_m`` (J, 3), else None."""
+        still = (j == root or np.abs(p - rest_m[j]).max() <= _MOVED_M for j, p in enumerate(self.places))
+        if all(still):
+            return None
+        out = np.empty((self.count, len(self.places), 3))
+        for j, place in enumerate(self.places):
+            out[:, j] = place
+        return out
+
+    def _fold(self, tree: Tree, rig: Rig) -> None:
         t, r, _ = tree.local
         size: FloatArray = np.ones(1)
         turn: FloatArray = quat.identity(1)
         place: FloatArray = np.zeros((1, 3))
         for node in rig.above:
             place = place + quat.rotate(turn, size[..., None] * self.sampled.get((node, "translation"), t[node][None]))
-            turn = quat.mul(turn, self.sampled.get((node, "rotation"), r[node][None]))
-            size = size * self._size(tree, node, scales, above=True)
+            turn = quat.mul(turn, quat.normalize(self.sampled.get((node, "rotation"), r[node][None])))
+            size = size * self._size(tree, node, above=True)
         root = rig.parents.index(-1)
-        self.translations[:, root] = place + quat.rotate(turn, size[..., None] * self.translations[:, root])
-        self.rotations[:, root] = quat.mul(turn, self.rotations[:, root])
+        self.places[root] = place + quat.rotate(turn, size[..., None] * self.places[root])
+        if rig.above:
+            self.rotations[:, root] = quat.mul(turn, self.rotations[:, root].astype(np.float64))
         sizes: list[FloatArray] = []
         for j, (node, parent) in enumerate(zip(rig.joints, rig.parents, strict=True)):
-            own = self._size(tree, node, scales)
-            if parent >= 0:
-                self.translations[:, j] *= sizes[parent][..., None]
-            sizes.append((size if parent < 0 else sizes[parent]) * own)
+            own = self._size(tree, node)
+            if parent >= 0 and not _is_one(sizes[parent]):
+                self.places[j] = self.places[j] * sizes[parent][..., None]
+            above = size if parent < 0 else sizes[parent]
+            sizes.append(above if _is_one(own) else above * own)
 
-    def _size(self, tree: Tree, node: int, scales: FloatArray, above: bool = False) -> FloatArray:
+    def _size(self, tree: Tree, node: int, above: bool = False) -> FloatArray:
         """The even scale of a node, (1,) or (T,). Uneven above the skeleton cannot be folded and is refused."""
-        s = self.sampled.get((node, "scale"), scales[node][None])
+        keyed = self.sampled.get((node, "scale"))
+        if keyed is None and tree.is_plain[node]:
+            return _ONE
+        s = tree.local[2][node][None] if keyed is None else keyed
         where = f"nodes[{node}].scale"
         if s.min() <= 0:
             tree.document.fail(
@@ -81,6 +98,13 @@ class Folded:
             self.uneven.append(node)
         even: FloatArray = np.cbrt(np.prod(s, axis=-1))
         return even
+
+
+_ONE: FloatArray = np.ones(1)
+
+
+def _is_one(size: FloatArray) -> bool:
+    return size is _ONE or (len(size) == 1 and float(size[0]) == 1.0)
 
 
 def tracks(document: Document, animation: dict[str, Any], where: str, node_count: int) -> list[Track]:
@@ -117,19 +141,23 @@ def clip_of(
     if not moves:
         return None, []
     start_s, fps, count = _grid(tree.document, moves, animation, where, fps_hz, len(rig.joints))
-    sampled = {(track.node, track.path): track.sample(start_s, fps, count) for track in moves}
+    grids: dict[int, Grid] = {}  # hundreds of tracks share one row of times
+    sampled: dict[tuple[int, str], FloatArray] = {}
+    for track in moves:
+        grid = grids.get(id(track.times_s))
+        if grid is None:
+            grid = grids[id(track.times_s)] = Grid.of(track.times_s, start_s, fps, count)
+        sampled[track.node, track.path] = track.sample(grid)
     folded = Folded(tree, rig, sampled, count)
     root = skeleton.root
-    root_m = folded.translations[:, root].copy()
-    far = np.abs(folded.translations - skeleton.rest_translations_m)
-    far[:, root] = 0.0
+    root_m = np.broadcast_to(folded.places[root], (count, 3)).astype(np.float64)
     clip = Clip(
         skeleton,
         fps,
         quat.continuous(folded.rotations),
         root_m,
         name=str(animation.get("name") or where),
-        translations_m=folded.translations if far.max() > _MOVED_M else None,
+        translations_m=folded.moved(skeleton.rest_translations_m, root),
         contacts=_contacts(animation, skeleton, count),
     )
     return clip, folded.uneven

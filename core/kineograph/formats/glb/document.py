@@ -42,6 +42,7 @@ class Document:
             raise unreadable(path, "is no glTF file: it begins with neither 'glTF' nor '{'", offset=0)
         self.map = _json(path, text, 20 if data[:4] == MAGIC else 0)
         self._buffers: dict[int, memoryview] = {}
+        self._lists: dict[str, list[dict[str, Any]]] = {}
         self._check_version()
 
     def fail(self, json_path: str, what: str, **details: Any) -> NoReturn:
@@ -50,10 +51,12 @@ class Document:
 
     def objects(self, key: str) -> list[dict[str, Any]]:
         """A top-level list of objects, such as ``nodes``; missing is empty."""
-        value = self.map.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            self.fail(key, "must be a list of objects")
-        return value
+        if key not in self._lists:  # looked through once: each accessor is asked for by itself
+            value = self.map.get(key, [])
+            if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+                self.fail(key, "must be a list of objects")
+            self._lists[key] = value
+        return self._lists[key]
 
     def integer(self, holder: dict[str, Any], key: str, where: str, *, low: int = 0, default: int | None = None) -> int:
         """A whole number >= ``low`` out of an object."""

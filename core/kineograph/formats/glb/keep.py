@@ -74,14 +74,15 @@ def _tracks(opened: Opened, clip: Clip) -> writer.Tracks:
         size *= float(even[node])
     plain = writer.Tracks.of(clip)
     root = clip.skeleton.root
-    rotations = np.array(plain.rotations, np.float64)
-    rotations[:, root] = quat.mul(quat.conj(turn), rotations[:, root])
+    rotations = plain.rotations  # an array of its own, without jumps between q and -q; a turn makes none
+    if not np.array_equal(turn, quat.identity()):
+        rotations[:, root] = quat.mul(quat.conj(turn), rotations[:, root].astype(np.float64))
     moves: dict[int, Any] = {root: quat.rotate(quat.conj(turn), clip.root_m - place) / size}
     sizes = np.ones(len(rig.joints))
     for j, (node, parent) in enumerate(zip(rig.joints, rig.parents, strict=True)):
         sizes[j] = (size if parent < 0 else sizes[parent]) * even[node]
     moves |= {j: v / sizes[rig.parents[j]] for j, v in plain.translations.items() if j != root}
-    return writer.Tracks(quat.continuous(rotations), moves, rig.joints)
+    return writer.Tracks(rotations, moves, rig.joints)
 
 
 def _gather(document: Document, out: dict[str, Any]) -> bytes:

@@ -102,6 +102,11 @@ class Tree:
             s[i] = self.document.numbers(node, "scale", where, (1.0, 1.0, 1.0))
         return t, quat.normalize(r), s
 
+    @cached_property
+    def is_plain(self) -> list[bool]:
+        """Which nodes have no scale."""
+        return [bool(one) for one in (self.local[2] == 1.0).all(axis=1)]
+
     def _decompose(self, node: dict[str, Any], where: str) -> tuple[FloatArray, FloatArray, FloatArray]:
         m = self.document.numbers(node, "matrix", where, tuple(np.eye(4).ravel())).reshape(4, 4).T
         scale = np.linalg.norm(m[:3, :3], axis=0)

@@ -21,6 +21,33 @@ _OFF_GRID = 0.02  # frames: what float32 seconds and an exporter's rounding may 
 
 
 @dataclass(frozen=True, eq=False)
+class Grid:
+    """Where the frames of a clip lie among the keys of its tracks: ``keys`` (K,) in frames, ``count`` frames at
+    ``fps_hz``; ``is_whole``: a key on every frame and none besides."""
+
+    keys: FloatArray
+    count: int
+    fps_hz: float
+    is_whole: bool
+
+    @classmethod
+    def of(cls, times_s: FloatArray, start_s: float, fps_hz: float, count: int) -> Grid:
+        """For frames at start_s + f / fps_hz and key times (K,)."""
+        keys = (times_s - start_s) * fps_hz
+        if on_grid(times_s, start_s, fps_hz):
+            keys = np.rint(keys)
+        whole = len(keys) == count and bool((keys == np.arange(count)).all())
+        return cls(keys, count, fps_hz, whole)
+
+
+def on_grid(times_s: FloatArray, start_s: float, fps_hz: float) -> bool:
+    """Whether every key falls on a frame, no two on one."""
+    frames = (times_s - start_s) * fps_hz
+    whole = np.rint(frames)
+    return bool(np.abs(frames - whole).max() <= _OFF_GRID and (np.diff(whole) > 0).all())
+
+
+@dataclass(frozen=True, eq=False)
 class Track:
     """``times_s`` (K,) rising; ``values`` (K, n), or (K, 3, n) for CUBICSPLINE (in-tangent, value, out-tangent)."""
 
@@ -30,29 +57,21 @@ class Track:
     times_s: FloatArray
     values: FloatArray
 
-    def on_grid(self, start_s: float, fps_hz: float) -> bool:
-        """Whether every key falls on a frame, no two on one."""
-        frames = (self.times_s - start_s) * fps_hz
-        whole = np.rint(frames)
-        return bool(np.abs(frames - whole).max() <= _OFF_GRID and (np.diff(whole) > 0).all())
+    def sample(self, grid: Grid) -> FloatArray:
+        """Values (T, n) on a grid, or (1, n) where all are one; held before the first and after the last key.
 
-    def sample(self, start_s: float, fps_hz: float, count: int) -> FloatArray:
-        """Values (count, n) at start_s + f / fps_hz; held before the first and after the last key."""
-        keys = (self.times_s - start_s) * fps_hz
-        if self.on_grid(start_s, fps_hz):
-            keys = np.rint(keys)
-        grid = np.arange(count, dtype=np.float64)
-        rotation = self.path == "rotation"
-        if self.interpolation != "CUBICSPLINE" and len(keys) == count and np.array_equal(keys, grid):
-            out = self.values
-        elif len(keys) == 1:
-            only = self.values[0, 1] if self.interpolation == "CUBICSPLINE" else self.values[0]
-            out = np.broadcast_to(only, (count, only.shape[-1]))
-        elif self.interpolation == "STEP":
-            out = self.values[np.clip(np.searchsorted(keys, grid, side="right") - 1, 0, len(keys) - 1)]
-        else:
-            out = self._between(keys, grid, fps_hz, rotation)
-        return quat.normalize(out.astype(np.float64)) if rotation else out
+        Rotations are as long as the keys make them: whoever takes them brings them to unit length.
+        """
+        keys = grid.keys
+        if self.interpolation != "CUBICSPLINE" and grid.is_whole:
+            return self.values
+        if len(keys) == 1:
+            only: FloatArray = self.values[0, 1] if self.interpolation == "CUBICSPLINE" else self.values[0]
+            return only[None]
+        frames = np.arange(grid.count, dtype=np.float64)
+        if self.interpolation == "STEP":
+            return self.values[np.clip(np.searchsorted(keys, frames, side="right") - 1, 0, len(keys) - 1)]
+        return self._between(keys, frames, grid.fps_hz, self.path == "rotation")
 
     def _between(self, keys: FloatArray, grid: FloatArray, fps_hz: float, rotation: bool) -> FloatArray:
         i = np.clip(np.searchsorted(keys, grid, side="right") - 1, 0, len(keys) - 2)
@@ -79,7 +98,8 @@ class Track:
 
 def rate(tracks: list[Track], start_s: float) -> float | None:
     """The first usual frame rate on whose grid all keys lie, or None."""
+    every = {id(track.times_s): track.times_s for track in tracks}.values()
     for fps_hz in RATES_HZ:
-        if all(track.on_grid(start_s, fps_hz) for track in tracks):
+        if all(on_grid(times_s, start_s, fps_hz) for times_s in every):
             return fps_hz
     return None

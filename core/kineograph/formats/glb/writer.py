@@ -202,10 +202,11 @@ def animation(buffer: Buffer, clip: Clip, tracks: Tracks, index: int) -> dict[st
 
     def channel(joint: int, path: str, values: NDArray[Any]) -> None:
         channels.append({"sampler": len(samplers), "target": {"node": tracks.nodes[joint], "path": path}})
-        samplers.append({"input": times, "output": buffer.add(values.astype("<f4")), "interpolation": "LINEAR"})
+        samplers.append({"input": times, "output": buffer.add(np.asarray(values, "<f4")), "interpolation": "LINEAR"})
 
-    for j in range(tracks.rotations.shape[1]):
-        channel(j, "rotation", tracks.rotations[:, j])
+    by_joint = np.ascontiguousarray(tracks.rotations.transpose(1, 0, 2), "<f4")
+    for j, rotations in enumerate(by_joint):
+        channel(j, "rotation", rotations)
     for j, values in tracks.translations.items():
         channel(j, "translation", values)
     block: dict[str, Any] = {"fps_hz": clip.fps_hz, "frames": len(clip)}
