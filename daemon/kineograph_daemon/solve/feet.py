@@ -112,6 +112,9 @@ def locks(
             span = np.arange(start, stop)
             anchors = [f for f in still if start <= f < stop]
             offset = _standing(pose, foot, ground, span, anchors)
+            # A key beside the stand has the foot elsewhere: hold it ever less towards that key, or it jumps there.
+            beside = [f for f in still if not start <= f < stop]
+            offset *= blend.away_from(beside, len(pose), FADE_S * goals.fps_hz)[span, None]
             free = ~(np.isin(span, still) | busy[i][start:stop])
             frames.append(span[free])
             values.append(offset[free])

@@ -23,8 +23,9 @@ PULL_M = 0.06
 """A foot is never held further than this from where the motion has it: a lock must not hide a glide."""
 SHORTEST = 3
 """Frames; shorter contacts are no contacts."""
-HIGH_M = 0.12
-"""A toe higher than this over the floor stands on nothing."""
+HIGH_M = 0.04
+"""A foot whose lowest part is higher than this over where it stands flat stands on nothing: held, it would be dragged
+down to the floor."""
 
 
 def contacts(
@@ -35,13 +36,14 @@ def contacts(
     at, _ = kinematics.forward(figure.SKELETON, rotations_xyzw, root_m)
     body = read_body(figure.SKELETON)
     pose = Pose(figure.SKELETON, rotations_xyzw, root_m, None)
+    floor = Ground(0.0, 0.0)
     out: dict[str, BoolArray] = {}
     for side, name in enumerate(("l_toe", "r_toe")):
         told = predicted[:, side] | predicted[:, side + 2]
         foot = next(f for f in body.feet if figure.NAMES[f.contact] == name)
-        seen = feet.detect(pose, body, foot, Ground(0.0, 0.0), figure.FPS_HZ)
+        seen = feet.detect(pose, body, foot, floor, figure.FPS_HZ)
         ankle, toe = at[:, figure.INDEX[name[0] + "_ankle"]], at[:, figure.INDEX[name]]
-        told = told & (toe[:, 1] < HIGH_M)
+        told = told & (feet.clearance(pose, foot, floor) < HIGH_M)
         out[name] = _cut(np.where(believed, told, seen), np.stack([ankle, toe], axis=1)[..., [0, 2]])
     return out
 

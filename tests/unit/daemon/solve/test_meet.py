@@ -259,3 +259,17 @@ def test_nobody_goes_down_in_the_air_or_where_a_key_says_how_high() -> None:
     keyed = asks.request(human, 120, [asks.key(human, f, root=[0, 0.96, 0]) for f in (0, 60, 119)] + [reach])
     at, _ = asks.world(keyed, asks.run(keyed))
     assert at[60, human.index["Hips"], 1] == pytest.approx(0.96, abs=1e-4)
+
+
+def test_a_standing_foot_does_not_jump_to_a_key_that_has_it_elsewhere() -> None:
+    """A model that says a foot stands up to the frame before a key, where the key has it further on."""
+    q = quat.identity(FRAMES, len(HUMAN))
+    q[:, [HUMAN.index["LeftLeg"], HUMAN.index["RightLeg"]]] = asks.about_x(25)
+    root = np.stack([np.zeros(FRAMES), np.full(FRAMES, 0.9), 0.01 * np.arange(FRAMES)], axis=1)
+    at_key = dict(zip(HUMAN.names, q[40].tolist(), strict=True))
+    goals = read_goals(asks.request(HUMAN, FRAMES, [asks.key(HUMAN, 40, at_key, root[40].tolist())]), 30.0)
+    stands = (np.arange(FRAMES) >= 30) & (np.arange(FRAMES) < 40)
+    solved = solve(goals, q, root, {"LeftToeBase": stands, "RightToeBase": np.zeros(FRAMES, bool)})
+    foot_z_m = solved.pose.positions_m[:, HUMAN.index["LeftFoot"], 2]
+    assert np.ptp(foot_z_m[30:35]) < 0.005
+    assert np.abs(np.diff(foot_z_m[30:42])).max() < 0.03
