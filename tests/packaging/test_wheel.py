@@ -15,6 +15,7 @@ PACKAGES = {
     "core/kineograph": "kineograph",
     "daemon/kineograph_daemon": "kineograph_daemon",
     "gui/kineograph_gui": "kineograph_gui",
+    "addon_blender/kineograph_fbx": "kineograph_fbx",
 }
 
 

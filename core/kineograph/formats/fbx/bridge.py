@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The child process that has Blender's module: found, started once, asked, ended when it hangs or dies."""
+"""The child process that has Blender's module: found, started once, asked, ended when it hangs or dies.
+
+What runs in it, ``kineograph_fbx``, imports Blender and is licensed as Blender is. It is a program of its own: found
+by name, started as a process, spoken to in lines of JSON, never imported.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ VARIABLE = "KINEOGRAPH_BPY"
 INSTALL = "pip install 'kineograph[fbx]'"
 START_S, ANSWER_S = 60.0, 900.0
 _MARK = "@kineograph "
-_CHILD = Path(__file__).with_name("child.py")
+_PROGRAM = "kineograph_fbx"
 
 
 class Crash(Exception):
@@ -122,11 +126,19 @@ def command(path: Path) -> list[str]:
         if not os.access(named, os.X_OK) or os.path.isdir(named):
             raise _missing(path, f"{VARIABLE} names '{named}', which is no program")
         if Path(named).stem.lower().startswith("blender"):
-            return [named, "--background", "--factory-startup", "--python-exit-code", "1", "--python", str(_CHILD)]
-        return [named, str(_CHILD)]
+            return [named, "--background", "--factory-startup", "--python-exit-code", "1", "--python", _program(path)]
+        return [named, _program(path)]
     if importlib.util.find_spec("bpy") is None:
         raise _missing(path, "Blender's module is not installed here")
-    return [sys.executable, str(_CHILD)]
+    return [sys.executable, _program(path)]
+
+
+def _program(path: Path) -> str:
+    """The file that the child runs."""
+    found = importlib.util.find_spec(_PROGRAM)
+    if found is None or found.origin is None:
+        raise unreadable(path, "is FBX, and the part of Kineograph that reads it is not installed here")
+    return str(Path(found.origin).with_name("program.py"))
 
 
 def _missing(path: Path, why: str) -> SceneError:

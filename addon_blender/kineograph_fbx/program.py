@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: Apache-2.0
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Run by a Python that has ``bpy``, or by Blender itself: reads and writes FBX for a program that has neither.
 
 Stands alone: nothing of Kineograph is imported here. One JSON object a line comes in ({"do": "read" | "write", ...}),
