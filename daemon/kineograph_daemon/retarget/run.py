@@ -106,8 +106,10 @@ def _check(clip: Clip, options: Options) -> None:
     if not len(clip):
         raise RequestError(ErrorCode.INVALID_PARAMETERS, "the clip has no frames", {"got": 0})
     for what, values in (("rotations", clip.rotations_xyzw), ("root path", clip.root_m)):
-        # A sum is not finite when any part is not: one pass, no mask.
-        if not np.isfinite(float(values.sum(dtype=np.float64))):
+        # A sum is not finite when any part is not: one pass, no mask. A NaN that signals does so when it is widened.
+        with np.errstate(invalid="ignore"):
+            total = float(values.sum(dtype=np.float64))
+        if not np.isfinite(total):
             bad = int(np.flatnonzero(~np.isfinite(values).reshape(len(clip), -1).all(axis=1))[0])
             said = f"the clip's {what} is not a number at frame {bad}"
             raise RequestError(ErrorCode.INVALID_PARAMETERS, said, {"frame": bad})

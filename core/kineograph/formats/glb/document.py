@@ -250,5 +250,6 @@ def _json_error(path: Path, problem: json.JSONDecodeError, at: int, cut: bool) -
 
 def finite(values: NDArray[Any]) -> bool:
     """Whether every number is finite, without a temporary for the usual case."""
-    total = float(np.sum(values, dtype=np.float64))
+    with np.errstate(invalid="ignore"):  # a NaN that signals does so when it is widened
+        total = float(np.sum(values, dtype=np.float64))
     return math.isfinite(total) or bool(np.isfinite(values).all())

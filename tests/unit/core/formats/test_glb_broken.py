@@ -20,6 +20,7 @@ from tests.unit.core.motion.samples import smooth
 
 from kineograph.errors import SceneError
 from kineograph.formats import glb
+from kineograph.formats.glb.document import finite
 from kineograph.motion import quat
 
 
@@ -115,6 +116,13 @@ def test_the_error_names_the_json_path(tmp_path: Path, where: str, value: Any, j
     assert problem.code == "file_unreadable"
     assert problem.details["json_path"] == json_path
     assert said in problem.message
+
+
+def test_a_nan_that_signals_is_no_number_and_no_warning() -> None:
+    signalling = np.array([0x7F800001], np.uint32).view(np.float32)
+    assert not finite(signalling)
+    assert not finite(np.array([np.inf, -np.inf], np.float32))
+    assert finite(np.ones(3, np.float32))
 
 
 def test_numbers_that_are_not_finite(tmp_path: Path) -> None:
