@@ -29,7 +29,7 @@ class Seen:
 
 @dataclass
 class Script:
-    """One answer; ``body`` is sent as it is, anything else as JSON."""
+    """One answer; ``body`` is sent as it is, anything else as JSON. Status 0: none, the connection breaks."""
 
     status: int = 200
     body: Any = None
@@ -58,6 +58,9 @@ class Service:
                 is_scripted = service.scripts and self.command == "POST"
                 told = service.scripts.popleft() if is_scripted else service.always
                 script = told if isinstance(told, Script) else told(seen)
+                if script.status == 0:
+                    self.close_connection = True
+                    return
                 data = script.body if isinstance(script.body, bytes) else json.dumps(script.body).encode()
                 self.send_response(script.status)
                 headers = {"content-type": "application/json", **script.headers, "content-length": str(len(data))}

@@ -155,7 +155,7 @@ class Front:
 
     def _do_chores(self, now_s: float) -> None:
         for lost in self._supervisor.poll(now_s):
-            self._link.lost(lost.worker, lost.reason, lost.details)
+            self._link.lost(lost.worker, lost.reason, lost.details, for_good=lost.for_good)
         self._link.ping(_PING_EVERY_S)
         self._retention.run()
         if now_s - self._heartbeat_s >= self._heartbeat_every_s:

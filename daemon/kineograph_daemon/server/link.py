@@ -10,9 +10,9 @@ from typing import Any
 
 import zmq
 
-from kineograph.errors import KineographError
+from kineograph.errors import ErrorCode, KineographError, error
 from kineograph.wire.codec import Buffer
-from kineograph.wire.messages import EventName, ModelState, Progress, ResultFormat, to_body
+from kineograph.wire.messages import EventName, ModelReply, ModelState, Progress, ResultFormat, to_body
 from kineograph_daemon.jobs import signals as s
 from kineograph_daemon.jobs.record import RETARGET, Job
 from kineograph_daemon.server.clock import Clock
@@ -31,6 +31,11 @@ _MODEL_EVENT = {
     ModelState.READY: EventName.MODEL_READY,
     ModelState.FAILED: EventName.MODEL_FAILED,
 }
+
+
+def _gone(model: str) -> ModelReply:
+    message = f"the model {model!r} is not here any more"
+    return ModelReply(model, ModelState.FAILED, "", error(ErrorCode.UNKNOWN_MODEL, message).to_envelope())
 
 
 class WorkerLink:
@@ -101,13 +106,19 @@ class WorkerLink:
             except KineographError as e:
                 _log.warning("a message of worker %s was dropped: %s", worker, e)
 
-    def lost(self, worker: str, reason: str, details: dict[str, Any]) -> None:
-        """A worker's process is gone."""
+    def lost(self, worker: str, reason: str, details: dict[str, Any], *, for_good: bool = False) -> None:
+        """A worker's process is gone. ``for_good``: so are the models that nobody else hosts."""
         models = self._models.usable_on(worker)
+        away = self._models.left(worker) if for_good else []
         self._models.lost(worker)
         self._desk.feed(s.WorkerLost(worker, reason, self._clock.now_s(), details))
-        for model in sorted(models):
+        for model in sorted(models.difference(away)):
             self._events.publish(EventName.MODEL_LOADING, to_body(self._models.state(model)))
+        for model in away:
+            self._events.publish(EventName.MODEL_FAILED, to_body(_gone(model)))
+        if for_good:
+            self._settle()
+            self.on_models()
 
     def _said(self, worker: str, message: Any) -> None:
         now_s = self._clock.now_s()
@@ -152,12 +163,16 @@ class WorkerLink:
         self._models.reported(worker, message.device, message.models)
         _log.info("worker %s is ready", worker, extra={"data": {"models": sorted(message.models)}})
         self._desk.feed(s.WorkerReady(worker, self._models.usable_on(worker) | {RETARGET}, now_s))
-        if self._supervisor.is_settled:
-            self._desk.feed(s.ModelsSettled(self._models.hosted() | {RETARGET}, now_s))
+        self._settle()
         for model in message.models:
             reply = self._models.state(model)
             self._events.publish(_MODEL_EVENT[reply.state], to_body(reply))
         self.on_models()
+
+    def _settle(self) -> None:
+        """Once every worker has reported, a job whose model nobody brought need not wait any longer."""
+        if self._supervisor.is_settled:
+            self._desk.feed(s.ModelsSettled(self._models.hosted() | {RETARGET}, self._clock.now_s()))
 
     def _encoded(self, worker: str, message: link.TaskEncoded) -> None:
         job = self._desk.machine.jobs.get(message.job)

@@ -81,6 +81,17 @@ class ModelTable:
         self._devices.pop(worker, None)
         self._capabilities = None
 
+    def left(self, worker: str) -> list[str]:
+        """A worker is gone for good; the models that nobody else hosts, which are known no more."""
+        hosted = list(self._reports.get(worker, {}))
+        self.lost(worker)
+        away = [m for m in hosted if not self.workers_of(m)]
+        if away:
+            self._known = {m: told for m, told in self._known.items() if m not in away}
+            self._entries = None
+            self._save()
+        return away
+
     def usable_on(self, worker: str) -> frozenset[str]:
         """The models a worker can run."""
         return frozenset(m for m, told in self._reports.get(worker, {}).items() if told.get("spec") is not None)

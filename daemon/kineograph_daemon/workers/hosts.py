@@ -11,7 +11,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kineograph_daemon.backbones.environments import Installed, installed
+from kineograph import files
+from kineograph_daemon.backbones.environments import Installed, ready
 from kineograph_daemon.settings import Settings
 
 REMOTE_DEVICE = "remote"
@@ -20,13 +21,17 @@ REMOTE_BACKBONES = "kineograph_daemon.backbones.remote:remotes"
 
 @dataclass(frozen=True)
 class Host:
-    """One worker process: its name, the device it owns, the Python it runs, and what it hosts."""
+    """One worker process: its name, the device it owns, the Python it runs, and what it hosts.
+
+    ``made`` tells an environment from the one that was there before it under the same name.
+    """
 
     base: str
     device: str
     python: str
     backbones: tuple[str, ...] = ()
     only: bool = False
+    made: files.Stamp | None = None
 
     def command(self, endpoint: str, worker: str) -> list[str]:
         """The command line of the process."""
@@ -48,7 +53,8 @@ def hosts_of(settings: Settings, environments: Sequence[Installed] | None = None
         out.append(Host("remote", REMOTE_DEVICE, sys.executable, (REMOTE_BACKBONES,), True))
     if settings.only_backbones:
         return out
-    for found in installed() if environments is None else environments:
+    made = ready.marks()
+    for found in ready.installed() if environments is None else environments:
         for i, device in enumerate(devices, 1):
-            out.append(Host(f"{found.name}{i}", device, found.python, found.backbones, True))
+            out.append(Host(f"{found.name}{i}", device, found.python, found.backbones, True, made.get(found.name)))
     return out

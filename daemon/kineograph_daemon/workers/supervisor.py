@@ -3,6 +3,9 @@
 
 ``poll`` is called by the front's loop and says which workers were lost and why. A worker has a new name each time it
 is started (``w1``, ``w1-2``, ...), so that nothing a dead one sent late can be taken for its successor's word.
+
+Environments come and go while the daemon runs: a worker is started for one that has been finished, ended for one that
+has been taken away, and both for one that was made again.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any
 
+from kineograph_daemon.backbones.environments import ready
 from kineograph_daemon.settings import Settings
 from kineograph_daemon.workers.hosts import Host, hosts_of
 from kineograph_daemon.workers.link import FRONT_PID_ENV, FSYNC_ENV, HEARTBEAT_SUFFIX, REMOTES_ENV, TOKEN_ENV
@@ -28,6 +32,8 @@ _log = logging.getLogger(__name__)
 
 _LOG_TAIL_BYTES = 2000
 _LOG_LIMIT_BYTES = 5 * 2**20
+_LOOK_EVERY_S = 1.0
+"""How often to look for environments that came or went."""
 
 
 class SlotState(StrEnum):
@@ -41,11 +47,12 @@ class SlotState(StrEnum):
 
 @dataclass(frozen=True)
 class Lost:
-    """A worker that is gone, and what is known about why."""
+    """A worker that is gone, and what is known about why. ``for_good``: nobody comes in its place."""
 
     worker: str
     reason: str
     details: dict[str, Any]
+    for_good: bool = False
 
 
 @dataclass
@@ -65,6 +72,8 @@ class Slot:
     end_reason: str = ""
     rss_bytes: int = 0
     last: str = field(default="", repr=False)
+    leave_by_s: float | None = None
+    heir: Host | None = None
 
     @property
     def base(self) -> str:
@@ -85,6 +94,8 @@ class Supervisor:
         self._endpoint = endpoint
         self._logs = log_folder
         self._stopping = False
+        self._marks = ready.marks()
+        self._look_s = 0.0
         self.slots = [Slot(host) for host in hosts_of(settings)]
 
     @property
@@ -100,7 +111,10 @@ class Supervisor:
     def poll(self, now_s: float) -> list[Lost]:
         """End the silent, notice the dead, start those whose wait is over."""
         lost = []
-        for slot in self.slots:
+        if now_s >= self._look_s and not self._stopping:
+            self._look_s = now_s + _LOOK_EVERY_S
+            self._look(now_s)
+        for slot in list(self.slots):
             if slot.process is not None:
                 self._check_silence(slot, now_s)
                 code = slot.process.poll()
@@ -181,6 +195,38 @@ class Supervisor:
             for s in self.slots
         ]
 
+    def _look(self, now_s: float) -> None:
+        """Take in the environments of now."""
+        marks = ready.marks()
+        if marks == self._marks:
+            return
+        self._marks = marks
+        wanted = {host.base: host for host in hosts_of(self._settings)}
+        for slot in list(self.slots):
+            host = wanted.pop(slot.base, None)
+            if host == slot.host and slot.leave_by_s is None:
+                continue
+            slot.heir = host
+            if slot.process is None:
+                self._inherit(slot, now_s)
+            elif slot.leave_by_s is None:
+                slot.leave_by_s = now_s + self._settings.worker_stop_s
+                slot.end_reason = "its environment was taken away or made again"
+                with contextlib.suppress(OSError):
+                    slot.process.terminate()
+        for host in wanted.values():
+            _log.info("the environment of %s is new here", host.base)
+            self.slots.append(Slot(host))
+            self._spawn(self.slots[-1], now_s)
+
+    def _inherit(self, slot: Slot, now_s: float) -> None:
+        """The slot's process is gone for good: to its heir, or away with it."""
+        if slot.heir is None:
+            self.slots.remove(slot)
+            return
+        slot.host, slot.heir, slot.leave_by_s, slot.deaths = slot.heir, None, None, 0
+        slot.state, slot.start_at_s = SlotState.WAITING, now_s
+
     def _slot(self, worker: str) -> Slot | None:
         return next((s for s in self.slots if s.worker == worker and s.process is not None), None)
 
@@ -207,12 +253,13 @@ class Supervisor:
         return env
 
     def _check_silence(self, slot: Slot, now_s: float) -> None:
-        ready = slot.state is SlotState.READY
-        limit_s = self._settings.worker_heartbeat_s if ready else self._settings.worker_ready_s
-        if now_s - slot.seen_s > limit_s:
-            self.kill(
-                slot.worker, f"it was silent for {limit_s:g} s" if ready else f"it was not ready within {limit_s:g} s"
-            )
+        is_ready = slot.state is SlotState.READY
+        limit_s = self._settings.worker_heartbeat_s if is_ready else self._settings.worker_ready_s
+        if slot.leave_by_s is not None and now_s > slot.leave_by_s:
+            self.kill(slot.worker, slot.end_reason)
+        elif now_s - slot.seen_s > limit_s:
+            how = f"it was silent for {limit_s:g} s" if is_ready else f"it was not ready within {limit_s:g} s"
+            self.kill(slot.worker, how)
 
     def _bury(self, slot: Slot, code: int, now_s: float) -> Lost:
         reason = slot.end_reason or _how(code)
@@ -225,6 +272,10 @@ class Supervisor:
         }
         _log.log(logging.INFO if self._stopping else logging.ERROR, "worker %s is gone: %s", slot.worker, reason)
         slot.process, slot.last = None, reason
+        if slot.leave_by_s is not None and not self._stopping:
+            for_good = slot.heir is None
+            self._inherit(slot, now_s)
+            return Lost(slot.worker, reason, details, for_good)
         if now_s - slot.started_s >= self._settings.worker_stable_s:
             slot.deaths = 0
         self._wait(slot, now_s)

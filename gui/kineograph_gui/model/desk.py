@@ -110,7 +110,8 @@ class Desk(QObject):
     def _model_changed(self, model: m.ModelReply) -> None:
         self.model_states[model.model] = model
         self.models_changed.emit()
-        if model.state in (ModelState.READY, ModelState.FAILED):
+        is_new = self.capabilities is not None and model.model not in self.capabilities.models
+        if is_new or model.state in (ModelState.READY, ModelState.FAILED):
             self.refresh_models()
 
     def refresh(self) -> None:

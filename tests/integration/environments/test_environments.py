@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.backbones import request_map
-from tests.integration.daemon.conftest import House
+from tests.integration.daemon.conftest import House, wait_until
 
+from kineograph.client import Client
 from kineograph.errors import KineographError
 from kineograph_daemon.backbones.environments import make, ready, recipes
 
@@ -96,6 +97,18 @@ class Plain(House):
         return [sys.executable, "-m", "kineograph_daemon", "run"]
 
 
+def prefix_of(client: Client) -> str:
+    """The environment that a job of the model ran in."""
+    made = client.generate(request_map("own-model", 5), timeout_s=60)
+    return str(next(n["message"] for n in made.notes if n["code"] == "python"))
+
+
+def workers_of(house: House, name: str) -> set[int]:
+    """The processes that run an environment's Python."""
+    place = str(ready.folder() / name)
+    return {w.pid for w in house.workers() if w.cmdline()[:1] and w.cmdline()[0].startswith(place)}
+
+
 def test_from_recipe_to_motion(home: Path, tmp_path: Path) -> None:
     name = recipe(home, str(wheel(tmp_path)))
     before = command("check", name)
@@ -117,9 +130,7 @@ def test_from_recipe_to_motion(home: Path, tmp_path: Path) -> None:
     try:
         house.wait_for_workers(2)
         client = house.client()
-        made = client.generate(request_map("own-model", 5), timeout_s=30)
-        prefix = next(n["message"] for n in made.notes if n["code"] == "python")
-        assert Path(prefix) == home / "data" / "environments" / name / "env"
+        assert Path(prefix_of(client)) == home / "data" / "environments" / name / "env"
         assert "kineograph-interpolate" in client.capabilities().models
     finally:
         house.end()
@@ -131,6 +142,37 @@ def test_from_recipe_to_motion(home: Path, tmp_path: Path) -> None:
     assert command("check", name).returncode == 0
     assert command("remove", name).stdout.strip() == "removed"
     assert ready.installed() == []
+
+
+def test_a_running_daemon_hosts_what_is_installed_and_lets_go_of_what_is_removed(home: Path, tmp_path: Path) -> None:
+    name = recipe(home, str(wheel(tmp_path)))
+    house = Plain(home)
+    house.start()
+    try:
+        house.wait_for_workers(1)
+        client = house.client()
+        assert "own-model" not in client.capabilities().models
+        done = command("install", name, "--yes")
+        assert (done.returncode, "hosts it in a moment" in done.stderr) == (0, True)
+        wait_until(lambda: "own-model" in client.capabilities().models)
+        prefix_of(client)
+        first = workers_of(house, name)
+
+        assert command("install", name, "--yes", "--repair").returncode == 0
+        wait_until(lambda: bool(workers_of(house, name) - first))
+        wait_until(lambda: "own-model" in client.capabilities().models)
+        prefix_of(client)
+        assert not first & workers_of(house, name)
+
+        assert command("remove", name).returncode == 0
+        wait_until(lambda: "own-model" not in client.capabilities().models)
+        wait_until(lambda: not workers_of(house, name))
+        with pytest.raises(KineographError) as caught:
+            client.submit(request_map("own-model", 5))
+        assert caught.value.code == "unknown_model"
+        assert client.generate(request_map("kineograph-interpolate", 5), timeout_s=30).root_m.shape[1] == 5
+    finally:
+        house.end()
 
 
 def test_an_interrupted_installation_goes_on(home: Path, tmp_path: Path) -> None:

@@ -291,6 +291,78 @@ def test_a_poll_that_is_lost_is_asked_again(hosted: RemoteBackbone, service: Ser
     assert run(hosted).rotations.shape[1] == 6
 
 
+def test_a_job_that_a_restarted_server_forgot_is_sent_again(hosted: RemoteBackbone, service: Service) -> None:
+    polls: list[int] = []
+    forgot = [Script(404, {"error": {"code": "request_not_found", "message": "unknown job"}})]
+    service.always = lambda seen: forgot.pop() if seen.method == "GET" and forgot else accepting(seen, polls)
+    assert run(hosted).rotations.shape[1] == 6
+    assert len({seen.headers["idempotency-key"] for seen in service.asked("POST")}) == 1
+    assert len(service.asked("POST")) == 2
+
+
+# ---- batches -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def batcher(hosted: RemoteBackbone) -> RemoteBackbone:
+    """The same, of a server that takes batches."""
+    return RemoteBackbone(hosted._remote, spec(supports_batch=True), "1.3")
+
+
+def batch(seen: Seen) -> Script:
+    """What a server that takes batches answers."""
+    if "requests" not in seen.json:
+        return good(seen)
+    return Script(body={"results": [{"gltf": made_of(item)} for item in seen.json["requests"]]})
+
+
+def test_a_batch_whose_answer_is_lost_is_sent_again_under_its_key(batcher: RemoteBackbone, service: Service) -> None:
+    service.always = batch
+    service.scripts.extend([Script(0), Script(0)])
+    made = settle(batcher.generate_batch([ask(), ask()]))
+    assert [m.rotations.shape[1] for m in made] == [6, 6]
+    posts = service.asked("POST")
+    assert len(posts) == 3
+    assert len({seen.headers["idempotency-key"] for seen in posts}) == len({seen.body for seen in posts}) == 1
+
+
+def test_a_batch_that_is_followed_survives_a_broken_connection(batcher: RemoteBackbone, service: Service) -> None:
+    answers = [Script(0), Script(202, {"status": "running"}), Script(0)]
+
+    def answer(seen: Seen) -> Script:
+        if seen.method == "POST":
+            return Script(202, {}, {"location": "/generate/jobs/b.2", "retry-after": "0"})
+        return answers.pop(0) if answers else batch(service.asked("POST")[0])
+
+    service.always = answer
+    made = settle(batcher.generate_batch([ask(), ask()]))
+    assert [m.rotations.shape[1] for m in made] == [6, 6]
+    assert len(service.asked("POST")) == 1
+
+
+def test_an_item_that_failed_for_a_while_goes_again_alone(batcher: RemoteBackbone, service: Service) -> None:
+    def partly(seen: Seen) -> Script:
+        results = batch(seen).body["results"]
+        results[1] = {"error": {"code": "rate_limited", "message": "slow", "details": {"retry_after_s": 1}}}
+        results[2] = {"error": {"code": "unknown_joint", "message": "no Tail"}}
+        return Script(body={"results": results})
+
+    service.always = batch
+    service.scripts.append(partly)
+    first, second, third = settle(batcher.generate_batch([ask(), ask(), ask()]))
+    assert first.rotations.shape == second.rotations.shape
+    assert third.code == "unknown_joint"
+    assert ["requests" in seen.json for seen in service.asked("POST")] == [True, False]
+
+
+def test_a_batch_gives_up_after_five(batcher: RemoteBackbone, service: Service) -> None:
+    service.always = lambda _: Script(0)
+    with pytest.raises(KineographError) as caught:
+        settle(batcher.generate_batch([ask(), ask()]))
+    assert caught.value.code == "model_unavailable"
+    assert len(service.asked("POST")) == 5
+
+
 def test_an_endless_answer_is_cut(hosted: RemoteBackbone, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exchange, "MOST_BYTES", 10_000)
     service.always = lambda _: Script(body=b"x" * 100_000)

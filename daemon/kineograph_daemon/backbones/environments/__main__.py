@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Sequence
 
+from kineograph.client.discovery import find_daemon
 from kineograph.errors import KineographError
 from kineograph_daemon.backbones.environments import make, ready, recipes
 from kineograph_daemon.backbones.environments.recipes import Recipe
@@ -51,7 +52,8 @@ def _install(args: argparse.Namespace) -> int:
         return 6
     made = make.install(recipe, _Telling(args.json), weights=not args.no_weights, repair=args.repair)
     print(json.dumps({"installed": made.name, "python": made.python}) if args.json else f"{recipe.title} is ready.")
-    print("A running daemon hosts it after its next start.", file=sys.stderr)
+    if find_daemon() is not None:
+        print("The daemon that runs hosts it in a moment.", file=sys.stderr)
     return 0
 
 

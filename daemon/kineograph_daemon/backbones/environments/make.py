@@ -19,14 +19,16 @@ from typing import Any
 
 from kineograph import __version__, files
 from kineograph.errors import ErrorCode, InternalError, KineographError, UnavailableError
-from kineograph_daemon.backbones.environments import ready
+from kineograph_daemon.backbones.environments import advice, ready
 from kineograph_daemon.backbones.environments.ready import Installed
 from kineograph_daemon.backbones.environments.recipes import Recipe
 
 Report = Callable[[float, str], None]
 """Told how far (0 to 1) and what is being done."""
 _ROOM = 1.2
-_TAIL_LINES = 12
+_TAIL_LINES = 60
+_TELLS_LINES = 40
+"""After so many lines of a step's program half of the step counts as done."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Step:
     words: str
     weight: float
     command: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
 
 
 def install(recipe: Recipe, report: Report, *, weights: bool = True, repair: bool = False) -> Installed:
@@ -54,7 +57,7 @@ def install(recipe: Recipe, report: Report, *, weights: bool = True, repair: boo
     for step in steps:
         report(before / total, step.words)
         if step.key not in notes.done:
-            _run(step, place / "install.log", partial(report, before / total))
+            _run(step, place / "install.log", partial(_within, report, before / total, step.weight / total))
             notes.add(step.key)
             if step.key == "venv" and recipe.inherits:
                 _inherit(place / "env")
@@ -70,7 +73,9 @@ def refuse(recipe: Recipe, *, repair: bool = False) -> None:
     find_python(recipe)
     missing = [tool for tool in recipe.tools if shutil.which(tool) is None]
     if missing:
-        raise _refusal(f"{recipe.title} is built with {' and '.join(missing)}: install that first", got=missing)
+        line = advice.line_for(missing)
+        how = f"install that first: {line}" if line else "install that first"
+        raise _refusal(f"{recipe.title} needs {' and '.join(missing)}: {how}", got=missing, line=line)
     data = ready.folder().parent
     free_gb = shutil.disk_usage(data).free / 1e9
     need_gb = (recipe.size_gb + recipe.weights_gb) * _ROOM
@@ -121,15 +126,22 @@ def _steps(recipe: Recipe, weights: bool) -> Iterator[Step]:
     if not recipe.inherits:
         yield Step("kineograph", "installing Kineograph's own part", 3.0, (*pip, _ourselves()))
     for i, packages in enumerate(recipe.packages):
-        yield Step(f"packages-{i}", f"installing {', '.join(map(_short, packages))}", 10.0, (*pip, *packages))
+        words = f"installing {', '.join(map(_short, packages))}"
+        yield Step(f"packages-{i}", words, 10.0, (*pip, *packages), recipe.environment)
     yield Step("probe", "trying it", 1.0, (python, "-c", _trial(recipe.backbones)))
     for module in recipe.weights if weights else ():
         yield Step(f"weights-{module}", "fetching the weights", 10.0, (python, "-m", module))
 
 
-def _run(step: Step, log: Path, tell: Callable[[str], None]) -> None:
+def _within(report: Report, done: float, share: float, part: float, words: str) -> None:
+    report(done + share * part, words)
+
+
+def _run(step: Step, log: Path, tell: Report) -> None:
     env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
+    env |= {"PYTHONUNBUFFERED": "1", **dict(step.environment)}
     tail: list[str] = []
+    told = 0
     with log.open("a", encoding="utf-8") as out:
         out.write(f"--- {step.words}\n")
         process = subprocess.Popen(
@@ -141,17 +153,20 @@ def _run(step: Step, log: Path, tell: Callable[[str], None]) -> None:
                 line = raw.decode("utf-8", "replace").rstrip()
                 out.write(line + "\n")
                 tail = [*tail, line][-_TAIL_LINES:]
-                if line.startswith(("Collecting ", "  Downloading ", "Downloading ", "Installing ", "Building ")):
-                    tell(line.strip()[:100])
+                if line.lstrip().startswith(("Collecting ", "Downloading ", "Cloning ", "Installing ", "Building ")):
+                    told += 1
+                    tell(told / (told + _TELLS_LINES), line.strip()[:100])
         finally:
             process.stdout.close()
             if process.poll() is None and sys.exc_info()[0] is not None:
                 process.terminate()
             code = process.wait()
     if code != 0:
-        details = {"reason": "\n".join(tail)[-2000:], "log": str(log), "got": code, "step": step.key}
-        last = next((t for t in reversed(tail) if t.strip()), f"exit code {code}")
-        raise InternalError(ErrorCode.INTERNAL_ERROR, f"{step.words} failed: {last[:300]}; see {log}", details)
+        todo = advice.advice_on(tail)
+        details = {"reason": "\n".join(tail)[-2000:], "log": str(log), "got": code, "step": step.key, "advice": todo}
+        cause = advice.cause_of(tail)[:300] or f"exit code {code}"
+        message = f"{step.words} failed: {cause}{f' ({todo})' if todo else ''}; see {log}"
+        raise InternalError(ErrorCode.INTERNAL_ERROR, message, details)
 
 
 def _probe(python: str, backbones: Sequence[str]) -> subprocess.CompletedProcess[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -63,6 +64,16 @@ def write(made: Installed) -> None:
 def forget(name: str) -> None:
     """Say that it is not finished, or no more."""
     (folder() / name / _NOTE).unlink(missing_ok=True)
+
+
+def marks() -> dict[str, files.Stamp]:
+    """What changes when an environment is finished, made again or taken away, by name: a look at the folder's notes."""
+    try:
+        names = os.listdir(paths.data_dir() / "environments")
+    except OSError:
+        return {}
+    found = {name: files.stamp_of(folder() / name / _NOTE) for name in sorted(names)}
+    return {name: mark for name, mark in found.items() if mark is not None}
 
 
 def installed() -> list[Installed]:

@@ -16,6 +16,7 @@ from kineograph.errors import ErrorCode, RequestError
 
 _OURS = Path(__file__).with_name("recipes")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _MODULE = re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_][\w.]*)?")
 
 
@@ -30,8 +31,11 @@ class Licence:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model's environment is made. ``packages``: steps of requirements, one pip call each. ``inherits``: the
-    daemon's own packages are seen from inside, behind the model's, and none of them is installed again."""
+    """How a model's environment is made.
+
+    ``packages``: steps of requirements, one pip call each; ``environment``: variables that their builds are given.
+    ``inherits``: the daemon's own packages are seen from inside, behind the model's, and none is installed again.
+    """
 
     name: str
     title: str
@@ -45,6 +49,7 @@ class Recipe:
     weights: tuple[str, ...] = ()
     weights_gb: float = 0.0
     inherits: bool = False
+    environment: tuple[tuple[str, str], ...] = ()
     sha256: str = ""
 
 
@@ -83,6 +88,7 @@ def _read(name: str, file: Path) -> Recipe:
             weights=_modules(raw, "weights") if "weights" in raw else (),
             weights_gb=float(raw.get("weights_gb", 0.0)),
             inherits=bool(raw.get("inherits", False)),
+            environment=_variables(raw.get("environment", {})),
             sha256=hashlib.sha256(data).hexdigest(),
         )
     except (ValueError, KeyError, TypeError, UnicodeDecodeError) as e:
@@ -106,6 +112,12 @@ def _texts(raw: Mapping[str, Any], key: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(v, str) and v and not v.startswith("-") for v in value):
         raise ValueError(f"{key} must be a list of texts")
     return tuple(value)
+
+
+def _variables(raw: Any) -> tuple[tuple[str, str], ...]:
+    if not isinstance(raw, dict) or not all(_VARIABLE.fullmatch(k) and isinstance(v, str) for k, v in raw.items()):
+        raise ValueError("environment must be a table of texts")
+    return tuple(raw.items())
 
 
 def _modules(raw: Mapping[str, Any], key: str) -> tuple[str, ...]:

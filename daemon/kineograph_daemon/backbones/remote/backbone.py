@@ -19,7 +19,7 @@ from kineograph.errors import ErrorCode, KineographError, error
 from kineograph_daemon.backbones.base import Hooks, KineographBackbone
 from kineograph_daemon.backbones.remote import exchange, incoming, outgoing
 from kineograph_daemon.backbones.remote.address import Remote
-from kineograph_daemon.backbones.remote.exchange import Reply, failure_of, odd
+from kineograph_daemon.backbones.remote.exchange import Reply, failure_of, odd, unreachable
 
 _POLL_S = (0.25, 5.0)
 _CANCEL_S = 2.0
@@ -59,7 +59,11 @@ class RemoteBackbone(KineographBackbone):
         return self._generate(request, hooks)
 
     async def generate_batch(self, requests: list[GenerateRequest]) -> Any:
-        """One batch body where the remote takes batches, else one request after the other."""
+        """One batch body where the remote takes batches, else one request after the other.
+
+        A batch whose answer is lost is sent again under its key; an item that failed for a reason that passes goes
+        again alone.
+        """
         if not self._there.supports_batch or len(requests) > self._there.limits.max_batch_size:
             return [await self._caught(request) for request in requests]
         body = outgoing.batch(requests, self._there, self._there.id, self._version)
@@ -68,7 +72,17 @@ class RemoteBackbone(KineographBackbone):
         results = reply.json.get("results") if isinstance(reply.json, dict) else None
         if not isinstance(results, list) or len(results) != len(requests):
             raise odd(self._remote, "its answer to a batch has not one result a request")
-        return [self._item(result, request) for result, request in zip(results, requests, strict=True)]
+        made = [self._item(result, request) for result, request in zip(results, requests, strict=True)]
+        return [await self._once_more(first, request) for first, request in zip(made, requests, strict=True)]
+
+    async def _once_more(
+        self, first: MotionResult | KineographError, request: GenerateRequest
+    ) -> MotionResult | KineographError:
+        delay_s = retry_delay_s(first, 1, Random()) if isinstance(first, KineographError) else None
+        if delay_s is None:
+            return first
+        await asyncio.sleep(delay_s)
+        return await self._caught(request)
 
     def _item(self, result: Any, request: GenerateRequest) -> MotionResult | KineographError:
         try:
@@ -148,6 +162,8 @@ class RemoteBackbone(KineographBackbone):
             if not isinstance(e, KineographError):  # cancelled, or asked to stop by the job's hooks
                 await self._cancel(client, path)
             raise
+        if reply.status == 404:  # it restarted, or gave up waiting for us: the same key makes at most one job of it
+            raise unreachable(self._remote, "it does not know the job any more")
         if reply.status == 410:
             raise error(
                 ErrorCode.SERVICE_UNAVAILABLE,
