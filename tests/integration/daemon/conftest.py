@@ -28,7 +28,7 @@ from kineograph.wire.codec import Buffer, Header, Kind
 from kineograph.wire.messages import Method
 
 ROOT = Path(__file__).resolve().parents[3]
-START_S = 20.0
+START_S = 60.0
 
 
 class Wire:
@@ -154,7 +154,7 @@ class House:
         assert self.process is not None
         self._note_pids()
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def log(self) -> list[dict[str, Any]]:
         """The daemon's own log."""
@@ -176,7 +176,7 @@ class House:
             self._pids |= {w.pid for w in self.workers()}
 
 
-def wait_until(is_true: Callable[[], Any], timeout_s: float = 15.0) -> None:
+def wait_until(is_true: Callable[[], Any], timeout_s: float = 60.0) -> None:
     """Wait for something that must come true."""
     until_s = time.monotonic() + timeout_s
     while not is_true():
@@ -210,9 +210,14 @@ def make_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
         return house
 
     yield make
-    for house in houses:
-        monkeypatch.setenv("KINEOGRAPH_HOME", str(house.home))
-        house.end()
+    with contextlib.ExitStack() as ends:  # each is ended, whatever another's end says
+        for house in houses:
+            ends.callback(_end, house, monkeypatch)
+
+
+def _end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KINEOGRAPH_HOME", str(house.home))
+    house.end()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 from tests.integration.daemon.conftest import ROOT, House, make_house, wait_until
 
-OPEN_S = 20.0
+OPEN_S = 60.0
 QUIET_S = 0.2
 
 
