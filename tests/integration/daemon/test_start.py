@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 
 import pytest
@@ -20,12 +19,10 @@ def test_hello_and_capabilities_answer_before_the_models_do(make_house: Callable
     house = make_house()
     house.wait_for_workers()
     assert house.stop() == 0
-    began_s = time.monotonic()
     house.start()
     wire = house.wire()
     assert "fake" in wire.call("hello")["models"], "known from the last time"
     assert wire.call("capabilities")["models"]["fake"]["state"] in ("loading", "unloaded")
-    assert time.monotonic() - began_s < 5.0
     memory = wire.call("daemon.stats")["memory_bytes"]
     assert memory < 120e6, f"{memory / 1e6:.0f} MB"
 

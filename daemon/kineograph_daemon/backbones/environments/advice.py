@@ -25,19 +25,32 @@ _PACKAGES = {
 _CAUSE = re.compile(r"^\s*(ERROR|error|fatal|CMake Error|[\w.]*Error)\b[: ]")
 _DULL = re.compile(r"subprocess-exited-with-error|failed to build|Failed building|metadata-generation-failed", re.I)
 _ADVICE = (
-    (r"resolve host|name resolution|getaddrinfo|Failed to establish|Network is unreachable|Connection refused"
-     r"|timed out|Max retries", "there is no connection to where it comes from: when it is back, the same command goes "
-     "on from here"),
-    (r"No space left|disk is full|Errno 28", "the disk is full: make room, then the same command goes on from here"),
-    (r"No matching distribution|requires a different Python|Requires-Python", "there is no such release for this "
-     "Python and system"),
+    (
+        r"resolve host|name resolution|getaddrinfo|Failed to establish|Network is unreachable|Connection refused"
+        r"|timed out|Max retries",
+        "there is no connection to where it comes from: when it is back, the same command goes on from here",
+    ),
+    (
+        r"No space left|disk is full|Errno 28",
+        "the disk is full: make room, then the same command goes on from here",
+    ),
+    (
+        r"No matching distribution|requires a different Python|Requires-Python",
+        "there is no such release for this Python and system",
+    ),
     (r"Permission denied|Errno 13", "a file may not be written: see who owns the folder"),
     (r"CMake must be installed|cmake: (command )?not found|'cmake'", "cmake is missing"),
-    (r"is not able to compile|CMAKE_CXX_COMPILER|g\+\+: (command )?not found|command 'gcc' failed"
-     r"|Microsoft Visual C\+\+", "a C++ compiler is missing"),
-    (r"\b40[13] Client Error|GatedRepo|gated repo|Access to model", "its weights are given after their terms were accepted: log in "
-     "with `huggingface-cli login` under an account that did, then the same command goes on from here"),
-)  # fmt: skip
+    (
+        r"is not able to compile|CMAKE_CXX_COMPILER|g\+\+: (command )?not found|command 'gcc' failed"
+        r"|Microsoft Visual C\+\+",
+        "a C++ compiler is missing",
+    ),
+    (
+        r"\b40[13] Client Error|GatedRepo|gated repo|Access to model",
+        "the weights are given after their terms were accepted: log in with `huggingface-cli login` under an account "
+        "that did, then the same command goes on from here",
+    ),
+)
 
 
 def line_for(tools: Sequence[str], which: Callable[[str], str | None] = shutil.which) -> str:
