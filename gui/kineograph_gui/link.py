@@ -60,6 +60,7 @@ class Link(QObject):
         super().__init__(parent)
         self.address = address
         self.start_daemon = start_daemon
+        self.name = f"panel:{_user()}"
         self._settings: LinkSettings | None = None
         self._engine: Engine | None = None
         self._stop_watching: Callable[[], None] | None = None
@@ -97,9 +98,7 @@ class Link(QObject):
         self._settings = settings or self._settings
         self._generation += 1
         number = self._generation
-        self._engine = build_engine(
-            self.address, f"panel:{_user()}", "panel", self.start_daemon, settings=self._settings
-        )
+        self._engine = build_engine(self.address, self.name, "panel", self.start_daemon, settings=self._settings)
         self._stop_watching = self._engine.watch(lambda event: self._heard(number, event))
 
     def reopen(self, address: str | None, *, start_daemon: bool) -> None:

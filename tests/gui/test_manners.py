@@ -192,17 +192,18 @@ def test_jobs_are_grouped_by_their_sender_and_reordered_by_a_drag(fake: FakeDaem
         fake.change(job, EventName.JOB_QUEUED)
     qtbot.waitUntil(lambda: model.rowCount() == 4)
     panel.window.queue.group.click()
-    shown = [s.client for row in range(4) if (s := model.status_at(row)) is not None]
+    shown = [s.client for row in range(model.rowCount()) if (s := model.status_at(row)) is not None]
     assert shown == ["a", "a", "b", "b"]
-    assert [model.starts_group(row) for row in range(4)] == [False, False, True, False]
+    assert [model.group_at(row) for row in range(6)] == ["a", None, None, "b", None, None]
     assert not panel.window.queue.table.grab().isNull()
-    dragged = model.mimeData([model.index(3, 0)])
-    assert not model.dropMimeData(dragged, Qt.DropAction.MoveAction, -1, -1, model.index(2, 0))
+    dragged = model.mimeData([model.index(5, 0)])
+    assert not model.dropMimeData(dragged, Qt.DropAction.MoveAction, -1, -1, model.index(4, 0))
     (moved,) = fake.wait_for(Method.JOB_MOVE)
     assert (moved["job"], moved["before"]) == (jobs[2], jobs[0])
     assert not model.dropMimeData(dragged, Qt.DropAction.MoveAction, -1, -1, QModelIndex())
+    assert not model.dropMimeData(dragged, Qt.DropAction.MoveAction, -1, -1, model.index(0, 0)), "a head is no job"
     model.set_filter(Filter.of("number-3"))
-    assert model.rowCount() == 1
+    assert (model.rowCount(), model.shown) == (2, 1)
 
 
 def test_log_lines_of_a_job_are_shown(tmp_path: Path) -> None:

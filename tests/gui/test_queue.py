@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
-from tests.fakes.daemon import FakeDaemon
+from tests.fakes.daemon import FakeDaemon, Silence
 from tests.gui import scenes
 from tests.gui.conftest import MakePanel
 
+from kineograph.errors import error
+from kineograph.wire import messages as m
 from kineograph.wire.messages import TRANSITIONS, EventName, JobState, JobStatus, Method, Progress
 from kineograph_gui.app import Panel
 from kineograph_gui.model import rows
@@ -104,6 +108,51 @@ def test_cancel_hits_the_job_named_and_no_other(
     assert fake.wait_for(Method.JOB_CANCEL) == [{"jobs": [mine]}]
     qtbot.waitUntil(lambda: _state(panel, mine) is JobState.CANCELLED)
     assert _state(panel, other) is JobState.RUNNING
+
+
+def test_a_job_that_is_sent_but_not_acknowledged_has_a_row_and_is_cancelled(
+    fake: FakeDaemon, panel: Panel, qtbot: QtBot
+) -> None:
+    def take_without_a_word(body: dict[str, Any]) -> Silence:
+        fake.jobs.status[body["job"]] = JobStatus(body["job"], JobState.QUEUED, label=body["label"])
+        fake.jobs.requests[body["job"]] = body["request"]
+        return Silence()
+
+    fake.on(Method.GENERATE, take_without_a_word)
+    job = panel.desk.submit(scenes.request(), {"label": "wave", "character": "Hero"})
+    qtbot.waitUntil(lambda: panel.window.queue.select(job))
+    assert cell(panel.window.queue, job, Column.STATE) == say("state.sending")
+    assert cell(panel.window.queue, job, Column.JOB) == "wave"
+    panel.link.snapshot_ended.emit(frozenset())  # the daemon's list does not have it yet
+    qtbot.keyClick(panel.window.queue.table, Qt.Key.Key_Delete)
+    assert fake.wait_for(Method.JOB_CANCEL) == [{"jobs": [job]}]
+    qtbot.waitUntil(lambda: _state(panel, job) is JobState.CANCELLED)
+    assert fake.jobs.status[job].state is JobState.CANCELLED
+
+
+def test_a_job_that_was_withdrawn_before_its_daemon_answered_is_cancelled_when_it_does(
+    fake: FakeDaemon, panel: Panel, qtbot: QtBot
+) -> None:
+    fake.stop()
+    job = panel.desk.submit(scenes.request(), {"label": "wave"})
+    qtbot.waitUntil(lambda: panel.window.queue.select(job))
+    panel.window.acts["do.cancel"].trigger()
+    fake.then(Method.JOB_CANCEL, m.JobCancelReply([None]))  # asked too early, as far as this daemon is concerned
+    fake.start()
+    qtbot.waitUntil(lambda: _state(panel, job) is JobState.CANCELLED, timeout=8000)
+    assert fake.bodies(Method.JOB_CANCEL)[-1] == {"jobs": [job]}
+
+
+def test_a_job_that_is_refused_late_leaves_no_row(fake: FakeDaemon, panel: Panel, qtbot: QtBot) -> None:
+    answers: list[str] = []
+    fake.on(Method.GENERATE, lambda body: answers.append(body["job"]) or error("queue_full", "full"))
+    fake.stop()
+    job = panel.desk.submit(scenes.request(), {})
+    qtbot.waitUntil(lambda: panel.desk.jobs.get(job) is not None)
+    fake.start()
+    qtbot.waitUntil(lambda: panel.window.trouble.problem is not None, timeout=8000)
+    assert panel.desk.jobs.get(job) is None
+    assert answers
 
 
 def test_cancel_of_a_job_that_has_just_ended_says_so(fake: FakeDaemon, panel: Panel, qtbot: QtBot) -> None:

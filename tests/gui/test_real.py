@@ -9,15 +9,17 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
+from tests.fakes import backbones
 from tests.gui import scenes
 from tests.gui.conftest import MakePanel
 
 from kineograph import demo
-from kineograph.client import discovery
+from kineograph.client import Client, discovery
 from kineograph.wire.messages import JobState
 from kineograph_gui.app import Panel
 from kineograph_gui.model.words import say
 from kineograph_gui.ui import problem_card
+from kineograph_gui.ui.joint_dialog import JointDialog, Scope
 
 WAIT_MS = 30_000
 
@@ -75,6 +77,69 @@ def test_a_misspelt_joint_is_mended_and_the_job_sent_again_succeeds(panel: Panel
     qtbot.waitUntil(lambda: _only(panel, JobState.SUCCEEDED), timeout=WAIT_MS)
     assert panel.window.trouble.problem is None
     assert panel.window.trouble_card.isHidden()
+
+
+def test_the_dialog_maps_a_misspelt_joint_and_every_program_hears_of_it(panel: Panel, qtbot: QtBot) -> None:
+    request = demo.request("kineograph-interpolate")
+    pin = next(c for c in request["constraints"] if c["type"] == "effector_target")
+    pin["joint"] = "LefHand"
+    for scope in (Scope.HERE, Scope.PROFILE):
+        jobs = len(panel.desk.jobs)
+        panel.window.new.last_sent = (request, {"label": "wave", "character": "Hero"})
+        panel.desk.submit(request, {"label": "wave", "character": "Hero"})
+        qtbot.waitUntil(lambda: panel.window.trouble.problem is not None, timeout=WAIT_MS)
+        assert "LefHand" in panel.window.trouble_card.text
+        _press(panel.window.trouble_card, "choose_joint")
+        dialog = next(d for d in panel.window.findChildren(JointDialog) if d.isVisible())
+        assert dialog.chosen == "LeftHand", "the suggestion is ready"
+        dialog.scopes[scope].setChecked(True)
+        dialog.yes.click()
+        assert panel.window.trouble_card.send_again is not None
+        panel.window.trouble_card.send_again.click()
+        qtbot.waitUntil(
+            lambda n=jobs: panel.desk.jobs.count(JobState.SUCCEEDED) == n + 1,  # type: ignore[misc]
+            timeout=WAIT_MS,
+        )
+        assert panel.window.trouble_card.isHidden()
+    # The request as it was, from another program: the rig's profile says what is meant, and the report that it did.
+    with Client(name="another program") as client:
+        result = client.generate(request)
+    read = [entry for entry in result.report["request"] if entry["name"] == "LefHand"]
+    assert [entry["outcome"] for entry in read] == ["changed"]
+    assert "LeftHand" in read[0]["reason"]
+
+
+def test_a_job_runs_on_after_its_daemon_was_killed(
+    home: Path, make_panel: MakePanel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
+    monkeypatch.setenv("KINEOGRAPH_BACKBONE", "tests.fakes.backbones:Slow")
+    monkeypatch.setenv("KINEOGRAPH_ONLY_BACKBONES", "true")
+    monkeypatch.setenv("KINEOGRAPH_FAKE_STEPS", "100000")
+    discovery.start_daemon()
+    try:
+        panel = make_panel()
+        qtbot.waitUntil(lambda: panel.desk.model_ids == ["slow"], timeout=WAIT_MS)
+        job = panel.desk.submit(backbones.request_map("slow"), {"label": "long walk"})
+        qtbot.waitUntil(lambda: _progress(panel, job) > 0, timeout=WAIT_MS)
+        scenes.end_daemon(discovery.find_daemon(), hard=True)
+        qtbot.waitUntil(lambda: not panel.window.bottom.start.isHidden(), timeout=WAIT_MS)
+        assert panel.window.queue.model.rowCount() == 1, "the row stays while nobody answers"
+        monkeypatch.setenv("KINEOGRAPH_FAKE_STEPS", "2")
+        panel.window.bottom.start.click()
+        qtbot.waitUntil(lambda: _only(panel, JobState.SUCCEEDED), timeout=WAIT_MS)
+        status = panel.desk.jobs.get(job)
+        assert status is not None
+        assert status.label == "long walk"
+        assert status.attempt == 2, "it was begun again"
+        assert len(panel.desk.jobs) == 1
+    finally:
+        scenes.end_daemon(discovery.find_daemon())
+
+
+def _progress(panel: Panel, job: str) -> float:
+    status = panel.desk.jobs.get(job)
+    return 0.0 if status is None or status.state is not JobState.RUNNING else status.progress.fraction
 
 
 def _press(card: problem_card.ProblemCard, fix: str) -> None:

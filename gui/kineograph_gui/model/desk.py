@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from random import Random
@@ -27,6 +28,8 @@ from kineograph_gui.model.words import say
 ACTIVE = (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
 STATS_MS = 2000
 RESTART_MS = 300
+LATE_MS = 250
+"""A job that was not acknowledged by then gets its row; a refusal usually comes sooner, and no row flickers."""
 SUBMIT_FIELDS = ("priority", "deadline_s", "on_busy", "formats", "trajectories", "label", "character", "refs")
 
 
@@ -50,16 +53,22 @@ class Desk(QObject):
         self.model_states: dict[str, m.ModelReply] = {}
         self.paused = False
         self._restarting = False
+        self._sending: dict[str, JobStatus] = {}
+        self._withdrawn: set[str] = set()
         self._rng = Random()
-        link.jobs_changed.connect(self.jobs.update)
+        link.jobs_changed.connect(self._jobs_changed)
         link.job_forgotten.connect(lambda job: self.jobs.forget([job]))
-        link.snapshot_ended.connect(self.jobs.keep)
+        link.snapshot_ended.connect(lambda known: self.jobs.keep(known.union(self._sending)))
         link.state_changed.connect(self._link_changed)
         link.model_changed.connect(self._model_changed)
         link.daemon_news.connect(self._daemon_news)
         self._poll = QTimer(self)
         self._poll.setInterval(STATS_MS)
         self._poll.timeout.connect(self.refresh_stats)
+        self._late = QTimer(self)
+        self._late.setSingleShot(True)
+        self._late.setInterval(LATE_MS)
+        self._late.timeout.connect(lambda: self.jobs.update(list(self._sending.values())))
 
     # --- the connection -----------------------------------------------------------------------------------------------
     @property
@@ -195,6 +204,7 @@ class Desk(QObject):
     def cancel(self, jobs: Sequence[str]) -> None:
         """Stop jobs, these and no other."""
         wanted = [j for j in jobs if (s := self.jobs.get(j)) is not None and not s.state.is_final]
+        self._withdrawn |= self._sending.keys() & set(wanted)
         if wanted:
             self._ask(Method.JOB_CANCEL, m.JobCancel(wanted), lambda reply: self._cancelled(wanted, reply))
 
@@ -258,8 +268,15 @@ class Desk(QObject):
         except KineographError as e:
             self.failed.emit(e)
             return new
-        self._ask(Method.GENERATE, message, self._sent)
+        self._sending[new] = _unacknowledged(new, request, fields, self.link.name)
+        self._late.start()
+        self.link.ask(Method.GENERATE, message, self._sent, lambda e: self._not_sent(new, e))
         return new
+
+    def _jobs_changed(self, jobs: Sequence[JobStatus]) -> None:
+        for status in jobs:
+            self._sending.pop(status.job, None)
+        self.jobs.update(jobs)
 
     def _with_aliases(self, request: Any) -> Any:
         """The request with the bone names that the rig's profile on this computer reads as others.
@@ -274,13 +291,37 @@ class Desk(QObject):
                 request = apply(patch, request).request
         return request
 
+    def _not_sent(self, job: str, error: KineographError) -> None:
+        """Refused, or no answer came: where the daemon told nothing of it, it is no job."""
+        self._withdrawn.discard(job)
+        if self._sending.pop(job, None) is not None:
+            self.jobs.forget([job])
+        self.failed.emit(error)
+
     def _sent(self, status: JobStatus) -> None:
-        self.jobs.update([status])
+        self._jobs_changed([status])
+        if status.job in self._withdrawn:
+            self._withdrawn.discard(status.job)
+            self.cancel([status.job])
         self.said.emit(say("said.sent", job=rows.name_of(status)))
         self.submitted.emit(status.job)
 
     def _ask(self, method: Method, message: Any, on_reply: OnReply | None = None) -> None:
         self.link.ask(method, message, on_reply or (lambda _: None), self.failed.emit)
+
+
+def _unacknowledged(job: str, request: Any, fields: Mapping[str, Any], client: str) -> JobStatus:
+    """What is shown of a job until the daemon says how it stands."""
+    return JobStatus(
+        job,
+        JobState.QUEUED,
+        model=str(request.get("model") or "") if isinstance(request, Mapping) else "",
+        label=str(fields.get("label") or ""),
+        character=str(fields.get("character") or ""),
+        client=client,
+        created_s=time.time(),
+        note=rows.SENDING,
+    )
 
 
 def fields_of(reply: m.JobRequestReply) -> dict[str, Any]:

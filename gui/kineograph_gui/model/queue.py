@@ -26,6 +26,7 @@ from PySide6.QtCore import (
 
 from kineograph.wire.messages import JobState, JobStatus
 from kineograph_gui.model import rows
+from kineograph_gui.model.groups import Groups, client_of, head_of
 from kineograph_gui.model.jobs import JobStore
 from kineograph_gui.model.rows import Column
 from kineograph_gui.model.words import say
@@ -78,6 +79,8 @@ class QueueModel(QAbstractTableModel):
         self._column = Column.WHEN
         self._descending = False
         self._grouped = False
+        self._groups = Groups()
+        self._heads: set[str] = set()  # of groups that have a row
         self._keys: list[Any] = []
         self._ids: list[str] = []
         self._key_of: dict[str, Any] = {}
@@ -96,7 +99,7 @@ class QueueModel(QAbstractTableModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         job = self.status_at(index.row()) if index.isValid() else None
         if job is None:
-            return None
+            return self._head_data(index, role) if index.isValid() else None
         column = Column(index.column())
         if role == Qt.ItemDataRole.DisplayRole:
             return rows.cell(job, column)
@@ -106,6 +109,17 @@ class QueueModel(QAbstractTableModel):
             return _tooltip(job, column)
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{rows.name_of(job)}, {rows.state_words(job)}"
+        return None
+
+    def _head_data(self, index: Index, role: int) -> Any:
+        client = self.group_at(index.row())
+        group = self._groups.by_client.get(client) if client is not None else None
+        if client is None or group is None:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return rows.head_cell(client, group, Column(index.column()), self.is_folded(client))
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return rows.head_words(client, group, self.is_folded(client))
         return None
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -168,10 +182,40 @@ class QueueModel(QAbstractTableModel):
             self._grouped = on
             self._refill()
 
-    def starts_group(self, row: int) -> bool:
-        """Whether another sender's jobs begin at a row."""
-        here, above = self.status_at(row), self.status_at(row - 1)
-        return self._grouped and here is not None and above is not None and here.client != above.client
+    def group_at(self, row: int) -> str | None:
+        """The sender whose jobs' head a row is; None for a job's row."""
+        return client_of(self._ids[row]) if 0 <= row < len(self._ids) else None
+
+    def group_row(self, client: str) -> int | None:
+        """The row of a sender's head."""
+        return self.row_of(head_of(client))
+
+    def is_folded(self, client: str) -> bool:
+        """Whether a sender's jobs are folded away."""
+        return client in self._groups.folded
+
+    def fold(self, client: str, on: bool) -> None:
+        """Fold a sender's jobs away, or show them."""
+        if on != self.is_folded(client):
+            self._groups.folded ^= {client}
+            self._refill()
+
+    def fold_all(self) -> None:
+        """Fold every group; when all are, unfold them."""
+        clients = set(self._groups.by_client)
+        self._groups.folded = set() if clients <= self._groups.folded else clients
+        self._refill()
+
+    def reveal(self, job: str) -> None:
+        """Unfold the group of a job."""
+        status = self._store.get(job)
+        if status is not None and self._grouped:
+            self.fold(status.client, False)
+
+    @property
+    def shown(self) -> int:
+        """How many jobs pass the filter, those that are folded away too."""
+        return self._groups.total if self._grouped else len(self._ids)
 
     def status_at(self, row: int) -> JobStatus | None:
         """The job of a row."""
@@ -186,9 +230,19 @@ class QueueModel(QAbstractTableModel):
     def _key(self, job: JobStatus) -> Any:
         key = rows.key_of(job, self._column)
         sortable = _Reversed(key) if self._descending else key
-        return (job.client.casefold(), job.client, sortable) if self._grouped else sortable
+        return (job.client.casefold(), job.client, 1, sortable) if self._grouped else sortable
 
-    def _shown(self, job: JobStatus) -> bool:
+    def _is_placed(self, job: JobStatus) -> bool:
+        """Whether a job has a row; a group counts what is folded away, too."""
+        if not self._grouped:
+            return self._passes(job)
+        if self._passes(job):
+            self._groups.put(job)
+            return job.client not in self._groups.folded
+        self._groups.drop(job.job)
+        return False
+
+    def _passes(self, job: JobStatus) -> bool:
         hay = self._hay.get(job.job) if self._filter.words else ""
         if hay is None:
             hay = self._hay[job.job] = rows.haystack(job)
@@ -196,7 +250,10 @@ class QueueModel(QAbstractTableModel):
 
     def _refill(self) -> None:
         self.beginResetModel()
-        pairs = sorted((self._key(job), job.job) for job in self._store if self._shown(job))
+        self._groups.count(())
+        pairs = [(self._key(job), job.job) for job in self._store if self._is_placed(job)]
+        pairs = sorted([*pairs, *((_head_key(c), head_of(c)) for c in self._groups.by_client)])
+        self._heads = set(self._groups.by_client)
         self._keys = [key for key, _ in pairs]
         self._ids = [job for _, job in pairs]
         self._key_of = {job: key for key, job in pairs}
@@ -205,7 +262,10 @@ class QueueModel(QAbstractTableModel):
 
     def _merge(self, new: Sequence[JobStatus]) -> None:
         """Very many new rows at once: their keys alone are made, and two sorted runs become one."""
-        fresh = sorted((self._key(job), job.job) for job in new if self._shown(job))
+        if self._grouped:
+            self._refill()
+            return
+        fresh = sorted((self._key(job), job.job) for job in new if self._is_placed(job))
         self.beginResetModel()
         pairs = sorted([*zip(self._keys, self._ids, strict=True), *fresh])
         self._keys, self._ids = [key for key, _ in pairs], [job for _, job in pairs]
@@ -222,24 +282,36 @@ class QueueModel(QAbstractTableModel):
             known = {job.job for job in new}
             jobs = [job for job in jobs if job.job not in known]
         for job in jobs:
-            row, shown = self.row_of(job.job), self._shown(job)
-            if row is None and shown:
-                self._insert(job)
-            elif row is not None and not shown:
+            row, placed = self.row_of(job.job), self._is_placed(job)
+            if row is None and placed:
+                self._insert(self._key(job), job.job)
+            elif row is not None and not placed:
                 self._remove(row)
             elif row is not None:
                 self._touch(row)
+        if self._grouped:
+            self._heads_changed()
+
+    def _heads_changed(self) -> None:
+        """Heads come and go with their jobs, and count them."""
+        clients = self._groups.by_client.keys()
+        for client in self._heads - clients:
+            self._remove(bisect_left(self._keys, _head_key(client)))
+        for client in clients - self._heads:
+            self._insert(_head_key(client), head_of(client))
+        for client in clients & self._heads:
+            self._touch(bisect_left(self._keys, _head_key(client)))
+        self._heads = set(clients)
 
     def _touch(self, row: int) -> None:
         self.dataChanged.emit(self.index(row, 0), self.index(row, len(Column) - 1))
 
-    def _insert(self, job: JobStatus) -> None:
-        key = self._key(job)
+    def _insert(self, key: Any, job: str) -> None:
         row = bisect_left(self._keys, key)
         self.beginInsertRows(QModelIndex(), row, row)
         self._keys.insert(row, key)
-        self._ids.insert(row, job.job)
-        self._key_of[job.job] = key
+        self._ids.insert(row, job)
+        self._key_of[job] = key
         self.endInsertRows()
 
     def _remove(self, row: int) -> None:
@@ -255,9 +327,16 @@ class QueueModel(QAbstractTableModel):
             self._refill()
             return
         for job in jobs:
+            self._groups.drop(job)
             row = self.row_of(job)
             if row is not None:
                 self._remove(row)
+        if self._grouped:
+            self._heads_changed()
+
+
+def _head_key(client: str) -> tuple[Any, ...]:
+    return (client.casefold(), client, 0)
 
 
 class _Reversed:

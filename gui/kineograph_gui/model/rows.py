@@ -9,6 +9,7 @@ from typing import Any, assert_never
 
 from kineograph.fixes import Problem, resolve
 from kineograph.wire.messages import JobState, JobStatus
+from kineograph_gui.model.groups import Group
 from kineograph_gui.model.words import say
 
 
@@ -26,6 +27,10 @@ class Column(IntEnum):
 
 
 TITLES = ("job", "character", "model", "client", "state", "progress", "eta", "created")
+SENDING = "sending"
+"""The note of a job that the daemon has not acknowledged yet."""
+
+OPEN, CLOSED = "\u25be", "\u25b8"
 _RANK = {state: rank for rank, state in enumerate(JobState)}
 
 
@@ -38,6 +43,8 @@ def state_words(job: JobStatus) -> str:
     """The state as a word, with the number that matters."""
     match job.state:
         case JobState.QUEUED:
+            if job.note == SENDING:
+                return say("state.sending")
             if job.attempt > 0:
                 return say("state.lost", attempt=job.attempt + 1)
             return say("state.queued_at", position=job.position) if job.position else say("state.queued")
@@ -129,6 +136,28 @@ def cell(job: JobStatus, column: Column) -> str:
             return ago(job.created_s)
         case _:
             assert_never(column)
+
+
+def head_cell(client: str, group: Group, column: Column, folded: bool) -> str:
+    """The text of one cell of a group's head."""
+    match column:
+        case Column.JOB:
+            return f"{CLOSED if folded else OPEN} {client or say('queue.no_client')}"
+        case Column.STATE:
+            return say("queue.group_one") if group.jobs == 1 else say("queue.group_count", count=group.jobs)
+        case Column.PROGRESS:
+            return say("queue.group_active", count=group.active) if group.active else ""
+        case _:
+            return ""
+
+
+def head_words(client: str, group: Group, folded: bool) -> str:
+    """A group's head as it is read out."""
+    parts = [
+        client or say("queue.no_client"),
+        *(head_cell(client, group, c, folded) for c in (Column.STATE, Column.PROGRESS)),
+    ]
+    return ", ".join([*(p for p in parts if p), say("queue.folded" if folded else "queue.unfolded")])
 
 
 def key_of(job: JobStatus, column: Column) -> tuple[Any, ...]:

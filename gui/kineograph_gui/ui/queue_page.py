@@ -63,10 +63,9 @@ class RowPainter(QStyledItemDelegate):
     ) -> None:
         status = index.data(STATUS_ROLE)
         column = Column(index.column())
+        if status is None and not option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(option.rect, color("line", 90))
         super().paint(painter, option, index)
-        model = index.model()
-        if isinstance(model, QueueModel) and model.starts_group(index.row()):
-            painter.fillRect(option.rect.adjusted(0, 0, 0, 1 - option.rect.height()), color("accent"))
         if column is Column.PROGRESS and status is not None and status.state in (JobState.RUNNING, JobState.CANCELLING):
             selected = bool(option.state & QStyle.StateFlag.State_Selected)
             _bar(painter, QRectF(option.rect), status.progress.fraction, selected=selected)
@@ -76,6 +75,7 @@ class RowPainter(QStyledItemDelegate):
         option.state &= ~QStyle.StateFlag.State_HasFocus
         status = index.data(STATUS_ROLE)
         if status is None:
+            option.font.setBold(Column(index.column()) is Column.JOB)
             return
         role = option.palette.ColorRole
         if Column(index.column()) in (Column.STATE, Column.PROGRESS):
@@ -91,6 +91,7 @@ class JobTable(QTableView):
     """Whole rows, keyboard first."""
 
     opened = Signal()
+    folded = Signal(str, bool)  # a group, and whether it is to be folded
     deleted = Signal()
 
     def __init__(self, model: QueueModel) -> None:
@@ -119,6 +120,24 @@ class JobTable(QTableView):
         header.setSectionResizeMode(Column.JOB, QHeaderView.ResizeMode.Stretch)
         header.setSortIndicator(Column.WHEN, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
+        self.clicked.connect(lambda index: self._fold_at(index.row()))
+        self._jobs = model
+
+    def _fold_at(self, row: int, on: bool | None = None) -> bool:
+        """Fold or unfold the group whose head a row is (None: the other way); whether it is one."""
+        client = self._jobs.group_at(row)
+        if client is None:
+            return False
+        self.folded.emit(client, not self._jobs.is_folded(client) if on is None else on)
+        return True
+
+    def _step_out(self, row: int) -> bool:
+        """From a job to its group's head."""
+        status = self._jobs.status_at(row)
+        head = self._jobs.group_row(status.client) if status is not None and self._jobs.is_grouped else None
+        if head is not None:
+            self.selectRow(head)
+        return head is not None
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -126,7 +145,14 @@ class JobTable(QTableView):
             self.setColumnHidden(column, self.viewport().width() < least)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        row = self.currentIndex().row()
         match Qt.Key(event.key()):
+            case Qt.Key.Key_Left if self._fold_at(row, True) or self._step_out(row):
+                return
+            case Qt.Key.Key_Right if self._fold_at(row, False):
+                return
+            case Qt.Key.Key_Return | Qt.Key.Key_Enter if self._fold_at(row):
+                return
             case Qt.Key.Key_Return | Qt.Key.Key_Enter:
                 self.opened.emit()
             case Qt.Key.Key_Delete | Qt.Key.Key_Backspace:
@@ -223,6 +249,7 @@ class QueuePage(QWidget):
 
     def _wire(self) -> None:
         self.group.toggled.connect(self.model.set_grouped)
+        self.table.folded.connect(self._fold)
         self.filter.textChanged.connect(lambda: self._later.start())
         self.states.currentIndexChanged.connect(lambda: self._apply_filter())
         self.clients.currentIndexChanged.connect(lambda: self._apply_filter())
@@ -257,7 +284,7 @@ class QueuePage(QWidget):
 
     def refresh(self) -> None:
         """Counts, clients, empty states."""
-        total, shown = len(self._desk.jobs), self.model.rowCount()
+        total, shown = len(self._desk.jobs), self.model.shown
         every = self.model.filter.is_open
         self._count.setText(
             say("queue.count_all", total=total) if every else say("queue.count", shown=shown, total=total)
@@ -292,7 +319,8 @@ class QueuePage(QWidget):
         return [status.job for status in found if status is not None]
 
     def select(self, job: str) -> bool:
-        """Look at a job; whether its row is shown."""
+        """Look at a job; whether its row is shown. A folded group is unfolded for it."""
+        self.model.reveal(job)
         row = self.model.row_of(job)
         if row is None:
             return False
@@ -301,6 +329,15 @@ class QueuePage(QWidget):
         self.table.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
         self.table.scrollTo(index)
         return True
+
+    def _fold(self, client: str, on: bool) -> None:
+        """Fold a group; its head stays where the user is."""
+        self.model.fold(client, on)
+        row = self.model.group_row(client)
+        if row is not None:
+            self._busy = True
+            self.table.selectRow(row)
+            self._busy = False
 
     def _row_changed(self, current: QModelIndex, previous: QModelIndex) -> None:
         status = current.data(STATUS_ROLE) if current.isValid() else None

@@ -143,6 +143,7 @@ class MainWindow(QMainWindow):
         add("do.play", self.queue.player.toggle)
         add("do.frame", self.queue.player.preview.frame_view, "F", on_table=True)
         add("do.filter", self._to_filter, "Ctrl+F")
+        add("do.fold", self.queue.model.fold_all, "Ctrl+G")
         add("page.new", lambda: self.show_page("new"), "Ctrl+N")
         add("page.queue", lambda: self.show_page("queue"), "Ctrl+1")
         add("page.watch", lambda: self.show_page("watch"), "Ctrl+4")
