@@ -80,6 +80,10 @@ def test_motion_on_a_rigify_export(tmp_path: Path, exports: Path, motion: Path, 
     assert report["slide_cm_per_s"] < 3.0
     assert report["penetration_cm"] < 0.5
     assert report["limb_error_deg"]["mean"] < 5.0
+    assert report["jerk_ratio"] < 1.1
+    assert report["knee_pop_deg"] < max(25.0, report["knee_pop_source_deg"] + 0.5), "no pop but the person's own"
+    if rate == 30.0:
+        assert report["knee_pop_deg"] < 25.0
     assert (tmp_path / f"out.{kind}.png").stat().st_size > 20_000
     source = formats.choose(formats.load(motion, fps_hz=rate))
     result = formats.choose(formats.load(out))

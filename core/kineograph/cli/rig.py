@@ -23,6 +23,7 @@ from kineograph.rigs.doctor.outline import of_rows
 app = typer.Typer(no_args_is_help=True, help="Check, write and compare rig profiles; find what is wrong with a rig.")
 
 FileArgument = Annotated[Path, typer.Argument(help="A rig (GLB, BVH, ...) or a profile (TOML).")]
+UNTESTED = "by nobody yet: check it against your rig"
 MARK = {Level.FINE: "[green]ok[/]  ", Level.WARNING: "[yellow]look[/]", Level.PROBLEM: "[red]fix[/] "}
 
 
@@ -59,7 +60,11 @@ def check(
     missing = [str(r) for r in found_map.missing()]
     if as_json:
         signature = profiles.signature(asset.skeleton.names, asset.skeleton.parents.tolist())
-        named = {"profile": None if own is None else own.name, "convention": found_map.convention_label}
+        named = {
+            "profile": None if own is None else own.name,
+            "tested": own.tested if own else "",
+            "convention": found_map.convention_label,
+        }
         print_json({"signature": signature, **named, "roles": rows, "missing": missing,
                     "confidence": found_map.confidence})  # fmt: skip
     else:
@@ -67,7 +72,10 @@ def check(
         for row in rows:
             table.add_row(escape(row["name"]), row["role"].replace("_", " "), f"{row['confidence']:.0%}", row["reason"])
         console.print(table)
-        say(f"Profile: {'none; written with [bold]kineograph rig profile[/]' if own is None else escape(own.name)}")
+        if own is None:
+            say("Profile: none; written with [bold]kineograph rig profile[/]")
+        else:
+            say(f"Profile: {escape(own.name)}. Tested: {escape(own.tested) or UNTESTED}")
         if missing:
             say(f"[red]Missing:[/] {', '.join(m.replace('_', ' ') for m in missing)}")
     if missing:
@@ -77,16 +85,21 @@ def check(
 @app.command()
 @reports_errors
 def profile(
-    file: FileArgument,
+    file: Annotated[Path | None, typer.Argument(help="A rig or a profile; left out: list what there is.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write it here instead of printing it.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="The profile's name; default: the file's.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write what is known about a rig as a profile, ready to be edited; it is found by the rig itself afterwards.
 
+    Without FILE: the profiles that come with Kineograph and your own, and what each was tested with.
+
     Examples: [bold]kineograph rig profile hero.glb --out hero.toml[/]; keep it beside the rig, in the folder
     that KINEOGRAPH_RIGS names, or in the data folder under [bold]profiles[/].
     """
+    if file is None:
+        _list(as_json)
+        return
     made = profiles.read(file) if is_profile(file) else profile_for(rig_of(file), file, name)
     text = profiles.dumps(made)
     if out is not None:
@@ -96,11 +109,25 @@ def profile(
             raise SceneError(
                 ErrorCode.FILE_UNREADABLE, f"'{out.name}' cannot be written: {e.strerror}", {"file": str(out)}
             ) from e
-        say(f"Wrote [bold]{escape(str(out))}[/]: {len(made.roles)} roles.")
+        say(f"Wrote [bold]{escape(str(out))}[/]: {len(made.roles)} roles. Tested: {escape(made.tested) or UNTESTED}")
     if as_json:
-        print_json({"name": made.name, "file": None if out is None else str(out), "toml": text})
+        told = {"name": made.name, "tested": made.tested, "file": None if out is None else str(out), "toml": text}
+        print_json(told)
     elif out is None:
         typer.echo(text, nl=False)
+
+
+def _list(as_json: bool) -> None:
+    """The ready-made profiles and the user's own, with what they were tested with."""
+    every = [*(("own", p) for p in profiles.own_profiles()), *(("ready-made", p) for p in profiles.built_in())]
+    if as_json:
+        rows = [{"name": p.name, "from": place, "tested": p.tested, "notes": p.notes} for place, p in every]
+        print_json({"profiles": rows})
+        return
+    table = Table("profile", "from", "tested", box=None, header_style="bold")
+    for place, p in every:
+        table.add_row(escape(p.name), place, escape(p.tested) if p.tested else f"[yellow]{UNTESTED}[/]")
+    console.print(table)
 
 
 @app.command()

@@ -42,6 +42,18 @@ def test_check_says_each_role_how_sure_and_why(rig: Path) -> None:
     assert "Mixamo" in hand["reason"]
 
 
+def test_the_list_of_profiles_says_which_were_tested(rig: Path) -> None:
+    code, said = call("profile", "--json")
+    assert code == Exit.OK
+    tested = {row["name"]: bool(row["tested"]) for row in said["profiles"]}
+    assert tested == {
+        "Rigify human (generated)": True, "Mixamo control rig": False, "Auto-Rig Pro": False, "CloudRig": False
+    }  # fmt: skip
+    text = CliRunner().invoke(app, ["rig", "profile"]).output
+    assert text.count("by nobody yet") == 3
+    assert "Blender" in text
+
+
 def test_a_profile_is_written_edited_checked_and_found_beside_its_rig(rig: Path) -> None:
     out = rig.with_name("hero.toml")
     assert call("profile", rig, "--out", out)[0] == Exit.OK
@@ -96,7 +108,7 @@ def test_bad_files_are_file_trouble(rig: Path, command: str, name: str, data: by
 
 
 def test_a_folder_that_cannot_be_written_is_said(rig: Path) -> None:
-    code, said = call("profile", rig, "--out", rig.with_name("no") / "such" / "hero.toml", "--json")
+    code, said = call("profile", rig, "--out", rig / "hero.toml", "--json")  # a file is no folder
     assert code == Exit.FILE
     assert "cannot be written" in said["error"]["message"]
 
