@@ -43,6 +43,16 @@ def curves(action: Any, slot: Any) -> list[Any]:
     return [] if found is None else list(found)
 
 
+def groups(action: Any, slot: Any) -> list[Any]:
+    """The groups of curves of one slot."""
+    if action is None or (HAS_SLOTS and slot is None):
+        return []
+    if not HAS_SLOTS:
+        return list(action.groups)
+    bags = (strip.channelbag(slot) for strip in _strips(action))
+    return [group for bag in bags if bag is not None for group in bag.groups]
+
+
 def ensure_curve_list(action: Any, slot: Any) -> Any:
     """The collection of F-curves of one slot, made when missing."""
     if not HAS_SLOTS:

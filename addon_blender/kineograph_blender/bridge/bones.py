@@ -152,10 +152,13 @@ def _top(tree: Parents, name: str) -> str:
 
 
 def _ordered(tree: dict[str, str | None]) -> dict[str, str | None]:
-    out: dict[str, str | None] = {}
-    waiting = dict(tree)
-    while waiting:
-        ready = [n for n, p in waiting.items() if p is None or p in out]
-        for name in ready:
-            out[name] = waiting.pop(name)
-    return out
+    """By depth, and as they stood within one: parents first."""
+    depths: dict[str, int] = {}
+    for name in tree:
+        way = [name]
+        while (up := tree[way[-1]]) is not None and up not in depths:
+            way.append(up)
+        depth = 0 if up is None else depths[up] + 1
+        for n, each in enumerate(reversed(way)):
+            depths[each] = depth + n
+    return {name: tree[name] for name in sorted(tree, key=depths.__getitem__)}

@@ -21,8 +21,18 @@ _POSE_VALUES = (
 )
 
 
+_visits = 0
+
+
+def visits() -> int:
+    """How often another frame was looked at: where that did not happen, nothing has to be put back."""
+    return _visits
+
+
 def go_to(scene: Any, frame: int | float) -> None:
     """Evaluate the scene at a frame, whole or not."""
+    global _visits
+    _visits += 1
     whole = int(np.floor(frame))
     scene.frame_set(whole, subframe=float(frame) - whole)
     bpy.context.view_layer.update()
@@ -32,13 +42,14 @@ def go_to(scene: Any, frame: int | float) -> None:
 def untouched(scene: Any, armature: Any) -> Iterator[None]:
     """Frame and subframe are restored, and what the user posed but did not key is still there afterwards."""
     frame, subframe = scene.frame_current, scene.frame_subframe
-    posed = read_pose(armature)
+    posed, before = read_pose(armature), visits()
     try:
         yield
     finally:
-        scene.frame_set(frame, subframe=subframe)
-        write_pose(armature, posed)
-        bpy.context.view_layer.update()
+        if visits() != before:
+            scene.frame_set(frame, subframe=subframe)
+            write_pose(armature, posed)
+            bpy.context.view_layer.update()
 
 
 @contextmanager

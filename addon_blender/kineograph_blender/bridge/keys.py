@@ -8,7 +8,7 @@ Where both speak about a bone at a frame, the take's edit is the newer word. Mar
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from .. import compat
 from . import datapath, keymarks, stamps, written
 from .bones import ancestors
+from .curves import KeyedCurve
 from .datapath import Channel
 from .rig import Rig
 
@@ -71,20 +72,20 @@ class Keys:
 class _Stand(NamedTuple):
     """What some keys constrain, and when."""
 
-    turned: frozenset[str]
+    turned: set[str]
     placed: bool
     times: NDArray[np.float64]
 
 
 def collect(
-    armature: Any, action: Any, slot: Any, rig: Rig, span: tuple[int, int], mode: KeyMode, pick: Pick = Pick.ALL
+    armature: Any, own: Sequence[KeyedCurve], rig: Rig, span: tuple[int, int], mode: KeyMode, pick: Pick = Pick.ALL
 ) -> Keys:
-    """The keys of the user's own ``action`` and of the take that plays, within the frames of ``span``."""
+    """The keys of the user's own action (its curves) and of the take that plays, within the frames of ``span``."""
     keys = Keys()
     if mode is KeyMode.NONE:
         return keys
     reader = _Reader(armature, rig, span, mode, pick, keys)
-    for stand in reader.own(action, slot):
+    for stand in reader.own(own):
         _add(keys, keys.own, stand, span)
     for stand in (*reader.shown(), *reader.marked()):
         _add(keys, keys.shown, stand, span)
@@ -106,16 +107,13 @@ class _Reader:
         self.armature, self.rig, self.span, self.mode, self.pick, self.keys = armature, rig, span, mode, pick, keys
         self.parents = {b.name: b.parent.name if b.parent else None for b in armature.data.bones}
         self.above_root = set(ancestors(self.parents, rig.names[0]))
-        self.sent = set(rig.names)
+        self.sent = frozenset(rig.names)
+        self._meanings: dict[Channel, tuple[frozenset[str], bool, str]] = {}
 
-    def own(self, action: Any, slot: Any) -> Iterator[_Stand]:
+    def own(self, keyed: Iterable[KeyedCurve]) -> Iterator[_Stand]:
         """Keys of the user's own action."""
-        found = []
-        for curve in compat.curves(action, slot):
-            channel = datapath.parse(curve.data_path)
-            if channel is not None and len(curve.keyframe_points):
-                found.append((channel, self._times(curve)))
-        yield from self._stands(found)
+        picks = self.pick is Pick.SELECTED_KEYS
+        yield from self._stands((k.channel, self._times(k.curve) if picks else k.frames) for k in keyed)
 
     def shown(self) -> Iterator[_Stand]:
         """Keys of an applied take that differ from what it wrote."""
@@ -157,8 +155,8 @@ class _Reader:
         for bone in self.armature.pose.bones:
             frames = keymarks.marked(bone)
             if frames and bone.name in self.sent and self._counts(bone.name):
-                turned = frozenset(self.sent if self.mode is KeyMode.FRAMES else {bone.name})
-                yield _Stand(turned, bone.name == self.rig.names[0], np.array(sorted(frames), float))
+                turned = self.sent if self.mode is KeyMode.FRAMES else frozenset({bone.name})
+                yield _Stand(set(turned), bone.name == self.rig.names[0], np.array(sorted(frames), float))
 
     def _stands(self, found: Iterable[tuple[Channel, NDArray[np.float64]]]) -> Iterator[_Stand]:
         # The channels of one bone mostly share their keys: they are merged before anything is looked at one by one.
@@ -169,9 +167,9 @@ class _Reader:
                 continue
             if not self._counts(channel.bone) or not len(times):
                 continue
-            turned, placed, why = self._meaning(channel)
-            if self.mode is KeyMode.FRAMES:
-                turned, placed, why = frozenset(self.sent), True, ""
+            if channel not in self._meanings:
+                self._meanings[channel] = self._meaning(channel)
+            turned, placed, why = self._meanings[channel]
             if why:
                 self.keys.unsent[f"{channel.bone}.{channel.prop}"] = why
             if turned or placed:
@@ -179,12 +177,16 @@ class _Reader:
         # Bones that are keyed together, too: a whole pose is then one stand and not one a bone.
         together: dict[bytes, _Stand] = {}
         for (turned, placed), parts in stands.items():
-            every = np.unique(np.concatenate(parts))
-            known = together.get(every.tobytes())
-            if known is not None:
-                turned, placed = turned | known.turned, placed or known.placed
-            together[every.tobytes()] = _Stand(turned, placed, every)
-        yield from together.values()
+            distinct = {id(part): part for part in parts}
+            every = parts[0] if len(distinct) == 1 else np.unique(np.concatenate(list(distinct.values())))
+            stops = every.tobytes()
+            known = together.get(stops)
+            if known is None:
+                together[stops] = _Stand(set(turned), placed, every)
+            else:
+                known.turned.update(turned)
+                together[stops] = known._replace(placed=placed or known.placed)
+        yield from (stand._replace(times=np.unique(stand.times)) for stand in together.values())
 
     def _counts(self, bone: str) -> bool:
         return self.pick is not Pick.SELECTED_BONES or compat.is_bone_selected(self.armature.pose.bones[bone])
@@ -204,6 +206,8 @@ class _Reader:
     def _meaning(self, channel: Channel) -> tuple[frozenset[str], bool, str]:
         """Which joints a keyed channel turns, whether it places the root, and why it cannot be sent."""
         bone, prop = channel
+        if self.mode is KeyMode.FRAMES:
+            return self.sent, True, ""
         if bone in self.above_root and prop in datapath.TRANSFORM_PROPS:
             return frozenset({self.rig.names[0]}), True, "" if prop != "scale" else "a scale has no word in a request"
         if bone not in self.sent:
@@ -239,7 +243,7 @@ def _add(keys: Keys, into: dict[int, KeyedFrame], stand: _Stand, span: tuple[int
         frame.root_placed |= stand.placed
 
 
-def _drop_unmarked(armature: Any, keys: Keys, sent: set[str], root: str) -> None:
+def _drop_unmarked(armature: Any, keys: Keys, sent: frozenset[str], root: str) -> None:
     for bone in armature.pose.bones:
         for frame in keymarks.unmarked(bone) if bone.name in sent else ():
             for layer in (keys.own, keys.shown):

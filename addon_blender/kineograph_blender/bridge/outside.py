@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .. import compat
 from . import action as actions
-from . import datapath, guard
+from . import curves, datapath, guard
 from .channels import BoneTable
 from .frame import rotation_of, scale_of
 from .poses import evaluated_matrices
@@ -115,26 +115,12 @@ def sample(armature: Any, scene: Any, made: Any, table: BoneTable, frames: NDArr
 
 def _may_move(armature: Any, made: Any, table: BoneTable) -> bool:
     """Whether the object or an outside parent can differ between frames. When in doubt, yes: a look is only slow."""
-    curves = compat.curves(made, actions.slot_in(made))
-    if any(datapath.parse(c.data_path) is None for c in curves) or len(armature.animation_data.drivers):
+    found = compat.curves(made, actions.slot_in(made))
+    if any(datapath.parse(c.data_path) is None for c in found) or len(armature.animation_data.drivers):
         return True
-    tracks = armature.animation_data.nla_tracks
-    if armature.animation_data.use_nla and any(len(t.strips) and not t.mute for t in tracks):
-        return True
-    if _object_moves(armature):
+    if curves.nla_plays(armature.animation_data) or curves.parents_move(armature):
         return True
     return any(len(armature.pose.bones[n].constraints) for n in influencers(armature, table))
-
-
-def _object_moves(armature: Any) -> bool:
-    if len(armature.constraints):
-        return True
-    up = armature.parent
-    while up is not None:
-        if up.animation_data is not None or len(up.constraints) or up.type == "ARMATURE":
-            return True
-        up = up.parent
-    return False
 
 
 def _targets(constraint: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +65,21 @@ def of_matrices(rig: Rig, world_bones: FloatArray) -> Pose:
     deltas = rig.frame.deltas_xyzw(rotation_of(world_bones), rig.rest_world_xyzw)
     local = kinematics.local_from_world(rig.skeleton, deltas)
     points = rig.frame.points_m(world_bones[..., :3, 3])
-    straight, _ = kinematics.forward(rig.skeleton, local, points[..., 0, :])
     stretch = np.abs(scale_of(world_bones) / rig.scale - 1.0).max(axis=-1)
-    return Pose(local, points, stretch, points - straight)
+    return of_turns(rig, local, points, stretch)
+
+
+def of_turns(rig: Rig, local_xyzw: FloatArray, points_m: FloatArray, stretch: FloatArray) -> Pose:
+    """Poses from local turns, places and stretch, each (..., J, n)."""
+    straight, _ = kinematics.forward(rig.skeleton, local_xyzw, points_m[..., 0, :])
+    return Pose(local_xyzw, points_m, stretch, points_m - straight)
+
+
+def together(poses: Sequence[Pose]) -> Pose:
+    """Single poses as one of several."""
+    return Pose(
+        np.stack([p.local_xyzw for p in poses]),
+        np.stack([p.positions_m for p in poses]),
+        np.stack([p.stretch for p in poses]),
+        np.stack([p.offsets_m for p in poses]),
+    )

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import bpy
 import numpy as np
 from numpy.typing import NDArray
 
 from kineograph.errors import ErrorCode, error
 from kineograph.wire.version import MMCP_VERSION
 
-from . import blockers, blocks, guard, identity, places, stamps
+from . import blockers, blocks, curves, guard, identity, places, stamps
 from . import keys as user_keys
 from . import rig as rigs
 from . import shot as shots
@@ -123,14 +124,13 @@ def gather(armature: Any, scene: Any, direction: Direction) -> Outgoing:
     blockers.check_readable(armature)
     now = shots.everything(armature) if direction.start_pose else None
     with guard.untouched(scene, armature), identity.up_to_date(armature, *stamps.own_action(armature)) as own:
-        with guard.playing(armature, *own):
-            guard.go_to(scene, direction.start)
-            rig = rigs.read(armature, scene, direction.bones, direction.root, direction.ground_bu)
-        keys = user_keys.collect(armature, *own, rig, direction.span, direction.keys, direction.pick)
+        rig = _rig(armature, scene, direction, *own)
+        keyed = curves.read(*own)
+        keys = user_keys.collect(armature, keyed, rig, direction.span, direction.keys, direction.pick)
         shot = shots.Shot(rig, direction, keys)
         if now is not None:
             shot.begin_in(now)
-        shot.look(armature, scene, *own)
+        shot.look(armature, scene, *own, keyed)
         constraints, refs = shot.constraints()
     fps_hz = scene_fps_hz(scene)
     return Outgoing(
@@ -147,6 +147,17 @@ def gather(armature: Any, scene: Any, direction: Direction) -> Outgoing:
         edits=tuple(shot.keys.edits),
         ghosts=shot.ghosts(),
     )
+
+
+def _rig(armature: Any, scene: Any, direction: Direction, action: Any, slot: Any) -> Rig:
+    """The rig where its object stands at the first frame."""
+    wanted = direction.bones, direction.root, direction.ground_bu
+    if curves.object_is_still(armature, action, slot):
+        bpy.context.view_layer.update()
+        return rigs.read(armature, scene, *wanted)
+    with guard.playing(armature, action, slot):
+        guard.go_to(scene, direction.start)
+        return rigs.read(armature, scene, *wanted)
 
 
 def _check_span(direction: Direction) -> None:

@@ -7,7 +7,7 @@ say), where edits on it, marked frames and the motion that stays beside the new 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compat
-from . import guard, marks, paths, pins, places, poses, waypoints
+from . import curves, guard, marks, paths, pins, places, poses, waypoints
+from .curves import KeyedCurve
 from .keys import KeyedFrame, Keys
 from .poses import Pose
 from .rig import Rig
@@ -61,8 +62,8 @@ class Shot:
     rig: Rig
     direction: Direction
     keys: Keys
-    own: dict[float, FloatArray] = field(default_factory=dict)
-    shown: dict[float, FloatArray] = field(default_factory=dict)
+    own: dict[float, Pose] = field(default_factory=dict)
+    shown: dict[float, Pose] = field(default_factory=dict)
     now: FloatArray | None = None
     items: list[Item] = field(default_factory=list)
     left_out: list[Remark] = field(default_factory=list)
@@ -71,25 +72,56 @@ class Shot:
         """The motion begins in this pose."""
         self.now = np.stack([now[name] for name in self.rig.names])
 
-    def look(self, armature: Any, scene: Any, action: Any, slot: Any) -> None:
-        """Read what is needed, each frame once for each of the two actions."""
+    def look(self, armature: Any, scene: Any, action: Any, slot: Any, keyed: Sequence[KeyedCurve]) -> None:
+        """Read what is needed, each frame once for each of the two actions; ``keyed``: the own action's curves.
+
+        Poses that keys alone make are worked out; the others are looked at, frame by frame.
+        """
         marked = _Marked(self, armature, scene)
         own_stops = {key.at for key in self.keys.own.values()}
         data = armature.animation_data
         is_own = data is None or (data.action == action and compat.slot_of(data) == slot)
-        with guard.playing(armature, action, slot):
-            for at in sorted({*own_stops, *marked.stops, float(self.direction.start)}):
-                guard.go_to(scene, at)
-                marked.read(at)
-                if at in own_stops:
-                    self.own[at] = poses.world_matrices(armature, self.rig)
+        self.own = self._worked_out(armature, action, slot, keyed, own_stops)
+        left = own_stops - self.own.keys()
+        seen: dict[float, FloatArray] = {}
+        if stops := left | marked.stops:
+            with guard.playing(armature, action, slot):
+                for at in sorted(stops):
+                    guard.go_to(scene, at)
+                    marked.read(at)
+                    if at in left:
+                        seen[at] = poses.world_matrices(armature, self.rig)
+        self.own |= self._poses(seen)
         shown_stops = self._shown_stops()
         if is_own:
-            self.shown = {at: seen for at, seen in self.own.items() if at in shown_stops}
-        for at in sorted(shown_stops - self.shown.keys()):
+            self.shown = {at: pose for at, pose in self.own.items() if at in shown_stops}
+        left = shown_stops - self.shown.keys()
+        if left and data is not None:
+            playing = data.action, compat.slot_of(data)
+            self.shown |= self._worked_out(armature, *playing, curves.read(*playing), left)
+        seen = {}
+        for at in sorted(left - self.shown.keys()):
             guard.go_to(scene, at)
-            self.shown[at] = poses.world_matrices(armature, self.rig)
+            seen[at] = poses.world_matrices(armature, self.rig)
+        self.shown |= self._poses(seen)
         self.items = marked.items()
+
+    def _worked_out(
+        self, armature: Any, action: Any, slot: Any, keyed: Sequence[KeyedCurve], stops: set[float]
+    ) -> dict[float, Pose]:
+        found = curves.Poses.of(armature, action, slot, self.rig, keyed) if stops else None
+        if found is None:
+            return {}
+        frames = sorted(stops)
+        every = found.at(frames)
+        return {at: every[n] for n, at in enumerate(frames)}
+
+    def _poses(self, seen: Mapping[float, FloatArray]) -> dict[float, Pose]:
+        # All at once, because one by one takes ten times as long.
+        if not seen:
+            return {}
+        every = self._pose(np.stack(list(seen.values())))
+        return {at: every[n] for n, at in enumerate(seen)}
 
     def _shown_stops(self) -> set[float]:
         wanted = self.direction
@@ -110,11 +142,11 @@ class Shot:
     def _key_items(self) -> list[Item]:
         asked: dict[int, _KeyPose] = {}
         for frame in self._leads():
-            self._whole(asked, frame, self._pose(self.shown[float(frame)]), placed=True)
+            self._whole(asked, frame, self.shown[float(frame)], placed=True)
         if self.now is not None:
             self._whole(asked, self.direction.start, self._pose(self.now), placed=True)
         if self.direction.end_pose is not None:
-            there = self._pose(self.shown[float(self.direction.end_pose)])
+            there = self.shown[float(self.direction.end_pose)]
             self._whole(asked, self.direction.end, there, placed=self.direction.end_place)
         keyed = [*self.keys.own.items(), *self.keys.shown.items()]
         for n, (frame, key) in enumerate(keyed):
@@ -123,9 +155,9 @@ class Shot:
 
     @cached_property
     def _key_poses(self) -> Pose:
-        """The poses of all keys, own ones first: read at once, because one by one takes ten times as long."""
-        seen = [self.own[k.at] for k in self.keys.own.values()] + [self.shown[k.at] for k in self.keys.shown.values()]
-        return self._pose(np.stack(seen))
+        """The poses of all keys, own ones first."""
+        own, shown = self.keys.own.values(), self.keys.shown.values()
+        return poses.together([*(self.own[k.at] for k in own), *(self.shown[k.at] for k in shown)])
 
     def ghosts(self) -> dict[int, FloatArray]:
         """Where the joints (J, 3) are at the keys, by scene frame, metres."""
@@ -140,9 +172,8 @@ class Shot:
         asked[frame] = _KeyPose(turns, [float(x) for x in pose.root_m] if placed else None)
 
     def _keyed(self, item: _KeyPose, key: KeyedFrame, pose: Pose) -> None:
-        for name, turn in zip(self.rig.names, pose.local_xyzw.tolist(), strict=True):
-            if name in key.turned:
-                item.turns[name] = turn
+        turns = dict(zip(self.rig.names, pose.local_xyzw.tolist(), strict=True))
+        item.turns.update(turns if len(key.turned) == len(turns) else {name: turns[name] for name in key.turned})
         if key.root_placed:
             item.place_m = [float(x) for x in pose.root_m]
 
@@ -212,8 +243,10 @@ class _Marked:
 
     @property
     def stops(self) -> set[float]:
-        """Scene frames at which ``read`` wants to be called."""
-        out = {float(f) for name in self._moving for f in self._pin_frames[name]}
+        """Scene frames at which ``read`` wants to be called; none where there is nothing to read."""
+        if not (self._curves or self._pins or self._waypoints):
+            return set()
+        out = {float(self._span[0])} | {float(f) for name in self._moving for f in self._pin_frames[name]}
         return out | {self._stop_of(w) for w in self._waypoints}
 
     def read(self, at: float) -> None:

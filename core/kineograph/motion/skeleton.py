@@ -73,11 +73,15 @@ class Skeleton:
                 {
                     "name": name,
                     "parent": None if p < 0 else self.names[p],
-                    "rest_translation": [float(x) for x in t],
-                    "rest_rotation": [float(x) for x in r],
+                    "rest_translation": t,
+                    "rest_rotation": r,
                 }
                 for name, p, t, r in zip(
-                    self.names, self.parents, self.rest_translations_m, self.rest_rotations_xyzw, strict=True
+                    self.names,
+                    self.parents.tolist(),
+                    self.rest_translations_m.tolist(),
+                    self.rest_rotations_xyzw.tolist(),
+                    strict=True,
                 )
             ]
         }

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Poses worked out from F-curves alone: where nothing but keys moves a rig, no frame of the scene needs to be visited.
+
+Setting a frame evaluates the whole scene, its meshes too. What Blender would show is followed in float64: parents
+and rotation modes. Whatever else could have a say (constraints, drivers, the NLA,
+scale, a moving object, somebody's handlers) sends the reader back to Blender itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from kineograph.motion import euler, kinematics, quat
+from kineograph.motion.skeleton import Skeleton
+
+from .. import compat
+from . import datapath, guard, poses
+from .bones import ancestors
+from .datapath import Channel
+from .frame import read_matrices, rotation_of
+from .poses import Pose
+from .rig import Rig
+
+FloatArray = NDArray[np.floating[Any]]
+
+_ONE = 1e-6
+_SAME_FRAME = 1e-4
+_NO_LENGTH_XYZW = np.array([1.0, 0.0, 0.0, 0.0])
+_WIDTHS = {"location": 3, "rotation_quaternion": 4, "rotation_axis_angle": 4, "rotation_euler": 3, "scale": 3}
+
+
+class KeyedCurve(NamedTuple):
+    """One F-curve of a bone, of the property's ``part``: ``frames`` and ``values`` (N,) of its keys, frames rounded where float32 ends."""
+
+    curve: Any
+    channel: Channel
+    part: int
+    frames: NDArray[np.float64]
+    values: FloatArray
+    is_plain: bool
+
+    def at(self, frames: FloatArray, near: NDArray[np.intp] | None) -> FloatArray:
+        """Its values (T,) at some frames, of its keys ``near`` where they are; else as Blender interpolates."""
+        if self.is_plain and near is not None:
+            return self.values[near]
+        return np.array([self.curve.evaluate(f) for f in frames.tolist()])
+
+
+def read(action: Any, slot: Any) -> list[KeyedCurve]:
+    """The bones' curves of an action's slot that have keys and are not muted."""
+    out = []
+    # Most curves of a pose have their keys at the same frames: those share one array.
+    known: dict[bytes, tuple[NDArray[np.float64], bool]] = {}
+    for curve in compat.curves(action, slot):
+        channel = datapath.parse(curve.data_path)
+        points = curve.keyframe_points
+        count = len(points)
+        if channel is None or not count or curve.mute:
+            continue
+        co = np.empty(count * 2, np.float32)
+        points.foreach_get("co", co)
+        stops = co[::2].tobytes()
+        if stops not in known:
+            frames = co[::2].astype(np.float64).round(4)
+            # Two keys at one frame: Blender says what that means.
+            known[stops] = frames, bool((np.diff(frames) > _SAME_FRAME).all())
+        frames, plain = known[stops]
+        plain = plain and not len(curve.modifiers)
+        out.append(KeyedCurve(curve, channel, curve.array_index, frames, co[1::2], plain))
+    return out
+
+
+def _near(keyed: FloatArray, frames: FloatArray) -> NDArray[np.intp] | None:
+    """Which keys stand at ``frames``; None where one of them has none."""
+    near = np.minimum(np.searchsorted(keyed, frames - _SAME_FRAME), len(keyed) - 1)
+    return near if (np.abs(keyed[near] - frames) < _SAME_FRAME).all() else None
+
+
+def object_is_still(armature: Any, action: Any, slot: Any) -> bool:
+    """Whether the object stands at the same place at every frame, as far as can be told without going there."""
+    data = armature.animation_data
+    if len(bpy.app.handlers.frame_change_pre) or len(bpy.app.handlers.frame_change_post):
+        return False
+    if parents_move(armature):
+        return False
+    if data is None:
+        return True
+    if len(data.drivers) or data.use_tweak_mode or nla_plays(data):
+        return False
+    found = compat.curves(action, slot)
+    if data.action != action:
+        found += compat.curves(data.action, compat.slot_of(data))
+    return all(datapath.parse(c.data_path) is not None for c in found)
+
+
+def nla_plays(data: Any) -> bool:
+    """Whether any strip has a say beside the action."""
+    return bool(data.use_nla and any(len(t.strips) and not t.mute for t in data.nla_tracks))
+
+
+def parents_move(armature: Any) -> bool:
+    """Whether the object's own constraints or its parents may move it."""
+    child = armature
+    while True:
+        if len(child.constraints) or child.rigid_body is not None:
+            return True
+        up = child.parent
+        if up is None:
+            return False
+        # To a bone, a vertex or along a curve: what is above may move by itself.
+        if child.parent_type != "OBJECT" or up.type not in ("EMPTY", "MESH") or up.animation_data is not None:
+            return True
+        child = up
+
+
+class Poses:
+    """What the keys of one action show. Make it by ``of``."""
+
+    def __init__(self, armature: Any, rig: Rig, names: tuple[str, ...], curves: Sequence[KeyedCurve]) -> None:
+        self._rig, self._names, self._curves = rig, names, curves
+        bones = armature.data.bones
+        index = {name: i for i, name in enumerate(names)}
+        every = [bones[name] for name in names]
+        ups = [b.parent for b in every]
+        self._index = index
+        self._parents = np.array([-1 if up is None else index[up.name] for up in ups], np.int32)
+        rest = read_matrices(bones, "matrix_local", names)
+        self._rest_xyzw = rotation_of(rest)
+        offsets = np.where(self._parents[:, None] < 0, rest[:, :3, 3], rest[:, :3, 3] - rest[self._parents, :3, 3])
+        # Rest rotations of identity: a turn is then measured along the armature's axes.
+        self._skeleton = Skeleton.build(names, self._parents, offsets)
+        up_xyzw = np.where(self._parents[:, None] < 0, quat.IDENTITY_XYZW, self._rest_xyzw[self._parents])
+        local = np.array([b.use_local_location for b in every])
+        self._axes_xyzw = np.where(local[:, None], self._rest_xyzw, up_xyzw)
+        self._connected = np.array([b.use_connect for b in every]) & (self._parents >= 0)
+        self._modes = [armature.pose.bones[name].rotation_mode for name in names]
+        self._posed = _posed_now(armature, names)
+        self._world = np.array(armature.matrix_world, float)
+
+    @classmethod
+    def of(cls, armature: Any, action: Any, slot: Any, rig: Rig, curves: Sequence[KeyedCurve]) -> Poses | None:
+        """None where something but keys has a say. ``curves``: what ``read`` found in the action."""
+        if not object_is_still(armature, action, slot) or armature.data.animation_data is not None:
+            return None
+        data = armature.animation_data
+        if data is not None and (data.action_blend_type != "REPLACE" or data.action_influence < 1.0):
+            return None
+        if any(group.mute for group in compat.groups(action, slot)):
+            return None  # what that means differs between versions
+        bones = armature.data.bones
+        above = {b.name: b.parent.name if b.parent else None for b in bones}
+        wanted = set(rig.names)
+        for name in rig.names:
+            if above[name] is not None and above[name] not in wanted:
+                wanted.update(ancestors(above, name))
+        names = tuple(b.name for b in bones if b.name in wanted)  # parents first, as Blender keeps them
+        if sum(above[name] is None for name in names) != 1 or any(_is_special(armature, name) for name in names):
+            return None
+        found = cls(armature, rig, names, [c for c in curves if c.channel.bone in wanted])
+        return None if found._is_scaled() else found
+
+    def _is_scaled(self) -> bool:
+        if np.abs(self._posed["scale"] - 1.0).max() > _ONE:
+            return True
+        scales = [c for c in self._curves if c.channel.prop == "scale"]
+        return any(not c.is_plain or np.abs(c.values - 1.0).max() > _ONE for c in scales)
+
+    def at(self, frames: Sequence[float]) -> Pose:
+        """What is shown at some frames (T,)."""
+        rig = self._rig
+        turns, moves = self._channels(np.asarray(frames, float))
+        rest = self._rest_xyzw
+        along = _seen_along(rest, turns)
+        offsets = self._skeleton.rest_translations_m + quat.rotate(self._axes_xyzw, moves)
+        root = self._skeleton.root
+        places, rotations = kinematics.forward(self._skeleton, along, offsets[:, root], offsets)
+        which = [self._index[name] for name in rig.names]
+        # Turns along the armature's axes, seen along the request's.
+        axes = quat.mul(rig.frame.turn_xyzw, rotation_of(self._world))
+        points = rig.frame.points_m(places[:, which] @ self._world[:3, :3].T + self._world[:3, 3])
+        local = _seen_along(axes, along[:, which])
+        if not self._is_same_tree(which):
+            local = kinematics.local_from_world(rig.skeleton, _seen_along(axes, rotations[:, which]))
+        return poses.of_turns(rig, local, points, np.zeros(points.shape[:-1]))
+
+    def _is_same_tree(self, which: list[int]) -> bool:
+        sent = self._rig.skeleton.parents
+        return len(which) == len(self._names) and [which[p] if p >= 0 else -1 for p in sent] == [
+            int(self._parents[i]) for i in which
+        ]
+
+    def _channels(self, frames: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Rotations (T, B, 4) and locations (T, B, 3) in the bones' own spaces."""
+        values = {prop: np.repeat(now[None], len(frames), axis=0) for prop, now in self._posed.items()}
+        near: dict[int, NDArray[np.intp] | None] = {}
+        for curve in self._curves:
+            prop = curve.channel.prop
+            if prop in values and curve.part < _WIDTHS[prop]:
+                at_keys = id(curve.frames)
+                if at_keys not in near:
+                    near[at_keys] = _near(curve.frames, frames)
+                values[prop][:, self._index[curve.channel.bone], curve.part] = curve.at(frames, near[at_keys])
+        turns = quat.identity(len(frames), len(self._names))
+        for mode in set(self._modes):
+            which = [i for i, m in enumerate(self._modes) if m == mode]
+            turns[:, which] = _rotations(mode, values[datapath.rotation_prop(mode)[0]][:, which])
+        moves = values["location"]
+        moves[:, self._connected] = 0.0
+        return turns, moves
+
+
+def _seen_along(axes_xyzw: FloatArray, turns_xyzw: FloatArray) -> FloatArray:
+    """The same turns (..., 4) measured along other axes (4,)."""
+    return np.concatenate([quat.rotate(axes_xyzw, turns_xyzw[..., :3]), turns_xyzw[..., 3:]], axis=-1)
+
+
+def _is_special(armature: Any, name: str) -> bool:
+    return bool(len(armature.pose.bones[name].constraints)) or not armature.data.bones[name].use_inherit_rotation
+
+
+def _posed_now(armature: Any, names: tuple[str, ...]) -> dict[str, FloatArray]:
+    """What the pose says now, keyed or not: (B, width) by property."""
+    order = {name: i for i, name in enumerate(armature.pose.bones.keys())}
+    which = [order[name] for name in names]
+    return {prop: v.reshape(len(order), -1)[which].astype(float) for prop, v in guard.read_pose(armature).items()}
+
+
+def _rotations(mode: str, values: FloatArray) -> FloatArray:
+    """Channel values (T, B, 4 or 3) of one rotation mode as quaternions (T, B, 4)."""
+    if mode == "QUATERNION":
+        xyzw = values[..., [1, 2, 3, 0]]
+        # Of a quaternion of length zero Blender makes a half turn about x.
+        return quat.normalize(np.where((xyzw == 0.0).all(axis=-1, keepdims=True), _NO_LENGTH_XYZW, xyzw))
+    if mode == "AXIS_ANGLE":
+        length = np.linalg.norm(values[..., 1:], axis=-1, keepdims=True)
+        axis = np.where(length > 0.0, values[..., 1:] / np.where(length > 0.0, length, 1.0), 0.0)
+        half = 0.5 * values[..., :1]
+        # Without an axis Blender turns nothing.
+        return quat.normalize(np.concatenate([axis * np.sin(half), np.where(length > 0.0, np.cos(half), 1.0)], axis=-1))
+    order = mode[::-1]
+    return euler.to_quat(values[..., ["XYZ".index(a) for a in order]], order)
