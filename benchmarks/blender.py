@@ -30,7 +30,8 @@ import numpy as np
 
 BONES, KEYS, FRAMES = 160, 20, 300
 MODEL = "kineograph-interpolate"
-PROMISED_MS = {"submit": 20.0, "pump_turn": 4.0, "bake_main_thread": 150.0, "bake_slice": 8.0}
+PROMISED_MS = {"submit": 20.0, "pump_turn": 4.0, "bake_main_thread": 150.0, "bake_slice": 8.0, "blender_shows_it": None}
+"""The last is Blender's own: its evaluation of a scene with a new action, before it draws."""
 
 
 def main() -> int:
@@ -114,6 +115,7 @@ def round_of(armature: Any, session: Any) -> dict[str, Spent]:
     slices: list[Spent] = []
     while not bake.is_done:
         slices.append(timed(lambda: bake.step(0.004)))
+    shown = timed(bpy.context.view_layer.update)
     made = armature.animation_data.action
     put_back(armature, source)
     bpy.data.actions.remove(made)
@@ -122,6 +124,7 @@ def round_of(armature: Any, session: Any) -> dict[str, Spent]:
         "pump_turn": longest(turns),
         "bake_main_thread": Spent(sum(s.wall_ms for s in slices), sum(s.cpu_ms for s in slices)),
         "bake_slice": longest(slices),
+        "blender_shows_it": shown,
     }
 
 
@@ -180,7 +183,7 @@ def table(figures: dict[str, Any]) -> str:
     lines = [f"Blender {figures['blender']}, {BONES} bones, {KEYS} keys, {FRAMES} frames, {figures['rounds']} rounds"]
     for name, row in figures["ms"].items():
         wall = f"best {row['best']:7.1f} ms  median {row['median']:7.1f}  cpu {row['cpu']:7.1f}"
-        lines.append(f"  {name:18} {wall}  promised {row['promised']:g}")
+        lines.append(f"  {name:18} {wall}  promised {row['promised'] or 'nothing'}")
     return "\n".join(lines)
 
 

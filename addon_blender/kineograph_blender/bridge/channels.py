@@ -8,7 +8,7 @@ axes. Scales are 1 throughout: a take resets them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -104,6 +104,26 @@ def to_locals(
         return Locals(rotations, locations, np.zeros(locations.shape[:2]))
     locations, missed = _moved_bones(table, reach_bu, axes, poses_bu, outside_bu, tolerance_bu)
     return Locals(rotations, locations, missed)
+
+
+def is_like(table: BoneTable, parents: NDArray[np.integer[Any]]) -> bool:
+    """Whether the bones hang together in Blender as in the tree ``parents`` (J,), below a root that may be moved: then
+    a local turn is a local turn, whatever the bones above do."""
+    below = slice(1, None)
+    same = bool((table.parents[below] == parents[below]).all()) and parents[0] < 0 and table.parents[0] < 0
+    return same and bool(table.inherits_rotation[below].all()) and not table.connected[0]
+
+
+def root_of(table: BoneTable) -> BoneTable:
+    """The table of the first bone alone."""
+    one = {f.name: getattr(table, f.name)[:1] for f in fields(table) if f.name != "outside_names"}
+    return replace(table, **one)
+
+
+def seen_along(axes_xyzw: FloatArray, turns_xyzw: FloatArray) -> FloatArray:
+    """Turns (T, J, 4) measured along other axes (J, 4): a^-1 q a."""
+    turned = quat.rotate(quat.conj(axes_xyzw), turns_xyzw[..., :3])
+    return np.concatenate([turned, turns_xyzw[..., 3:]], axis=-1)
 
 
 def _moved_bones(

@@ -35,7 +35,10 @@ _WIDTHS = {"location": 3, "rotation_quaternion": 4, "rotation_axis_angle": 4, "r
 
 
 class KeyedCurve(NamedTuple):
-    """One F-curve of a bone, of the property's ``part``: ``frames`` and ``values`` (N,) of its keys, frames rounded where float32 ends."""
+    """One F-curve of a bone, for the ``part``th value of a property: ``frames`` and ``values`` (N,) of its keys.
+
+    Frames are rounded where float32 ends. ``is_plain``: at a key it says that key's value.
+    """
 
     curve: Any
     channel: Channel

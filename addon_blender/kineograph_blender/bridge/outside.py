@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import bpy
 import numpy as np
 from numpy.typing import NDArray
 
@@ -92,6 +93,11 @@ def influencers(armature: Any, table: BoneTable) -> set[str]:
 
 def sample(armature: Any, scene: Any, made: Any, table: BoneTable, frames: NDArray[np.float32]) -> Surroundings:
     """The surroundings while the take's action plays: one look where nothing moves, else one a frame."""
+    if not table.outside_names and curves.object_is_still(armature, made, actions.slot_in(made)):
+        bpy.context.view_layer.update()
+        world = np.array(armature.matrix_world, float)[None]
+        none = np.zeros((1, 0, 4)), np.zeros((1, 0, 3))
+        return Surroundings(rotation_of(world), world[:, :3, 3], scale_of(world).mean(axis=-1), *none)
     had_data = armature.animation_data is not None
     armature.animation_data_create()
     with guard.untouched(scene, armature), guard.playing(armature, made, actions.slot_in(made)):

@@ -53,6 +53,8 @@ class Writer:
             if not current.bake.step(budget_s):
                 return
             current.take.applied.append(current.bake.report)
+            if bpy.app.background:
+                bpy.context.view_layer.update()  # nothing is drawn here, which would do it
             if current.replaces is not None:
                 current.bake.tidy(current.replaces)
             push_undo(f"Apply {current.take.label}".strip())
