@@ -49,13 +49,13 @@ class Wire:
         self.socket.send_multipart(codec.encode(Header(Kind.REQUEST, method, str(self.count)), body or {}))
         return str(self.count)
 
-    def receive(self, timeout_s: float = 10.0) -> codec.Message:
+    def receive(self, timeout_s: float = 90.0) -> codec.Message:
         """The next reply, whatever it answers."""
         assert self.socket.poll(int(timeout_s * 1000)), "no answer"
         frames: list[Buffer] = list(self.socket.recv_multipart())
         return codec.decode(frames)
 
-    def call(self, method: str, body: dict[str, Any] | None = None, timeout_s: float = 10.0) -> dict[str, Any]:
+    def call(self, method: str, body: dict[str, Any] | None = None, timeout_s: float = 90.0) -> dict[str, Any]:
         """The reply's body. Raises what the daemon answered."""
         request_id = self.send(method, body)
         message = self.receive(timeout_s)

@@ -31,12 +31,12 @@ def test_any_rig_of_a_person_and_no_animal(make_house: Callable[..., House]) -> 
     for rig in (align(test_rigs.mixamo65()), align(canonical.metarig())):
         root = rig.rest_positions_m[rig.root]
         keys = [asks.key(rig, 0, root=root), asks.key(rig, 44, root=root + np.array([0.0, 0.0, 1.2]))]
-        result = client.generate(body(rig, keys), timeout_s=30)
+        result = client.generate(body(rig, keys), timeout_s=60)
         assert result.rotations_xyzw.shape == (1, 45, len(rig), 4)
         assert [c["outcome"] for c in result.report["constraints"]] == ["applied", "applied"]
         assert result.report["mapping"]["joints"]
     with pytest.raises(RequestError) as caught:
-        client.generate(body(rigs.quadruped(), []), timeout_s=30)
+        client.generate(body(rigs.quadruped(), []), timeout_s=60)
     assert caught.value.code is ErrorCode.RETARGETING_UNSUPPORTED
     assert "kineograph-interpolate" in caught.value.details["suggestions"]
     problem = resolve(caught.value)

@@ -70,10 +70,10 @@ def test_a_worker_killed_in_a_job_is_replaced_and_the_job_ends_well(make_house: 
     wire.call("generate", waiting)
     busy(wire, hit["job"])
     kill_worker(house)
-    final = wire.call("job.result", {"job": hit["job"], "wait_s": 20.0}, 25.0)
+    final = wire.call("job.result", {"job": hit["job"], "wait_s": 60.0})
     assert (final["job"]["state"], final["job"]["attempt"]) == ("succeeded", 2)
     assert final["result"]["num_frames"] == 30
-    assert wire.call("job.result", {"job": waiting["job"], "wait_s": 10.0})["job"]["attempt"] == 1
+    assert wire.call("job.result", {"job": waiting["job"], "wait_s": 60.0})["job"]["attempt"] == 1
     ear.listen()
     assert ear.endings == {hit["job"]: 1, waiting["job"]: 1}
     assert "job.requeued" in ear.names
@@ -88,13 +88,13 @@ def test_a_job_that_kills_every_worker_fails_with_what_is_known(make_house: Call
     deadly, after = generate("crashing"), generate("fake")
     wire.call("generate", deadly)
     wire.call("generate", after)
-    final = wire.call("job.result", {"job": deadly["job"], "wait_s": 20.0}, 25.0)["job"]
+    final = wire.call("job.result", {"job": deadly["job"], "wait_s": 60.0})["job"]
     assert (final["state"], final["attempt"]) == ("failed", 2)
     error = final["error"]["error"]
     assert error["code"] == ErrorCode.INTERNAL_ERROR
     assert error["details"]["exit_code"] == 3
     assert error["details"]["log"].endswith("worker-w1.err")
-    assert wire.call("job.result", {"job": after["job"], "wait_s": 20.0}, 25.0)["job"]["state"] == "succeeded"
+    assert wire.call("job.result", {"job": after["job"], "wait_s": 60.0})["job"]["state"] == "succeeded"
     (worker,) = wire.call("daemon.stats")["workers"]
     assert worker["worker"] == "w1-3"
     assert worker["deaths"] == 2
@@ -109,7 +109,7 @@ def test_a_silent_worker_is_ended(make_house: Callable[..., House]) -> None:
     busy(wire, body["job"])
     (worker,) = house.workers()
     worker.suspend()
-    final = wire.call("job.result", {"job": body["job"], "wait_s": 20.0}, 25.0)["job"]
+    final = wire.call("job.result", {"job": body["job"], "wait_s": 60.0})["job"]
     assert (final["state"], final["attempt"]) == ("succeeded", 2)
     assert not worker.is_running()
 
@@ -136,7 +136,7 @@ def test_a_daemon_killed_with_fifty_jobs_ends_each_exactly_once(make_house: Call
     conflict = wire.error("generate", {**generate("fake", seed=99), "job": bodies[10]["job"]})
     assert conflict.code is ErrorCode.IDEMPOTENCY_CONFLICT
     for body in bodies:
-        reply = wire.call("job.result", {"job": body["job"], "wait_s": 30.0}, 35.0)
+        reply = wire.call("job.result", {"job": body["job"], "wait_s": 60.0})
         assert reply["job"]["state"] == "succeeded"
         assert reply["result"]["provenance"]["seed"] == body["request"]["options"]["seed"]
     ear.listen()
@@ -155,7 +155,7 @@ def test_ended_jobs_and_results_outlive_a_restart(house: House) -> None:
     done, gone = generate(frames=12), generate()
     for body in (done, gone):
         wire.call("generate", body)
-        wire.call("job.result", {"job": body["job"], "wait_s": 10.0})
+        wire.call("job.result", {"job": body["job"], "wait_s": 60.0})
     wire.call("job.forget", {"job": gone["job"]})
     epoch = house.run_file.epoch
     assert house.stop() == 0
@@ -178,7 +178,7 @@ def test_stopping_leaves_a_running_job_for_the_next_start(make_house: Callable[.
     assert house.process.wait(10) == 0
     assert not (house.home / "run" / "daemon.json").exists()
     house.start()
-    final = house.wire().call("job.result", {"job": body["job"], "wait_s": 20.0}, 25.0)["job"]
+    final = house.wire().call("job.result", {"job": body["job"], "wait_s": 60.0})["job"]
     assert (final["state"], final["attempt"]) == ("succeeded", 2)
 
 
@@ -186,7 +186,7 @@ def test_a_damaged_database_is_set_aside_and_said_so(house: House) -> None:
     wire = house.wire()
     body = generate()
     wire.call("generate", body)
-    wire.call("job.result", {"job": body["job"], "wait_s": 10.0})
+    wire.call("job.result", {"job": body["job"], "wait_s": 60.0})
     assert house.stop() == 0
     file = house.home / "data" / "jobs.sqlite"
     file.write_bytes(b"this is no database" * 1000)
@@ -196,7 +196,7 @@ def test_a_damaged_database_is_set_aside_and_said_so(house: House) -> None:
     assert list(file.parent.glob("jobs.damaged-*.sqlite"))
     assert any("set aside" in line["msg"] and line["level"] == "error" for line in house.log())
     wire.call("generate", body)
-    assert wire.call("job.result", {"job": body["job"], "wait_s": 10.0})["job"]["state"] == "succeeded"
+    assert wire.call("job.result", {"job": body["job"], "wait_s": 60.0})["job"]["state"] == "succeeded"
     with sqlite3.connect(file) as db:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     db.close()
@@ -226,7 +226,7 @@ def test_results_expire_by_age_and_by_size_and_are_never_unknown(make_house: Cal
         body = generate("big", frames=10, seed=n)
         body["request"]["skeleton"] = wire.call("capabilities")["mmcp"]["models"][1]["canonical_skeleton"]
         wire.call("generate", body)
-        assert wire.call("job.result", {"job": body["job"], "wait_s": 10.0})["job"]["state"] == "succeeded"
+        assert wire.call("job.result", {"job": body["job"], "wait_s": 60.0})["job"]["state"] == "succeeded"
         jobs.append(body["job"])
         time.sleep(0.01)
     assert house.stop() == 0

@@ -28,11 +28,11 @@ def test_hello_and_capabilities_answer_before_the_models_do(make_house: Callable
 
 
 def test_a_submit_on_the_very_first_start_waits_for_the_models(make_house: Callable[..., House]) -> None:
-    house = make_house("--spec-wait-s", "20")
+    house = make_house("--spec-wait-s", "60")
     wire = house.wire()
     body = generate()
-    assert wire.call("generate", body, 25.0)["state"] == "queued"
-    assert wire.call("job.result", {"job": body["job"], "wait_s": 10.0})["job"]["state"] == "succeeded"
+    assert wire.call("generate", body)["state"] == "queued"
+    assert wire.call("job.result", {"job": body["job"], "wait_s": 60.0})["job"]["state"] == "succeeded"
 
 
 def test_when_the_models_do_not_come_the_client_is_told_when_to_try_again(make_house: Callable[..., House]) -> None:
@@ -51,17 +51,17 @@ def test_start_status_and_stop_as_the_command_line_calls_them(
     house.home.mkdir()
     assert app.status() is None
     assert app.stop() is False
-    run = app.start(sys.executable, house.command[4:])
+    run = app.start(sys.executable, house.command[4:], wait_s=60.0)
     try:
         again = subprocess.run(
-            [*house.command[:3], "start"], env=house.env, capture_output=True, text=True, timeout=20, check=True
+            [*house.command[:3], "start"], env=house.env, capture_output=True, text=True, timeout=60, check=True
         )
         assert again.stdout.strip() == run.endpoint
         status = app.status()
         assert status is not None
         assert (status["pid"], status["endpoint"]) == (run.pid, run.endpoint)
         with house.client() as client:
-            assert client.generate(request_map("fake"), timeout_s=20).job.state == "succeeded"
+            assert client.generate(request_map("fake"), timeout_s=60).job.state == "succeeded"
     finally:
         assert app.stop()
     assert app.status() is None
@@ -71,5 +71,5 @@ def test_a_daemon_that_cannot_start_says_why(make_house: Callable[..., House]) -
     house = make_house(start=False)
     house.home.mkdir()
     with pytest.raises(KineographError) as caught:
-        app.start(sys.executable, ["--queue-limit", "lots"], wait_s=10.0)
+        app.start(sys.executable, ["--queue-limit", "lots"], wait_s=60.0)
     assert "queue_limit is 'lots'" in caught.value.details["log_tail"]

@@ -15,7 +15,7 @@ from kineograph.errors import ErrorCode, KineographError
 
 
 def test_the_result_comes_with_the_one_answer(house: House) -> None:
-    reply = house.wire().call("generate.wait", {**generate("fake", frames=12), "wait_s": 10.0})
+    reply = house.wire().call("generate.wait", {**generate("fake", frames=12), "wait_s": 60.0})
     assert reply["job"]["state"] == "succeeded"
     assert reply["result"]["rotations_xyzw"].shape[1] == 12
 
@@ -23,21 +23,21 @@ def test_the_result_comes_with_the_one_answer(house: House) -> None:
 def test_a_long_job_is_told_by_its_status_and_asked_for_again(house: House) -> None:
     wire, asked = house.wire(), {**generate("slow"), "wait_s": 0.3}
     first = wire.call("generate.wait", asked)
-    assert (first["job"]["state"], first["result"]) == ("running", None)
+    assert (first["job"]["state"] in ("queued", "running"), first["result"]) == (True, None)
     again = wire.call("generate.wait", asked)
     assert again["job"]["job"] == first["job"]["job"]
     assert again["job"]["created_s"] == first["job"]["created_s"]
     other = {**asked, "request": request_map("slow", 31)}
     assert wire.error("generate.wait", other).code is ErrorCode.IDEMPOTENCY_CONFLICT
     wire.call("job.cancel", {"jobs": [asked["job"]]})
-    ended = wire.call("generate.wait", {**asked, "wait_s": 10.0})
+    ended = wire.call("generate.wait", {**asked, "wait_s": 60.0})
     assert (ended["job"]["state"], ended["result"]) == ("cancelled", None)
 
 
 def test_a_refusal_tells_the_request_as_it_was_sent(house: House) -> None:
     wire = house.wire()
     good = generate("fake")
-    wire.call("generate.wait", {**good, "wait_s": 10.0})  # from here on its skeleton is known
+    wire.call("generate.wait", {**good, "wait_s": 60.0})  # from here on its skeleton is known
     bad = {**good, "job": new_id(), "request": {**good["request"], "segments": [{"type": "text", "prompt": "x"}]}}
     once, twice = wire.error("generate.wait", bad), wire.error("generate", bad)
     assert once.code is twice.code is ErrorCode.SCHEMA_VALIDATION
@@ -61,7 +61,7 @@ def test_a_daemon_killed_under_a_waiting_client_costs_it_nothing(make_house: Cal
     wait_until(lambda: list(client.list(states=["running"])))
     house.kill()
     house.start()
-    thread.join(40)
+    thread.join(120)
     (result,) = out
     assert not isinstance(result, KineographError), result
     assert result.frames == 30
@@ -73,7 +73,7 @@ def test_a_result_is_never_written_over_while_it_is_read(house: House) -> None:
     seen: list[tuple[Any, Any]] = []
     for seed in range(6):
         asked = generate("fake", seed=seed, frames=400)
-        first = wire.call("generate.wait", {**asked, "wait_s": 10.0})["result"]["rotations_xyzw"]
+        first = wire.call("generate.wait", {**asked, "wait_s": 60.0})["result"]["rotations_xyzw"]
         seen.append((first, first.copy()))
         wire.call("job.forget", {"job": asked["job"]})
     for kept, copy in seen:

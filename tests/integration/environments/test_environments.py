@@ -170,7 +170,7 @@ def test_a_running_daemon_hosts_what_is_installed_and_lets_go_of_what_is_removed
         with pytest.raises(KineographError) as caught:
             client.submit(request_map("own-model", 5))
         assert caught.value.code == "unknown_model"
-        assert client.generate(request_map("kineograph-interpolate", 5), timeout_s=30).root_m.shape[1] == 5
+        assert client.generate(request_map("kineograph-interpolate", 5), timeout_s=60).root_m.shape[1] == 5
     finally:
         house.end()
 

@@ -52,7 +52,7 @@ class Front:
         """Send one message to a socket of the worker."""
         self.router.send_multipart([to, *link.pack(message, frames)])
 
-    def wait(self, kind: type[M], which: Callable[[M], bool] = lambda m: True, *, timeout_s: float = 15.0) -> M:
+    def wait(self, kind: type[M], which: Callable[[M], bool] = lambda m: True, *, timeout_s: float = 60.0) -> M:
         """The next message of this kind (heartbeats are kept aside); it is taken out of ``said``."""
         until_s = time.monotonic() + timeout_s
         while True:
@@ -103,7 +103,7 @@ class Front:
         family = psutil.Process(self.process.pid).children(recursive=True) if self.process.poll() is None else []
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
         self.router.close()
         self.context.term()
         assert not [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
@@ -131,7 +131,7 @@ def start(tmp_path: Path) -> Iterator[StartFront]:
 @pytest.fixture(scope="module")
 def shared_front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     """One worker with every fake, for all tests of a module that leave it alive."""
-    environment = {"KINEOGRAPH_FAKE_STEPS": "100", "KINEOGRAPH_FAKE_STEP_S": "0.05", "KINEOGRAPH_FAKE_DEAF_S": "0.6"}
+    environment = {"KINEOGRAPH_FAKE_STEPS": "100", "KINEOGRAPH_FAKE_STEP_S": "0.05", "KINEOGRAPH_FAKE_DEAF_S": "2.0"}
     front = Front(tmp_path_factory.mktemp("front"), "tests.fakes.backbones:everything", environment, ())
     front.wait(link.WorkerReady)
     yield front

@@ -81,7 +81,7 @@ def test_worker_stop_ends_it_cleanly(start: Any) -> None:
     front = start()
     front.wait(link.WorkerReady)
     front.send(link.WorkerStop())
-    assert front.process.wait(5) == 0
+    assert front.process.wait(60) == 0
 
 
 @pytest.mark.parametrize("when", ["idle", "busy"])
@@ -92,7 +92,7 @@ def test_sigterm_ends_it_cleanly(start: Any, when: str) -> None:
         front.run("job", request_map("slow"))
         front.wait(link.TaskProgress)
     front.process.send_signal(signal.SIGTERM)
-    assert front.process.wait(3) == 0
+    assert front.process.wait(60) == 0
     final = [m for m in front.drain() if isinstance(m, (link.TaskDone, link.TaskFailed, link.TaskCancelled))]
     assert final == []  # a job left by a worker that ends is the front's to give to another
 
@@ -102,13 +102,13 @@ def test_a_crash_takes_its_process_and_nothing_else(start: Any, prompt: str, sta
     front = start()
     front.wait(link.WorkerReady)
     front.run("job", request_map("crashing", prompt=prompt))
-    assert front.process.wait(10) == status
+    assert front.process.wait(60) == status
     assert not any(isinstance(m, (link.TaskEnd, link.TaskDone)) for m in front.drain())
 
 
 @pytest.mark.parametrize("model", ["fake", "slow", "deaf"])
 def test_no_orphan_outlives_a_killed_front(start: Any, model: str) -> None:
-    front = start(KINEOGRAPH_FAKE_DEAF_S="60")
+    front = start(KINEOGRAPH_FAKE_DEAF_S="600")
     front.process.kill()
     front.process.wait()
     with subprocess.Popen(
@@ -124,7 +124,7 @@ def test_no_orphan_outlives_a_killed_front(start: Any, model: str) -> None:
             )
             parent.send_signal(signal.SIGKILL)
             parent.wait()
-            assert gone_within(pid, 5.0 if model == "deaf" else 2.0)
+            assert gone_within(pid, 60.0)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -134,13 +134,13 @@ def test_a_link_that_stays_down_ends_it(start: Any) -> None:
     front = start("tests.fakes.backbones:Fake", "--link-grace-s", "0.5")
     front.wait(link.WorkerReady)
     front.router.close()
-    assert front.process.wait(5) == 0
+    assert front.process.wait(60) == 0
     assert "the link is down" in front.logs()
 
 
 def test_a_front_that_never_answers_is_given_up(start: Any) -> None:
     front = start("tests.fakes.backbones:Fake", "--link-grace-s", "0.5", "--link", "ipc:///nonexistent/w.sock")
-    assert front.process.wait(10) == 0
+    assert front.process.wait(60) == 0
 
 
 def test_the_token_does_not_reach_the_models(start: Any) -> None:
