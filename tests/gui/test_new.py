@@ -23,6 +23,7 @@ from kineograph.client import discovery
 from kineograph.rigs.roles import Role
 from kineograph.wire.messages import Method
 from kineograph_gui.app import Panel
+from kineograph_gui.model.draft import Draft
 from kineograph_gui.model.words import say
 from kineograph_gui.ui.lanes import RULER_PX, Kind
 from kineograph_gui.ui.map_dialog import MapDialog
@@ -158,6 +159,51 @@ def test_a_joint_is_turned_in_the_view_and_a_pin_is_placed(page: NewPage, qtbot:
     qtbot.mouseClick(stage, Qt.MouseButton.LeftButton, pos=at)
     assert [p.joint for p in page.draft.pins] == ["RightHand"]
     assert not stage.grab().isNull()
+
+
+def test_a_pin_is_held_over_a_span_and_given_a_direction(page: NewPage, qtbot: QtBot) -> None:
+    rig, lanes, editor = page.draft.rig, page.lanes, page.editor
+    assert rig is not None
+    page.composer.seek(20)
+    page.adders["pin"].click()
+    page.composer.set_pin(0, joint="LeftHand")
+    lanes.choose(Kind.PIN, 0)
+    assert editor.until.value() == 20
+    editor.until.setValue(40)
+    assert page.draft.pins[0].last == 40
+    end = QPoint(round(lanes.x_of(40)), round(lanes.y_of(2) + 15))
+    qtbot.mousePress(lanes, Qt.MouseButton.LeftButton, pos=end)
+    qtbot.mouseMove(lanes, QPoint(round(lanes.x_of(60)), end.y()))
+    qtbot.mouseRelease(lanes, Qt.MouseButton.LeftButton, pos=QPoint(round(lanes.x_of(60)), end.y()))
+    assert page.draft.pins[0].last == 60
+    assert page.draft.pins[0].frame == 20
+    assert not editor.angles[0].isEnabled()
+    editor.directed.setChecked(True)
+    assert page.draft.pins[0].rotation_xyzw is not None
+    editor.angles[0].setValue(45.0)
+    assert page.composer.angles_of(page.draft.pins[0]) == pytest.approx((45.0, 0.0, 0.0), abs=0.1)
+    (target,) = page.draft.request()["constraints"]
+    assert target["frames"] == list(range(20, 61))
+    assert not page.stage.grab().isNull()
+    assert not lanes.grab().isNull()
+    qtbot.keyClick(lanes, Qt.Key.Key_Right, Qt.KeyboardModifier.AltModifier)
+    assert (page.draft.pins[0].frame, page.draft.pins[0].last) == (21, 61)
+
+
+def test_a_request_with_a_moving_pin_is_edited(page: NewPage) -> None:
+    request = scenes.request()
+    request["constraints"] = [
+        {"type": "effector_target", "joint": "LeftHand", "frames": [10, 30],
+         "positions": [[0.4, 1.2, 0.3], [0.5, 1.0, 0.3]], "rotations": [[0, 0, 0, 1], [0, 0, 0, 1]]}
+    ]  # fmt: skip
+    page.take_draft(Draft.of(request))
+    page.lanes.choose(Kind.PIN, 0)
+    assert "2 points" in page.editor.moves.text()
+    assert not page.editor.until.isEnabled()
+    page.editor.pin[1].setValue(1.3)
+    (target,) = page.draft.request()["constraints"]
+    assert target["positions"] == [[0.4, 1.3, 0.3], [0.5, 1.1, 0.3]]
+    assert not page.stage.grab().isNull()
 
 
 def test_the_map_dialog_sets_roles_and_keeps_a_profile(page: NewPage, qtbot: QtBot, home: Path) -> None:

@@ -9,14 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from kineograph.advise import Note
 from kineograph.fixes import Fix, NotApplicable, Target, apply
+from kineograph.motion import kinematics, quat
 from kineograph_gui.model import posing
-from kineograph_gui.model.draft import Block, Draft, Pin, Waypoint
+from kineograph_gui.model.draft import Block, Draft, Waypoint
 from kineograph_gui.model.mending import Mending
+from kineograph_gui.model.pins import Angles, Pin, angles_of, rotation_of
 from kineograph_gui.model.posing import FloatArray, Pose
 from kineograph_gui.model.take import Take
 from kineograph_gui.model.words import say
@@ -248,13 +249,56 @@ class Composer(QObject):
         self._done()
 
     def set_pin(self, index: int, **changes: Any) -> None:
-        """Another place, joint or frame of a pin."""
-        self._keep()
-        if "position_m" in changes:
-            x, y, z = (round(float(v), 3) for v in np.asarray(changes["position_m"], float))
-            changes["position_m"] = (x, y, z)
-        self.draft.pins = [replace(p, **changes) if i == index else p for i, p in enumerate(self.draft.pins)]
-        self._done()
+        """Another place (``position_m``), ``joint``, ``frame``, end (``last``) or direction of a pin.
+
+        ``angles_deg`` from the joint's rest pose; ``directed``: as the joint stands at this frame, or free to turn.
+        """
+        pin = self.draft.pins[index]
+        for name, value in changes.items():
+            pin = self._changed_pin(pin, name, value)
+        if pin != self.draft.pins[index]:
+            self._keep()
+            self.draft.pins = [pin if i == index else p for i, p in enumerate(self.draft.pins)]
+            self._done()
+
+    def _changed_pin(self, pin: Pin, name: str, value: Any) -> Pin:
+        match name:
+            case "position_m":
+                return pin.at_place(value)
+            case "frame":
+                return pin.at_frame(value)
+            case "last":
+                return pin.until(value)
+            case "angles_deg":
+                return pin.directed(rotation_of(value, self._rest_of(pin)))
+            case "directed":
+                return pin.directed(self._turn_of(pin) if value else None)
+            case _:
+                return replace(pin, joint=value)
+
+    def angles_of(self, pin: Pin) -> Angles | None:
+        """Degrees by which a pin's joint is turned from its rest; None: it is free to turn."""
+        return None if pin.rotation_xyzw is None else angles_of(pin.rotation_xyzw, self._rest_of(pin))
+
+    def _rest_of(self, pin: Pin) -> FloatArray:
+        rig = self.draft.rig
+        if rig is None or pin.joint not in rig.index:
+            return quat.identity()
+        out: FloatArray = rig.rest_world_rotations_xyzw[rig.index[pin.joint]]
+        return out
+
+    def _turn_of(self, pin: Pin) -> FloatArray:
+        """How a pin's joint is turned in the world, in the figure that is looked at."""
+        pose, rig = self.pose, self.draft.rig
+        if pose is None or rig is None or pin.joint not in rig.index:
+            return self._rest_of(pin)
+        out: FloatArray = kinematics.forward(rig, pose.rotations_xyzw, pose.root_m)[1][rig.index[pin.joint]]
+        return out
+
+    def stretch(self, kind: str, index: int, frame: int) -> None:
+        """Hold a pin until a frame."""
+        if kind == "pin":
+            self.set_pin(index, last=frame)
 
     # --- any of them --------------------------------------------------------------------------------------------------
     def move(self, kind: str, index: int, frame: int) -> None:

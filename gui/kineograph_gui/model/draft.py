@@ -24,6 +24,7 @@ from kineograph.motion.skeleton import Skeleton
 from kineograph.rigs import RigMap
 from kineograph.wire.version import MMCP_VERSION
 from kineograph_gui.model.mending import read_rig
+from kineograph_gui.model.pins import Pin
 from kineograph_gui.model.words import say
 
 
@@ -43,15 +44,6 @@ class Waypoint:
     x_m: float
     z_m: float
     heading_rad: float | None = None
-
-
-@dataclass(frozen=True)
-class Pin:
-    """A joint's place at a frame, metres."""
-
-    frame: int
-    joint: str
-    position_m: tuple[float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,10 +142,7 @@ class Draft:
         constraints: list[Any] = [{**k.constraint, "frame": k.frame} for k in self.keys]
         if self.waypoints:
             constraints.append(_path(self.waypoints))
-        constraints += [
-            {"type": "effector_target", "joint": p.joint, "frames": [p.frame], "positions": [list(p.position_m)]}
-            for p in self.pins
-        ]
+        constraints += [pin.constraint() for pin in self.pins]
         return {
             **self.rest,
             "protocol_version": MMCP_VERSION,
@@ -243,9 +232,8 @@ class Draft:
                 Waypoint(int(f), float(x), float(z), None if h is None else float(h))
                 for f, (x, z), h in zip(constraint["frames"], points, headings, strict=True)
             ]
-        elif kind == "effector_target" and keys == {"type", "joint", "frames", "positions"}:
-            for frame, (x, y, z) in zip(constraint["frames"], constraint["positions"], strict=True):
-                self.pins.append(Pin(int(frame), str(constraint["joint"]), (float(x), float(y), float(z))))
+        elif kind == "effector_target" and (pin := Pin.of(constraint)) is not None:
+            self.pins.append(pin)
         else:
             self.other_constraints.append(constraint)
 

@@ -112,7 +112,9 @@ def as_take(draft: Draft, pose: Pose) -> Take:
     rig = draft.rig
     shown = [pose.positions_m(rig), *(of_key(k, rig).positions_m(rig) for k in draft.keys)]
     positions = np.stack(shown)[None].astype(np.float32)
-    goals = tuple(Goal(p.frame, np.asarray(p.position_m, float), p.joint, None) for p in draft.pins)
+    goals = tuple(
+        Goal(p.frame, np.asarray(p.position_m, float), pin.joint, None) for pin in draft.pins for p in pin.points
+    )
     path = np.array([[w.x_m, 0.0, w.z_m] for w in draft.waypoints]) if draft.waypoints else None
     standing = np.zeros(positions.shape[:3], bool)
     keyed = tuple(range(1, len(shown)))

@@ -13,10 +13,12 @@ from PySide6.QtWidgets import (
     QLabel,
     QSpinBox,
     QStackedWidget,
+    QVBoxLayout,
     QWidget,
 )
 
 from kineograph_gui.model.composer import MOST_FRAMES, Composer
+from kineograph_gui.model.pins import Pin
 from kineograph_gui.model.words import say
 from kineograph_gui.ui.lanes import Kind
 from kineograph_gui.ui.parts import button, label
@@ -45,28 +47,43 @@ class ItemEditor(QStackedWidget):
         self.key_text = label(quiet=True, wrap=False)
         self.way = [_metres(axis) for axis in "xz"]
         self.faces = QCheckBox(say("new.faces"))
-        self.facing = QDoubleSpinBox()
-        self.facing.setRange(-180, 180)
-        self.facing.setSuffix(" °")
-        self.facing.setAccessibleName(say("new.faces"))
+        self.facing = _degrees("new.faces")
         self.joint = QComboBox()
         self.joint.setAccessibleName(say("new.bone"))
         self.joint.setMinimumWidth(120)
         self.pin = [_metres(axis) for axis in "xyz"]
+        self.until = _whole("new.until")
+        self.until.setToolTip(say("new.until_tip"))
+        self.directed = QCheckBox(say("new.direction"))
+        self.directed.setToolTip(say("new.direction_tip"))
+        self.angles = [_degrees(f"new.{name}") for name in ("turn", "lean", "nod")]
+        self.moves = label(quiet=True, wrap=False)
         self.addWidget(label(say("lanes.none"), quiet=True))
         self._add_page(
             Kind.PROMPT, [self.prompt, label(say("new.frames"), wrap=False), self.length], stretch=self.prompt
         )
         self._add_page(Kind.KEY, [self.frames[Kind.KEY], self.key_text])
         self._add_page(Kind.WAY, [self.frames[Kind.WAY], *_named("xz", self.way), self.faces, self.facing])
-        self._add_page(Kind.PIN, [self.frames[Kind.PIN], self.joint, *_named("xyz", self.pin)])
-        self.setFixedHeight(40)
+        until = label(say("new.until"), quiet=True, wrap=False)
+        frames = [self.frames[Kind.PIN], until, self.until]
+        self._add_page(
+            Kind.PIN, [*frames, self.joint, *_named("xyz", self.pin)], below=[self.directed, *self.angles, self.moves]
+        )
+        self.setFixedHeight(76)
         self._wire()
 
-    def _add_page(self, kind: Kind, parts: list[QWidget], stretch: QWidget | None = None) -> None:
+    def _add_page(
+        self, kind: Kind, parts: list[QWidget], stretch: QWidget | None = None, below: list[QWidget] | None = None
+    ) -> None:
         page = QWidget()
-        row = QHBoxLayout(page)
-        row.setContentsMargins(0, 0, 0, 0)
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        row, second = QHBoxLayout(), QHBoxLayout()
+        column.addLayout(row)
+        column.addLayout(second)
+        for part in below or ():
+            second.addWidget(part)
+        second.addStretch(1)
         row.addWidget(label(say(f"new.kind_{kind}"), heading=True, wrap=False))
         for part in parts:
             row.addWidget(part, 1 if part is stretch else 0)
@@ -87,6 +104,10 @@ class ItemEditor(QStackedWidget):
         self.joint.currentTextChanged.connect(lambda name: self._put_pin(joint=name))
         for part in self.pin:
             part.valueChanged.connect(lambda v: self._put_pin(position_m=[p.value() for p in self.pin]))
+        self.until.valueChanged.connect(lambda v: self._put_pin(last=v))
+        self.directed.toggled.connect(lambda on: self._put_pin(directed=on))
+        for part in self.angles:
+            part.valueChanged.connect(lambda v: self._put_pin(angles_deg=tuple(p.value() for p in self.angles)))
 
     # --- from the draft -----------------------------------------------------------------------------------------------
     def show_item(self, chosen: tuple[Kind, int] | None) -> None:
@@ -128,6 +149,18 @@ class ItemEditor(QStackedWidget):
                 self.joint.setCurrentText(pin.joint)
                 for part, value in zip(self.pin, pin.position_m, strict=True):
                     _quietly(part, value)
+                self._fill_more(pin)
+
+    def _fill_more(self, pin: Pin) -> None:
+        """A pin's end and direction; one that moves says through how many points."""
+        _quietly(self.until, pin.last)
+        self.until.setEnabled(not pin.way)
+        self.moves.setText(say("new.moves", count=len(pin.points)) if pin.way else "")
+        angles = self._composer.angles_of(pin)
+        self.directed.setChecked(angles is not None)
+        for part, value in zip(self.angles, angles or (0.0, 0.0, 0.0), strict=True):
+            part.setEnabled(angles is not None)
+            _quietly(part, value)
 
     def _fill_prompt(self, prompt: str) -> None:
         phrases = self._composer.phrases
@@ -192,6 +225,18 @@ def _metres(axis: str) -> QDoubleSpinBox:
     out.setSingleStep(0.05)
     out.setSuffix(" m")
     out.setAccessibleName(axis)
+    out.setKeyboardTracking(False)
+    return out
+
+
+def _degrees(name: str) -> QDoubleSpinBox:
+    out = QDoubleSpinBox()
+    out.setRange(-180, 180)
+    out.setDecimals(1)
+    out.setSingleStep(5)
+    out.setPrefix("" if name == "new.faces" else f"{say(name)} ")
+    out.setSuffix(" °")
+    out.setAccessibleName(say(name))
     out.setKeyboardTracking(False)
     return out
 

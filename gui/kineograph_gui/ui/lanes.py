@@ -53,6 +53,7 @@ class Lanes(QWidget):
     asked_new = Signal(str, int)  # kind, frame
     asked_edit = Signal()
     moved = Signal(str, int, int)  # kind, index, frame: a mark's new frame, a prompt's new end
+    stretched = Signal(str, int, int)  # kind, index, frame: the new end of a mark that holds
     removed = Signal(str, int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -77,8 +78,8 @@ class Lanes(QWidget):
             start += block.frames
         self.items += [Item(Kind.KEY, i, k.frame, k.frame) for i, k in enumerate(draft.keys)]
         self.items += [Item(Kind.WAY, i, w.frame, w.frame) for i, w in enumerate(draft.waypoints)]
-        self.items += [Item(Kind.PIN, i, p.frame, p.frame) for i, p in enumerate(draft.pins)]
-        self.frames, self.frame = max(draft.frames, *(i.start for i in self.items), 1), frame
+        self.items += [Item(Kind.PIN, i, p.frame, p.last) for i, p in enumerate(draft.pins)]
+        self.frames, self.frame = max(draft.frames, *(i.stop for i in self.items), 1), frame
         if self.chosen is not None and self.item(*self.chosen) is None:
             self.chosen = None
         self.update()
@@ -148,6 +149,7 @@ class Lanes(QWidget):
             shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, max(int(room.width()), 0))
             painter.drawText(room, _LEFT, shown)
             return
+        self._paint_span(painter, item, chosen=chosen)
         painter.setPen(QPen(color("text" if chosen else "base"), 1.5))
         at = box.center()
         painter.setBrush(color({Kind.KEY: "text", Kind.WAY: "accent"}.get(item.kind, "off")))
@@ -157,6 +159,13 @@ class Lanes(QWidget):
             painter.drawEllipse(at, 6, 6)
         else:
             painter.drawPolygon(QPolygonF([at + QPointF(*d) for d in ((0, -7), (7, 0), (0, 7), (-7, 0))]))
+
+    def _paint_span(self, painter: QPainter, item: Item, *, chosen: bool) -> None:
+        if item.stop > item.start:
+            y = self.box(item).center().y()
+            paint = color("accent" if chosen else "off")
+            painter.setPen(QPen(paint, 4, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+            painter.drawLine(QPointF(self.x_of(item.start), y), QPointF(self.x_of(item.stop), y))
 
     def box(self, item: Item) -> QRectF:
         """Where a thing is drawn."""
@@ -172,11 +181,23 @@ class Lanes(QWidget):
         found = [i for i in self.items if self.box(i).adjusted(-1, -3, 1, 3).contains(at)]
         return found[-1] if found else None
 
+    def _end_at(self, at: QPointF) -> Item | None:
+        """A mark that holds, by its end."""
+        for item in reversed(self.items):
+            if item.kind is not Kind.PROMPT and item.stop > item.start:
+                end = QPointF(self.x_of(item.stop), self.box(item).center().y())
+                if (at - end).manhattanLength() <= REACH_PX:
+                    return item
+        return None
+
     def mousePressEvent(self, event: QMouseEvent) -> None:
         at = event.position()
-        item = self._hit(at)
+        item, end = self._hit(at), self._end_at(at)
         self._drag = ""
-        if item is not None:
+        if item is None and end is not None:
+            self.choose(end.kind, end.index)
+            self._drag = "stretch"
+        elif item is not None:
             self.choose(item.kind, item.index)
             if item.kind is not Kind.PROMPT:
                 self._drag = "mark"
@@ -191,6 +212,8 @@ class Lanes(QWidget):
         frame = self.frame_at(event.position().x())
         if self._drag == "scrub":
             self.scrubbed.emit(frame)
+        elif self._drag == "stretch" and self.chosen is not None:
+            self.stretched.emit(str(self.chosen[0]), self.chosen[1], frame)
         elif self._drag and self.chosen is not None:
             self.moved.emit(str(self.chosen[0]), self.chosen[1], frame)
 
@@ -213,7 +236,8 @@ class Lanes(QWidget):
         turn = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(key)
         chosen = self.item(*self.chosen) if self.chosen is not None else None
         if step is not None and chosen is not None and event.modifiers() & Qt.KeyboardModifier.AltModifier:
-            self.moved.emit(str(chosen.kind), chosen.index, max(chosen.stop + step, 0))
+            there = chosen.stop if chosen.kind is Kind.PROMPT else chosen.start
+            self.moved.emit(str(chosen.kind), chosen.index, max(there + step, 0))
         elif step is not None:
             self.scrubbed.emit(min(max(self.frame + step, 0), self.frames))
         elif turn is not None and self.items:

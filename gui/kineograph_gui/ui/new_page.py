@@ -122,6 +122,7 @@ class NewPage(QWidget):
         lanes.asked_new.connect(self._add)
         lanes.asked_edit.connect(self.editor.focus_first)
         lanes.moved.connect(composer.move)
+        lanes.stretched.connect(composer.stretch)
         lanes.removed.connect(composer.remove)
         self.side.asked_rig.connect(self.ask_rig)
         self.side.asked_map.connect(self.open_map)

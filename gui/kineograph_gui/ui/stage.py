@@ -14,7 +14,9 @@ from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
-from kineograph_gui.model.draft import Pin, Waypoint, headings_rad
+from kineograph.motion import quat
+from kineograph_gui.model.draft import Waypoint, headings_rad
+from kineograph_gui.model.pins import Pin
 from kineograph_gui.model.take import Take
 from kineograph_gui.model.words import say
 from kineograph_gui.ui.look import color
@@ -25,6 +27,7 @@ LABEL_PX = 26.0
 TURN_RAD = 0.01  # a pixel
 STEP_RAD = float(np.deg2rad(5.0))
 ARROW_M = 0.35
+AXIS_M = 0.12
 
 
 class Tool(StrEnum):
@@ -115,8 +118,25 @@ class Stage(Preview):
                 painter.setPen(QPen(color("off"), 2.5))
                 painter.setBrush(Qt.BrushStyle.NoBrush)
                 painter.drawEllipse(point(pixels), 9, 9)
+            self._paint_direction(painter, pin)
             painter.setPen(color("quiet"))
-            painter.drawText(point(pixels) + QPointF(11, 14), f"{pin.joint} {pin.frame}")
+            span = f"{pin.frame}-{pin.last}" if pin.last > pin.frame else str(pin.frame)
+            painter.drawText(point(pixels) + QPointF(11, 14), f"{pin.joint} {span}")
+
+    def _paint_direction(self, painter: QPainter, pin: Pin) -> None:
+        """The joint's own axes where it is to be turned; a line where a pin moves along."""
+        places = np.array([p.position_m for p in pin.points], float)
+        if len(places) > 1:
+            along, _ = self.pixels(places)
+            painter.setPen(QPen(color("off"), 1.5, Qt.PenStyle.DotLine))
+            painter.drawPolyline([point(p) for p in along])
+        if pin.rotation_xyzw is None:
+            return
+        axes = places[0] + AXIS_M * quat.to_matrix(np.asarray(pin.rotation_xyzw)).T
+        tips, _ = self.pixels(np.concatenate([places[:1], axes]))
+        for tip, name in zip(tips[1:], ("off", "text", "accent"), strict=True):
+            painter.setPen(QPen(color(name), 2.0))
+            painter.drawLine(point(tips[0]), point(tip))
 
     def _paint_joints(self, painter: QPainter, take: Take) -> None:
         pixels, _ = self.pixels(take.positions_m[0, 0])

@@ -83,9 +83,10 @@ def test_a_broken_file_says_so_by_its_name(tmp_path: Path, text: str) -> None:
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path, composer: Composer) -> None:
+    (tmp_path / "no").write_text("a file, not a folder")
     with pytest.raises(KineographError):
         composer.draft.save(tmp_path / "no" / "such.kineograph.json")
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["no"]
 
 
 def test_a_turned_joint_becomes_a_key_and_is_undone_at_once(composer: Composer) -> None:
