@@ -20,7 +20,7 @@ from kineograph.client.result import Result
 from kineograph.client.runners import AsyncRunner, Narrator, OnRetry, OnStatus
 from kineograph.client.sync import Address, build_engine
 from kineograph.client.transport import Transport
-from kineograph.errors import KineographError
+from kineograph.errors import ErrorCode, KineographError, LinkError
 from kineograph.wire import messages as m
 from kineograph.wire.messages import HelloReply, JobState, JobStatus, Method, ResultFormat
 
@@ -42,6 +42,7 @@ class AsyncClient:
     ) -> None:
         self._deadline_s = deadline_s
         self._rng = Random(os.urandom(8))
+        self._is_own = address is None
         self._engine = build_engine(
             address, name, kind, start_daemon, server_key=server_key, transport=transport, settings=settings
         )
@@ -65,11 +66,17 @@ class AsyncClient:
         await asyncio.to_thread(self._finalizer)
 
     async def connect(self, deadline_s: float | None = None) -> HelloReply:
-        """Wait until a daemon has answered ``hello``."""
+        """Wait until a daemon has answered ``hello``, as the synchronous client does."""
         if self._engine.state is LinkState.READY and self._engine.hello is not None:
             return self._engine.hello
         wait_s = deadline_s if deadline_s is not None else max(self._deadline_s, LinkSettings.start_s)
-        return await asyncio.wrap_future(self._engine.greet(wait_s))
+        until_s = time.monotonic() + wait_s
+        while True:
+            try:
+                return await asyncio.wrap_future(self._engine.greet(max(0.0, until_s - time.monotonic())))
+            except LinkError as e:
+                if not (self._is_own and e.code is ErrorCode.HANDSHAKE_TIMEOUT and time.monotonic() < until_s):
+                    raise
 
     @property
     def hello(self) -> HelloReply | None:

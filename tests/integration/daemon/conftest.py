@@ -128,7 +128,7 @@ class House:
         """The project's own client."""
         client = Client(name=name)
         self._hung_up.append(client.close)
-        client.connect()
+        client.connect(START_S)
         return client
 
     def workers(self) -> list[psutil.Process]:

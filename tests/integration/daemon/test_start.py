@@ -36,7 +36,8 @@ def test_a_submit_on_the_very_first_start_waits_for_the_models(make_house: Calla
 
 
 def test_when_the_models_do_not_come_the_client_is_told_when_to_try_again(make_house: Callable[..., House]) -> None:
-    house = make_house("--spec-wait-s", "0.05")
+    late = ("--backbone", "tests.fakes.slow_import:Late")
+    house = make_house("--spec-wait-s", "0.05", "--worker-stop-s", "0.2", *late, KINEOGRAPH_FAKE_IMPORT_S="30")
     wire = house.wire()
     error = wire.error("generate", generate())
     assert error.code is ErrorCode.MODEL_UNAVAILABLE

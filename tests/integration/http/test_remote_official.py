@@ -115,9 +115,10 @@ def test_a_batch_goes_there_as_one(client: Client) -> None:
     items = [request_map("studio/awaiting-batch", 5 + i, prompt="fail" if i == 1 else "walk") for i in range(3)]
     jobs = client.submit_batch({"protocol_version": "1.4", "requests": items})
     ends = [client.wait(job.job, timeout_s=60) for job in jobs if not isinstance(job, KineographError)]
-    assert [e.state for e in ends] == [JobState.SUCCEEDED, JobState.FAILED, JobState.SUCCEEDED]
-    assert ends[1].error is not None
-    assert ends[1].error["error"]["code"] == "resource_exhausted"
+    assert [e.state for e in ends] == [JobState.SUCCEEDED] * 3
+    notes = [client.result(e.job)["notes"] for e in ends]
+    sizes = [[n["message"] for n in told if n["code"] == "pass_size"] for told in notes]
+    assert sizes == [["3"], [], ["3"]]  # what failed for want of memory went again, alone
 
 
 @pytest.mark.parametrize(

@@ -295,6 +295,10 @@ def test_pause_drain_and_a_second_watcher(tmp_path: Path, hero: Path, start: Any
     assert watcher.said[-1]["counts"]["done"] == 1
 
 
+def _hear_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_the_command_with_a_summary_and_its_exit_code(tmp_path: Path, hero: Path, start: Any) -> None:
     house: House = start.house
     source, out = tmp_path / "in", tmp_path / "out"
@@ -313,7 +317,15 @@ def test_the_command_with_a_summary_and_its_exit_code(tmp_path: Path, hero: Path
     # The same content again under another name and in another ledger is the daemon's same job, or a new one.
     (source / "a.bvh").rename(source / "again.bvh")
     command = [w for w in first if w != "--once"] + ["--state", str(tmp_path / "other.sqlite")]
-    going = subprocess.Popen(command, env=house.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    going = subprocess.Popen(
+        command,
+        env=house.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        # A test run that itself runs in the background ignores Ctrl-C, and so would what it starts.
+        preexec_fn=_hear_ctrl_c,
+    )
     wait_until(lambda: (out / "again.glb.report.json").exists(), 60)
     going.send_signal(signal.SIGINT)
     said, _ = going.communicate(timeout=60)
