@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kineograph.motion import kinematics
+from kineograph.motion.kept import Kept
 from kineograph.motion.skeleton import Skeleton
 
 FloatArray = NDArray[np.floating[Any]]
@@ -21,7 +22,8 @@ BoolArray = NDArray[np.bool_]
 class Clip:
     """``rotations_xyzw`` (T, J, 4) local; ``root_m`` (T, 3) world; ``translations_m`` (T, J, 3) or None.
 
-    ``contacts`` maps a joint's name to (T,) booleans; ``markers`` are named frames; frame f is at f / fps_hz seconds.
+    ``contacts`` maps a joint's name to (T,) booleans; ``kept`` is what another rig's motion had that this one cannot
+    hold; frame f is at f / fps_hz seconds.
     """
 
     skeleton: Skeleton
@@ -31,6 +33,7 @@ class Clip:
     name: str = ""
     translations_m: FloatArray | None = None
     contacts: Mapping[str, BoolArray] = field(default_factory=dict)
+    kept: Kept | None = None
 
     def __post_init__(self) -> None:
         t, j = self.root_m.shape[0], len(self.skeleton)
@@ -64,4 +67,5 @@ class Clip:
             root_m=self.root_m[start:stop],
             translations_m=None if self.translations_m is None else self.translations_m[start:stop],
             contacts={k: v[start:stop] for k, v in self.contacts.items()},
+            kept=None if self.kept is None else self.kept.slice(start, stop),
         )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from kineograph.motion import quat
 from kineograph.motion.clip import Clip
+from kineograph.motion.kept import Kept
 
 FloatArray = NDArray[np.floating[Any]]
 _Scalar = TypeVar("_Scalar", bound=np.generic)
@@ -89,7 +90,13 @@ def resample(clip: Clip, fps_hz: float) -> Clip:
         root_m=values_at(clip.root_m, at),
         translations_m=None if moved is None else values_at(moved, at),
         contacts={name: held_at(held, at) for name, held in clip.contacts.items()},
+        kept=None if clip.kept is None else kept_at(clip.kept, at),
     )
+
+
+def kept_at(kept: Kept, at: FloatArray) -> Kept:
+    """What is kept, at fractional places ``at`` (n,)."""
+    return Kept(kept.rig, {name: rotations_at(turns, at) for name, turns in kept.turns_xyzw.items()})
 
 
 def _blend(values: FloatArray, at: FloatArray, axis: int, turns: bool) -> FloatArray:

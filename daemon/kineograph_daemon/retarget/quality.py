@@ -180,8 +180,8 @@ def _length_m(skeleton: Skeleton, above: int, joint: int) -> float:
 def round_trip(result: Result, frames: int = _ROUND_TRIP_FRAMES) -> Mapping[str, float]:
     """There and back again without the foot lock, on mapped joints: largest turn (degrees) and distance (cm).
 
-    What a joint did that the other rig has not (a second neck joint) cannot come back: joints that hang below one are
-    counted apart, as ``cm_beyond_lost``.
+    What a joint did that the other rig has not (a second neck joint) is kept beside the clip and comes back with it.
+    Joints that hang below one of which nothing was kept are counted apart, as ``cm_beyond_lost``.
     """
     plan = result.plan
     clip = result.source.slice(0, min(frames, len(result.source)))
@@ -195,7 +195,8 @@ def round_trip(result: Result, frames: int = _ROUND_TRIP_FRAMES) -> Mapping[str,
     pb, rb = back.world()
     turn = quat.angle_between_rad(ra[:, joints].astype(float), rb[:, joints].astype(float))
     away = np.linalg.norm(pa[:, joints] - pb[:, joints], axis=-1)
-    whole = [_is_whole(plan, clip, j) for j in joints]
+    kept = set(there.clip.kept.turns_xyzw) if there.clip.kept is not None else set()
+    whole = [_is_whole(plan, clip, j, kept) for j in joints]
     return {
         "degrees": float(np.degrees(turn.max())),
         "cm": float(100.0 * away[:, whole].max(initial=0.0)),
@@ -203,12 +204,12 @@ def round_trip(result: Result, frames: int = _ROUND_TRIP_FRAMES) -> Mapping[str,
     }
 
 
-def _is_whole(plan: Plan, clip: Clip, joint: int) -> bool:
-    """Whether everything that moves above a joint of the source is mapped."""
+def _is_whole(plan: Plan, clip: Clip, joint: int, kept: set[str]) -> bool:
+    """Whether everything that moves above a joint of the source is mapped, or kept for the way back."""
     mapped = {p.source for p in plan.pairs}
     rest = plan.source_rest.world_xyzw
     for above in plan.source.chain(joint)[:-1]:
-        if above in mapped:
+        if above in mapped or plan.source.names[above] in kept:
             continue
         up = int(plan.source.parents[above])
         still = rest[above] if up < 0 else quat.mul(quat.conj(rest[up]), rest[above])

@@ -14,7 +14,7 @@ from kineograph.motion.clip import Clip
 from kineograph.motion.resample import resample
 from kineograph.motion.skeleton import Skeleton
 from kineograph.rigs import RigMap
-from kineograph_daemon.retarget import feet, known, pairs, restpose, root, transfer, twist
+from kineograph_daemon.retarget import feet, known, lost, pairs, restpose, root, transfer, twist
 from kineograph_daemon.retarget.contacts import Contact
 from kineograph_daemon.retarget.options import Options, Rest, RootPolicy
 from kineograph_daemon.retarget.plan import Plan, compile_plan
@@ -60,6 +60,8 @@ def retarget(
         clip = resample(clip, options.fps_hz)
     plan = prepare(clip, source_map, target, target_map, options, source_rest)
     turned = transfer.rotations(plan, clip)
+    lost.put_back(plan, clip.kept, turned)
+    kept = lost.take(plan, clip, turned)
     twist.distribute(plan, turned)
     source = Tracks(clip.skeleton, clip.rotations_xyzw, clip.root_m, clip.translations_m)
     hips_m = root.hips_path(plan, source)
@@ -69,7 +71,7 @@ def retarget(
         contacts = feet.lock(plan, source, turned, hips_m, clip.fps_hz)
     root_m, moved, travel = root.place(plan, turned, hips_m)
     held = {plan.target.names[c.leg.tip]: c.on for c in contacts}
-    out = Clip(target, clip.fps_hz, turned, root_m, clip.name, moved, held)
+    out = Clip(target, clip.fps_hz, turned, root_m, clip.name, moved, held, kept)
     return Result(out, clip, plan, contacts, travel, _notes(plan))
 
 

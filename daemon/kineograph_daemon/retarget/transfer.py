@@ -6,7 +6,7 @@ numpy lets go of the interpreter's lock in every operation on a block, so two th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -52,15 +52,29 @@ def rotations(plan: Plan, clip: Clip) -> FloatArray:
         for way, links in jobs:
             turn = _along(block, way)
             for link, matrix, inner in links:
-                if link.share == 1.0:
+                if inner is None:
                     np.matmul(turn, matrix, out=into[:, link.target])
                 else:
-                    assert inner is not None
-                    part_turn = soa.power(np.ascontiguousarray((turn @ inner).T), link.share)
-                    np.matmul(part_turn.T, matrix, out=into[:, link.target])
+                    into[:, link.target] = _turned(turn, link, matrix, inner)
 
     in_blocks(len(clip), plan.options.threads, work)
     return out
+
+
+def some(plan: Plan, rotations_xyzw: FloatArray, joints: Sequence[int]) -> dict[int, FloatArray]:
+    """Local rotations (T, 4) of a few joints of the target, from the source's (T, J, 4); (1, 4) at rest."""
+    out: dict[int, FloatArray] = {j: plan.target.rest_rotations_xyzw[j][None].astype(np.float32) for j in joints}
+    for way, links in _grouped(tuple(link for link in plan.links if link.target in out)):
+        turn = _along(rotations_xyzw, way)
+        for link, matrix, inner in links:
+            out[link.target] = _turned(turn, link, matrix, inner)
+    return out
+
+
+def _turned(turn: FloatArray, link: Link, matrix: FloatArray, inner: FloatArray | None) -> FloatArray:
+    if inner is None:
+        return np.asarray(turn @ matrix)
+    return np.asarray(soa.power(np.ascontiguousarray((turn @ inner).T), link.share).T @ matrix)
 
 
 _Job = tuple[Link, FloatArray, FloatArray | None]

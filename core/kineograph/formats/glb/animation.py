@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kineograph.errors import KineographError
 from kineograph.formats.failure import MAX_VALUES
 from kineograph.formats.glb import accessors
 from kineograph.formats.glb.document import Document
 from kineograph.formats.glb.nodes import Rig, Tree
 from kineograph.formats.glb.tracks import Grid, Track, rate
-from kineograph.motion import quat
+from kineograph.motion import quat, resample
 from kineograph.motion.clip import Clip
+from kineograph.motion.kept import Kept
 from kineograph.motion.skeleton import Skeleton
 
 FloatArray = NDArray[np.floating[Any]]
@@ -159,6 +161,7 @@ def clip_of(
         name=str(animation.get("name") or where),
         translations_m=folded.moved(skeleton.rest_translations_m, root),
         contacts=_contacts(animation, skeleton, count),
+        kept=_kept(tree.document, animation, fps, count),
     )
     return clip, folded.uneven
 
@@ -218,13 +221,34 @@ def _told_rate(document: Document, animation: dict[str, Any]) -> float | None:
     return None
 
 
-def _contacts(animation: dict[str, Any], skeleton: Skeleton, count: int) -> dict[str, NDArray[np.bool_]]:
-    """Contacts that the writer kept in the extras as [start, stop) spans; anything malformed is left out."""
+def _block(animation: dict[str, Any], key: str) -> dict[str, Any]:
+    """What Kineograph wrote into an animation's extras under ``key``; anything malformed is empty."""
     extras = animation.get("extras")
     block = extras.get("kineograph") if isinstance(extras, dict) else None
-    spans = block.get("contacts") if isinstance(block, dict) else None
+    value = block.get(key) if isinstance(block, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _kept(document: Document, animation: dict[str, Any], fps_hz: float, count: int) -> Kept | None:
+    """What is kept beside the clip for the rig it came from, at the clip's own rate; what is malformed is left out."""
+    block = _block(animation, "kept")
+    told, turns = block.get("turns"), {}
+    try:
+        for name, which in told.items() if isinstance(told, dict) else ():
+            turns[name] = quat.normalize(accessors.read(document, which, "extras.kineograph.kept", "VEC4"))
+        kept = Kept(str(block.get("rig")), turns)
+    except (KineographError, ValueError):
+        return None
+    rate_hz = _told_rate(document, animation)
+    if rate_hz is not None and rate_hz != fps_hz and len(kept):
+        kept = resample.kept_at(kept, resample.source_frames(len(kept), rate_hz, fps_hz))
+    return kept if len(kept) == count else None
+
+
+def _contacts(animation: dict[str, Any], skeleton: Skeleton, count: int) -> dict[str, NDArray[np.bool_]]:
+    """Contacts that the writer kept in the extras as [start, stop) spans; anything malformed is left out."""
     out: dict[str, NDArray[np.bool_]] = {}
-    for name, pairs in spans.items() if isinstance(spans, dict) else ():
+    for name, pairs in _block(animation, "contacts").items():
         if name not in skeleton.index or not isinstance(pairs, list):
             continue
         held = np.zeros(count, bool)

@@ -195,7 +195,7 @@ class Tracks:
 
 
 def animation(buffer: Buffer, clip: Clip, tracks: Tracks, index: int) -> dict[str, Any]:
-    """One glTF animation; rate and contacts of ``clip`` stand in its extras."""
+    """One glTF animation; rate and contacts of ``clip``, and what is kept beside it, stand in its extras."""
     times = buffer.add((np.arange(len(clip)) / clip.fps_hz).astype("<f4"), bounds=True)
     samplers: list[dict[str, Any]] = []
     channels: list[dict[str, Any]] = []
@@ -212,6 +212,9 @@ def animation(buffer: Buffer, clip: Clip, tracks: Tracks, index: int) -> dict[st
     block: dict[str, Any] = {"fps_hz": clip.fps_hz, "frames": len(clip)}
     if clip.contacts:
         block["contacts"] = {name: _spans(held) for name, held in clip.contacts.items()}
+    if clip.kept is not None:
+        turns = {name: buffer.add(np.asarray(q, "<f4")) for name, q in clip.kept.turns_xyzw.items()}
+        block["kept"] = {"rig": clip.kept.rig, "turns": turns}
     return {
         "name": clip.name or f"clip_{index}",
         "channels": channels,

@@ -55,14 +55,16 @@ def test_there_and_back_is_where_it_was(a: str, b: str) -> None:
     trip = quality.round_trip(retarget(clip_on(a), None, rig(b)))
     assert trip["degrees"] < 0.05
     assert trip["cm"] < 0.2
+    assert trip["cm_beyond_lost"] < 0.2
 
 
 @pytest.mark.shared
 @pytest.mark.parametrize("b", [n for n in RIGS if n != "cmu"])
 def test_a_captured_clip_there_and_back(b: str) -> None:
-    trip = quality.round_trip(retarget(cmu_clip(), None, rig(b)))
+    trip = quality.round_trip(retarget(cmu_clip(), None, rig(b)), frames=len(cmu_clip()))
     assert trip["degrees"] < 0.05
     assert trip["cm"] < 0.2
+    assert trip["cm_beyond_lost"] < 0.2
 
 
 @pytest.mark.shared
