@@ -15,6 +15,7 @@ from kineograph.errors import ErrorCode, KineographError, error
 from kineograph.rigs import REQUIRED, RigMap, Role, roles_of
 from kineograph.rigs.profiles import Profile, from_map, own_folder, profile_of, read_rig, signature, write
 
+from . import session
 from .bridge.bones import Which, choose
 
 DOUBTFUL = 0.5
@@ -58,6 +59,7 @@ class Reading:
 
 
 _kept: dict[Key, Reading] = {}
+_tried: set[Key] = set()
 
 
 def key_of(armature: Any) -> Key:
@@ -81,6 +83,23 @@ def read(armature: Any) -> Reading:
     return _kept[key]
 
 
+def soon(armature: Any) -> None:
+    """Work the reading out in a moment, for panels, which do no work themselves; in the interface only."""
+    key = key_of(armature)
+    if bpy.app.background or key in _tried:
+        return
+    _tried.add(key)
+    name = armature.name
+
+    def look() -> None:
+        found = bpy.data.objects.get(name)
+        if found is not None and found.type == "ARMATURE":
+            read(found)
+            session.redraw()
+
+    bpy.app.timers.register(look, first_interval=0.0)
+
+
 def travelling(armature: Any) -> Bones:
     """The bones that are sent, parents first; all of them where they are not one tree."""
     wishes = armature.kineograph
@@ -97,6 +116,7 @@ def travelling(armature: Any) -> Bones:
 def forget() -> None:
     """Profiles changed: everything is read anew."""
     _kept.clear()
+    _tried.clear()
 
 
 def assign(armature: Any, role: Role, bone: str) -> Profile:

@@ -77,7 +77,8 @@ def test_a_wrong_split_says_so_and_changes_nothing(hero: Any, scene: Any, capfd:
 
 def test_without_blocks_buttons_on_blocks_are_off_and_say_why(hero: Any) -> None:
     assert not ops.block_split.poll()
-    assert "No blocks" in lines("prompts")
+    assert fake_layout.draw("prompts") is None, "the prompt holds over the whole range"
+    assert "[ADD]" in lines("direction")
     scenes.activate(scenes.empty((0, 0, 0)))
     assert not ops.block_add.poll()
 

@@ -201,7 +201,7 @@ def test_the_connection_and_the_model_are_told_in_words(addon: Any, daemon: Any)
     text = trial.shown("model").text
     assert "Interpolation" in text
     assert "Text: ignored" in text
-    assert "Follows: keys, paths, pins, ground" in text
+    assert "Follows: keys, paths, pins, ground" in " ".join(trial.shown("abilities").text.split())
     assert "Easing: smooth" in trial.shown("options").text
     bpy.ops.kineograph.disconnect()
     assert "Not connected" in trial.shown("connection").text

@@ -18,6 +18,7 @@ from kineograph_blender.bridge import marks
 from kineograph_blender.bridge.blocks import Block
 from kineograph_blender.direction import props as saved
 from kineograph_blender.draw import sent, shapes, verdicts
+from kineograph_blender.draw.misses import Measured
 from kineograph_blender.draw.state import drawn
 from kineograph_blender.draw.strips import Drag, Grip
 from kineograph_blender.draw.verdicts import Grade
@@ -130,8 +131,9 @@ def test_verdicts_of_a_real_take(hero: Any, scene: Any, daemon: Any) -> None:
     assert moon.wanted_bu == pytest.approx((9, 9, 3), abs=1e-4)
     assert moon.cm is not None
     assert np.linalg.norm(moon.wanted_bu - moon.got_bu) * 100 == pytest.approx(moon.cm, abs=0.5)
-    assert found["frame 10"].grade is Grade.MET
-    assert found["frame 10"].frame == 10
+    key = next(v for v in verdicts.of_take(take) if v.kind == "key" and v.frame == 10)
+    assert key.grade is Grade.MET
+    assert key.label == "key 10 met"
     assert found["Grab"].grade is not None
     assert found["There"].frame == 140
     assert any("Moon" in line and "out of reach" in line for line in verdicts.changed(take))
@@ -144,6 +146,41 @@ def test_verdicts_of_a_real_take(hero: Any, scene: Any, daemon: Any) -> None:
     assert shown is not None
     shown.button(moon.text).press()
     assert scene.frame_current == 60
+
+
+@pytest.mark.daemon
+def test_each_sample_has_its_own_verdicts_by_the_daemons_measures(hero: Any, scene: Any, daemon: Any) -> None:
+    directed(hero)
+    marks.mark_pin(scenes.empty((0.4, -1.4, 1.6), "Lamp"), hero, "RightHand", frames=(60, 64), turn=True)
+    take = api.generate(hero, model=MODEL, start=1, end=150, samples=3, seed=2).wait(timeout_s=60)
+    by_sample = [Measured(take.result.clip(n, take.rig.skeleton)) for n in range(3)]
+    for index, (item, entry) in enumerate(zip(take.asked, take.report["constraints"], strict=True)):
+        assert entry["index"] == index
+        found = [m for seen in by_sample if (m := seen.miss(item)) is not None]
+        assert len(found) == 3
+        for ours, theirs in (("cm", "miss_cm"), ("deg", "miss_deg")):
+            if entry[theirs] is not None:
+                worst = np.max([getattr(m, ours) for m in found], axis=0)
+                assert worst == pytest.approx(entry[theirs], abs=0.02), (item["type"], ours)
+    texts = {tuple(v.text for v in verdicts.of_take(take, n)) for n in range(3)}
+    assert len(texts) > 1, "samples differ, and so do their verdicts"
+
+
+@pytest.mark.daemon
+def test_a_key_on_several_bones_is_shown_at_the_bone_that_is_furthest_off(hero: Any, scene: Any, daemon: Any) -> None:
+    scenes.key_poses(hero, ["Hips", "Head"], "Hips", frames=(1, 60, 120))
+    take = api.generate(hero, model=MODEL, start=1, end=120).wait(timeout_s=60)
+    item = next(c for c in take.asked if c["type"] == "pose_keyframe" and len(c["joint_rotations"]) > 1)
+    name = list(item["joint_rotations"])[1]
+    x, y, z, w = item["joint_rotations"][name]
+    item["joint_rotations"][name] = [w, z, -y, -x]  # half a turn away
+    worst = verdicts.of_take(take)[0]
+    assert (worst.kind, worst.name, worst.grade) == ("key", name, Grade.MISSED)
+    assert worst.deg == pytest.approx(180.0, abs=0.5)
+    assert f"of {name} missed by" in worst.label
+    clip = take.clip()
+    at = take.rig.frame.points_bu(clip.world()[0][item["frame"], take.rig.skeleton.index[name]])
+    assert worst.got_bu == pytest.approx(at, abs=1e-5)
 
 
 @pytest.mark.daemon

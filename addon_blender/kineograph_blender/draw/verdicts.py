@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..takes import Take
+from .misses import Measured, Miss
 from .shapes import Color, Lines, Picture, cross
 
 FloatArray = NDArray[np.floating[Any]]
@@ -63,11 +64,21 @@ class Verdict:
     @property
     def text(self) -> str:
         """'pin 'Grab' at 90: missed by 4.2 cm'."""
-        what = f"{self.kind} {self.name!r}" if self.kind != "key" else f"key at {self.frame}"
+        what = f"{self.kind} {self.name!r}" if self.kind != "key" else f"key at {self.frame}{self._of}"
         when = "" if self.kind == "key" else f" at {self.frame}"
         if self.grade is Grade.MET:
             return f"{what}{when}: met ({self.amount})"
         return f"{what}{when}: {self.grade} by {self.amount}"
+
+    @property
+    def label(self) -> str:
+        """In the viewport, beside the place: 'Grab missed by 4.2 cm', 'key 90 met'."""
+        what = f"key {self.frame}{self._of}" if self.kind == "key" else self.name
+        return f"{what} met" if self.grade is Grade.MET else f"{what} {self.grade} by {self.amount}"
+
+    @property
+    def _of(self) -> str:
+        return f" of {self.name}" if self.kind == "key" and self.name and self.grade is not Grade.MET else ""
 
 
 def grade(cm: float | None, deg: float | None) -> Grade:
@@ -78,15 +89,17 @@ def grade(cm: float | None, deg: float | None) -> Grade:
 
 
 def of_take(take: Take, sample: int = 0) -> list[Verdict]:
-    """Verdicts of a take, the worst first. Leads are no question of the user's."""
-    clip = take.clip(sample)
-    points, _ = clip.world()
-    out = []
+    """Verdicts of one sample of a take, the worst first. Leads are no question of the user's."""
+    seen = Measured(take.result.clip(sample, take.rig.skeleton))
+    last = take.lead_in + len(take.clip(sample))
+    out: list[Verdict] = []
     entries = {e.get("index"): e for e in take.report.get("constraints") or []}
     for index, (item, ref) in enumerate(zip(take.asked, take.refs, strict=False)):
-        entry = entries.get(index)
-        if entry is not None and entry.get("frames"):
-            out += _of_entry(take, points, item, ref, entry)
+        miss = seen.miss(item)
+        if miss is not None:
+            inside = [k for k, f in enumerate(miss.frames) if take.lead_in <= f < last]
+            reason = str((entries.get(index) or {}).get("reason") or "")
+            out += _of_miss(take, seen, item, ref, miss, inside, reason)
     return sorted(out, key=lambda v: (-_share(v.cm, v.deg), v.frame))
 
 
@@ -112,71 +125,60 @@ def picture(verdicts: list[Verdict], size_bu: float) -> Picture:
         out.lines.append(Lines(cross(verdict.wanted_bu, 0.05 * size_bu), color))
         if float(np.linalg.norm(verdict.wanted_bu - verdict.got_bu)) > 1e-6:
             out.line(np.stack([verdict.wanted_bu, verdict.got_bu]), color, 2.5)
-        out.label(verdict.wanted_bu, f"{verdict.grade} {verdict.amount}", color, verdict.frame)
+        out.label(verdict.wanted_bu, verdict.label, color, verdict.frame)
     return out
 
 
-def _of_entry(
-    take: Take, points: FloatArray, item: Mapping[str, Any], ref: Mapping[str, Any], entry: Mapping[str, Any]
+def _of_miss(
+    take: Take,
+    seen: Measured,
+    item: Mapping[str, Any],
+    ref: Mapping[str, Any],
+    miss: Miss,
+    inside: list[int],
+    reason: str,
 ) -> list[Verdict]:
     """One verdict for a constraint; one a frame for waypoints, each of which is a thing of its own."""
-    frames = [int(f) for f in entry["frames"]]
-    inside = [k for k, f in enumerate(frames) if 0 <= f - take.lead_in < len(points)]
     if not inside:
         return []
     if ref.get("kind") != "waypoint":
-        inside = [max(inside, key=lambda k: _off(entry, k))]
-    return [_verdict(take, points, item, ref, entry, k) for k in inside]
-
-
-def _verdict(
-    take: Take,
-    points: FloatArray,
-    item: Mapping[str, Any],
-    ref: Mapping[str, Any],
-    entry: Mapping[str, Any],
-    k: int,
-) -> Verdict:
-    frame = int(entry["frames"][k])
-    cm, deg = _at(entry, "miss_cm", k), _at(entry, "miss_deg", k)
-    wanted, got = _places(take, points[frame - take.lead_in], item, frame)
+        inside = [max(inside, key=lambda k: _share(_at(miss.cm, k), _at(miss.deg, k)))]
     names = ref.get("names") or []
-    name = names[k] if k < len(names) else str(ref.get("object") or ref.get("kind") or "")
     back = take.rig.frame.points_bu
-    at = frame - take.lead_in + take.start
-    reason = str(entry.get("reason") or "")
-    return Verdict(
-        str(ref.get("kind") or "constraint"), name, at, cm, deg, grade(cm, deg), back(wanted), back(got), reason
-    )
+    out = []
+    for k in inside:
+        cm, deg = _at(miss.cm, k), _at(miss.deg, k)
+        wanted, got = _places(seen, item, miss, k)
+        name = names[k] if k < len(names) else str(ref.get("object") or "")
+        if ref.get("kind") == "key":
+            name = miss.joint
+        at = miss.frames[k] - take.lead_in + take.start
+        kind = str(ref.get("kind") or "constraint")
+        out.append(Verdict(kind, name, at, cm, deg, grade(cm, deg), back(wanted), back(got), reason))
+    return out
 
 
-def _places(take: Take, joints: FloatArray, item: Mapping[str, Any], frame: int) -> tuple[FloatArray, FloatArray]:
-    """Where it was to be and where it is, metres."""
-    index = take.rig.skeleton.index
+def _places(seen: Measured, item: Mapping[str, Any], miss: Miss, k: int) -> tuple[FloatArray, FloatArray]:
+    """Where it was to be and where it is, metres. A turn is shown where the joint is that is furthest off."""
+    frame, joint = miss.frames[k], seen.index[miss.joint]
+    got = seen.places_m[frame, joint]
     if item["type"] == "effector_target":
-        got = joints[index[item["joint"]]]
-        return np.asarray(item["positions"][item["frames"].index(frame)], float), got
+        return np.asarray(item["positions"][k], float), got
     if item["type"] == "root_path":
-        x, z = item["positions_xz"][item["frames"].index(frame)]
-        got = joints[0] * [1.0, 0.0, 1.0]
-        return np.array([x, 0.0, z]), got
-    turned = list(item.get("joint_rotations") or {})
-    got = joints[index[turned[0]]] if len(turned) == 1 else joints[0]
+        x, z = item["positions_xz"][k]
+        return np.array([x, 0.0, z]), got * [1.0, 0.0, 1.0]
     place = item.get("root_position")
-    return (np.asarray(place, float) if place is not None and len(turned) != 1 else got), got
-
-
-def _off(entry: Mapping[str, Any], k: int) -> float:
-    return _share(_at(entry, "miss_cm", k), _at(entry, "miss_deg", k))
+    if place is not None and _share(None, _at(miss.deg, k)) <= _share(_at(miss.cm, k), None):
+        return np.asarray(place, float), np.asarray(seen.clip.root_m[frame], float)
+    return got, got
 
 
 def _share(cm: float | None, deg: float | None) -> float:
     return max((cm or 0.0) / MET_CM, (deg or 0.0) / MET_DEG)
 
 
-def _at(entry: Mapping[str, Any], name: str, k: int) -> float | None:
-    values = entry.get(name)
-    return float(values[k]) if values is not None and k < len(values) else None
+def _at(values: FloatArray | None, k: int) -> float | None:
+    return None if values is None else float(values[k])
 
 
 def _why(entry: Mapping[str, Any]) -> str:

@@ -53,13 +53,15 @@ def tick() -> float | None:
 def redraw() -> None:
     """Show what changed: the sidebars of all 3D views and the status bars. Draws nothing by itself."""
     for window in _windows():
+        # Status bars are in no list of areas: setting their workspace's text has them drawn. A modal operator may have
+        # a text of its own there, which is left alone.
+        if not len(getattr(window, "modal_operators", ())):
+            window.workspace.status_text_set(None)
         for area in window.screen.areas:
             if area.type == "VIEW_3D":
                 for region in area.regions:
                     if region.type == "UI":
                         region.tag_redraw()
-            elif area.type == "STATUSBAR":
-                area.tag_redraw()
 
 
 def _windows() -> list[Any]:

@@ -13,7 +13,7 @@ CLASSES = tuple(cls for part in _PARTS for cls in part.CLASSES)
 
 def attach() -> None:
     """The status bar shows what runs."""
-    bpy.types.STATUSBAR_HT_header.append(generate.draw_status_bar)
+    bpy.types.STATUSBAR_HT_header.prepend(generate.draw_status_bar)
 
 
 def detach() -> None:

@@ -32,11 +32,9 @@ class KINEOGRAPH_PT_character(Panel, bpy.types.Panel):
         if armature is None:
             grey(layout, "A character is an armature object. Select one, or pin one here.")
             return
-        column = layout.column()
-        column.prop(armature.kineograph, "bones", text="Bones")
-        column.prop_search(armature.kineograph, "root", armature.data, "bones", text="Below")
         found = reading.known(armature)
         if found is None:
+            reading.soon(armature)
             layout.operator("kineograph.read_rig", icon="BONE_DATA")
         else:
             grey(layout, found.line())
@@ -51,8 +49,11 @@ class KINEOGRAPH_PT_bones(CharacterPanel, bpy.types.Panel):
 
     def draw(self, context: Any) -> None:
         """A line each, with a button to say otherwise."""
-        layout = self.layout
-        found = reading.known(plan.character_of(context))
+        layout, armature = self.layout, plan.character_of(context)
+        column = layout.column()
+        column.prop(armature.kineograph, "bones", text="Send")
+        column.prop_search(armature.kineograph, "root", armature.data, "bones", text="Below")
+        found = reading.known(armature)
         if found is None:
             layout.operator("kineograph.read_rig", icon="BONE_DATA")
             return

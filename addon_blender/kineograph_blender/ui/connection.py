@@ -8,6 +8,7 @@ import bpy
 from .. import session
 from ..session import Phase
 from .base import Panel, grey, order_of
+from .problems import to_show
 
 ICONS = {
     Phase.OFF: "RADIOBUT_OFF",
@@ -20,28 +21,32 @@ ICONS = {
 
 
 class KINEOGRAPH_PT_connection(Panel, bpy.types.Panel):
-    """Whether Kineograph runs on this computer."""
+    """Whether Kineograph runs, in one line while it does; and how many problems wait further down."""
 
     bl_label = "Kineograph"
     bl_order = order_of("connection")
-
-    def draw_header_preset(self, context: Any) -> None:
-        """The connection in a word, beside the title."""
-        standing = session.current().standing
-        self.layout.label(text=standing.text, icon=ICONS[standing.phase])
+    bl_options = {"HIDE_HEADER"}
 
     def draw(self, context: Any) -> None:
-        """Why there is none, and the buttons."""
+        """The connection in a word; where there is none, why, and the buttons."""
         standing = session.current().standing
+        row = self.layout.row(align=True)
+        row.label(text="Kineograph")
+        state = row.row(align=True)
+        state.alignment = "RIGHT"
+        count = len(to_show(context))
+        if count:
+            state.label(text=f"{count} problem" + ("s" if count > 1 else ""), icon="ERROR")
+        state.label(text=standing.text, icon=ICONS[standing.phase])
+        if standing.is_ready:
+            state.operator("kineograph.disconnect", text="", icon="UNLINKED", emboss=False)
         if standing.why:
             grey(self.layout, standing.why)
         row = self.layout.row(align=True)
         if standing.can_start:
             row.operator("kineograph.start_daemon", icon="PLAY")
         if standing.can_connect:
-            row.operator("kineograph.connect", icon="LINKED")
-        elif standing.is_ready:
-            row.operator("kineograph.disconnect", icon="UNLINKED")
+            row.operator("kineograph.connect", text="Look again" if standing.why else "Connect", icon="LINKED")
 
 
 CLASSES = (KINEOGRAPH_PT_connection,)

@@ -16,15 +16,12 @@ class KINEOGRAPH_PT_direction(CharacterPanel, bpy.types.Panel):
     bl_order = order_of("direction")
 
     def draw(self, context: Any) -> None:
-        """The one prompt, and what counts."""
-        wishes = plan.character_of(context).kineograph
-        if not len(plan.character_of(context).kineograph_direction.blocks):
-            self.layout.prop(wishes, "prompt", text="", placeholder="What the character does")
-        column = self.layout.column()
-        column.prop(wishes, "keys")
-        row = column.row(align=True)
-        row.prop(wishes, "use_paths", toggle=True)
-        row.prop(wishes, "use_pins", toggle=True)
+        """The one prompt, where there are no blocks."""
+        armature = plan.character_of(context)
+        if not len(armature.kineograph_direction.blocks):
+            row = self.layout.row(align=True)
+            row.prop(armature.kineograph, "prompt", text="", placeholder="What the character does")
+            row.operator("kineograph.block_add", text="", icon="ADD")
 
 
 CLASSES = (KINEOGRAPH_PT_direction,)

@@ -23,14 +23,32 @@ class KINEOGRAPH_PT_model(CharacterPanel, bpy.types.Panel):
         text = model.label if model is not None else (wanted or "The daemon's own choice")
         layout.operator("kineograph.choose_model", text=text, icon="DOWNARROW_HLT")
         if model is not None:
-            column = layout.column(align=True)
-            column.active = False
-            for line in model.words():
-                lines_of(column, line)
+            grey(layout, model.words()[0])
         elif models.every:
             layout.label(text=f"'{wanted}' is not here", icon="ERROR")
         else:
             grey(layout, "What it can do is known once Kineograph is connected.")
+
+
+class KINEOGRAPH_PT_abilities(CharacterPanel, bpy.types.Panel):
+    """What the model can do, and how much of it."""
+
+    bl_label = "What It Can Do"
+    bl_parent_id = "KINEOGRAPH_PT_model"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Shown while the model is known."""
+        return super().poll(context) and session.current().models.get(context.scene.kineograph.model) is not None
+
+    def draw(self, context: Any) -> None:
+        """A line each."""
+        model = session.current().models.get(context.scene.kineograph.model)
+        column = self.layout.column(align=True)
+        column.active = False
+        for line in model.words()[1:] if model is not None else ():
+            lines_of(column, line)
 
 
 class KINEOGRAPH_PT_options(CharacterPanel, bpy.types.Panel):
@@ -80,4 +98,4 @@ def draw_option(row: Any, item: Any, title: str, dial: Any) -> None:
     row.prop(item, field, text=title)
 
 
-CLASSES = (KINEOGRAPH_PT_model, KINEOGRAPH_PT_options)
+CLASSES = (KINEOGRAPH_PT_model, KINEOGRAPH_PT_abilities, KINEOGRAPH_PT_options)

@@ -23,8 +23,9 @@ class KINEOGRAPH_UL_blocks(bpy.types.UIList):
         """Frames, prompt, off and lock."""
         row = layout.row(align=True)
         row.active = item.is_enabled
-        row.label(text=f"{item.start}-{item.end}")
-        row.prop(item, "name", text="", emboss=False, placeholder="(free)")
+        parts = row.split(factor=0.3, align=True)
+        parts.label(text=f"{item.start}-{item.end}")
+        parts.prop(item, "name", text="", emboss=False, placeholder="(free)")
         row.prop(
             item, "is_enabled", text="", icon="CHECKBOX_HLT" if item.is_enabled else "CHECKBOX_DEHLT", emboss=False
         )
@@ -37,19 +38,23 @@ class KINEOGRAPH_PT_prompts(CharacterPanel, bpy.types.Panel):
     bl_label = "Blocks"
     bl_parent_id = "KINEOGRAPH_PT_direction"
 
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Shown once there is a block: until then the prompt holds over the whole range."""
+        return super().poll(context) and len(plan.character_of(context).kineograph_direction.blocks) > 0
+
     def draw(self, context: Any) -> None:
         """The list, the active block, and what overlaps or is left free."""
         armature = plan.character_of(context)
         wishes, layout = armature.kineograph_direction, self.layout
         row = layout.row()
-        row.template_list("KINEOGRAPH_UL_blocks", "", wishes, "blocks", wishes, "active", rows=3)
+        row.template_list(
+            "KINEOGRAPH_UL_blocks", "", wishes, "blocks", wishes, "active", rows=min(max(len(wishes.blocks), 2), 6)
+        )
         column = row.column(align=True)
         column.operator("kineograph.block_add", text="", icon="ADD")
         column.operator("kineograph.block_remove", text="", icon="REMOVE")
         column.operator("kineograph.block_split", text="", icon="MOD_EDGESPLIT")
-        if not len(wishes.blocks):
-            grey(layout, "No blocks: the prompt above holds over the whole range.")
-            return
         self._active(wishes)
         for line in self._lines(armature, context.scene):
             grey(layout, line, "INFO")
@@ -90,6 +95,7 @@ class KINEOGRAPH_PT_keys(CharacterPanel, bpy.types.Panel):
         """Choices, and the current frame's marks."""
         armature, layout = plan.character_of(context), self.layout
         wishes = armature.kineograph_direction
+        layout.prop(armature.kineograph, "keys")
         layout.prop(wishes, "pick")
         row = layout.row(align=True)
         for word, text in (("MARK", "Mark as Key Pose"), ("UNMARK", "Unmark"), ("CLEAR", "As Keyed")):
@@ -120,19 +126,27 @@ class KINEOGRAPH_PT_ways(CharacterPanel, bpy.types.Panel):
     def draw(self, context: Any) -> None:
         """A line each, and the buttons that add one."""
         armature, scene, layout = plan.character_of(context), context.scene, self.layout
-        layout.prop(armature.kineograph_direction, "use_waypoints")
+        row = layout.row(align=True)
+        row.prop(armature.kineograph, "use_paths", toggle=True)
+        row.prop(armature.kineograph_direction, "use_waypoints", toggle=True)
+        row.prop(armature.kineograph, "use_pins", toggle=True)
         column = layout.column(align=True)
-        for text, icon, marked in _entries(armature, scene):
+        entries = _entries(armature, scene)
+        for text, icon, marked in entries:
             row = column.row(align=True)
             row.label(text=text, icon=icon)
             row.operator("kineograph.mark_remove", text="", icon="X", emboss=False).name = marked.name
-        row = layout.row(align=True)
-        row.operator("kineograph.path_add", text="Path", icon="CURVE_DATA")
-        row.operator("kineograph.waypoint_add", text="Waypoint", icon="EMPTY_ARROWS")
-        row.operator("kineograph.pin_add", text="Pin", icon="PINNED")
-        row = layout.row(align=True)
-        row.operator("kineograph.to_waypoints", text="To Waypoints")
-        row.operator("kineograph.to_path", text="To Path")
+        parts = layout.split(factor=0.16, align=True)
+        parts.label(text="Add")
+        row = parts.row(align=True)
+        row.operator("kineograph.path_add", text="Path")
+        row.operator("kineograph.waypoint_add", text="Waypoint")
+        row.operator("kineograph.pin_add", text="Pin")
+        icons = [icon for _, icon, _ in entries]
+        if "CURVE_DATA" in icons:
+            layout.operator("kineograph.to_waypoints")
+        if icons.count("EMPTY_ARROWS") > 1:
+            layout.operator("kineograph.to_path")
 
 
 def _entries(armature: Any, scene: Any) -> list[tuple[str, str, Any]]:
