@@ -54,8 +54,8 @@ class Reading:
     def line(self) -> str:
         """All of it in a line."""
         by = f", by the profile '{self.profile}'" if self.profile else ""
-        by = by or (f", named as in {self.map.convention_label}" if self.map.convention else "")
-        return f"{self.understood} of {len(REQUIRED)} parts of the body understood{by}"
+        by = by or (f", as in {self.map.convention_label}" if self.map.convention else "")
+        return f"{self.understood} of {len(REQUIRED)} understood{by}"
 
 
 _kept: dict[Key, Reading] = {}

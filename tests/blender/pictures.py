@@ -231,6 +231,8 @@ def unknown_joint() -> Iterator[Step]:
     empty_scene()
     hero = puppet("Hero", BLUE)
     directed(hero)
+    direction.write(hero, [])
+    hero.kineograph.prompt = "takes the cup"
     place = scenes.empty((0.5, -2.6, 1.2), "Grab")
     place.empty_display_size = 0.1
     marks.mark_pin(place, hero, "LeftHand", frames=(140, 150))
@@ -249,12 +251,11 @@ def two_jobs() -> Iterator[Step]:
     for name, x, color in (("Ogre", 0.9, GREEN), ("Hero", -0.3, BLUE)):
         rig = puppet(name, color, x)
         directed(rig)
-        settings.span, settings.start, settings.end, settings.samples = "OWN", 1, 2000, 16
+        settings.span, settings.start, settings.end, settings.samples = "OWN", 1, 14_000, 16
         bpy.ops.kineograph.generate()
     jobs = session.current().jobs[-2:]
     yield until(lambda: all(j.status is not None for j in jobs), "both are known")
     yield until(lambda: any(j.is_done or (j.status and j.status.state is JobState.RUNNING) for j in jobs), "one runs")
-    print([(j.is_done, j.error, j.status and j.status.state) for j in jobs], flush=True)
     look_from((2.6, -5.0, 2.1), (0.6, -0.8, 0.8), 5.0)
     yield from redrawn()
     grab("blender-two-jobs", WHOLE)

@@ -74,7 +74,7 @@ def test_how_the_bones_are_understood_and_mapped(addon: Any, tmp_path: Any, monk
     armature = scenes.simple("Hero")
     assert "[Read the Bones]" in text_of("character")
     bpy.ops.kineograph.read_rig()
-    assert "14 of 14 parts of the body understood" in " ".join(text_of("character").split())
+    assert "14 of 14 understood" in " ".join(text_of("character").split())
     for side in ("Left", "Right"):
         armature.data.bones[f"{side}UpLeg"].name = f"{side}Xyz"
     bpy.ops.kineograph.read_rig()

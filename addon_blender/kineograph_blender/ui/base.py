@@ -52,7 +52,7 @@ def room() -> int:
     region = bpy.context.region
     if region is None or region.type != "UI":
         return 34
-    return max(16, int(region.width / (bpy.context.preferences.system.ui_scale * 7.4)) - 5)
+    return max(16, int(region.width / (bpy.context.preferences.system.ui_scale * 6.8)) - 4)
 
 
 def broken(text: str, width: int = 34) -> list[str]:

@@ -23,7 +23,7 @@ class KINEOGRAPH_PT_model(CharacterPanel, bpy.types.Panel):
         text = model.label if model is not None else (wanted or "The daemon's own choice")
         layout.operator("kineograph.choose_model", text=text, icon="DOWNARROW_HLT")
         if model is not None:
-            grey(layout, model.words()[0])
+            grey(layout, model.words()[0].partition(",")[0])
         elif models.every:
             layout.label(text=f"'{wanted}' is not here", icon="ERROR")
         else:
@@ -47,7 +47,7 @@ class KINEOGRAPH_PT_abilities(CharacterPanel, bpy.types.Panel):
         model = session.current().models.get(context.scene.kineograph.model)
         column = self.layout.column(align=True)
         column.active = False
-        for line in model.words()[1:] if model is not None else ():
+        for line in model.words() if model is not None else ():
             lines_of(column, line)
 
 

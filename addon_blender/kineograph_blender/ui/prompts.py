@@ -9,7 +9,7 @@ from .. import compat, plan
 from ..bridge import blocks as algebra
 from ..bridge import keymarks, marks
 from ..bridge.blocks import Kind
-from ..bridge.marks import Role
+from ..bridge.marks import Heading, Role
 from ..direction import props as saved
 from .base import CharacterPanel, grey
 
@@ -23,7 +23,7 @@ class KINEOGRAPH_UL_blocks(bpy.types.UIList):
         """Frames, prompt, off and lock."""
         row = layout.row(align=True)
         row.active = item.is_enabled
-        parts = row.split(factor=0.3, align=True)
+        parts = row.split(factor=0.38, align=True)
         parts.label(text=f"{item.start}-{item.end}")
         parts.prop(item, "name", text="", emboss=False, placeholder="(free)")
         row.prop(
@@ -69,11 +69,11 @@ class KINEOGRAPH_PT_prompts(CharacterPanel, bpy.types.Panel):
         row = layout.row(align=True)
         for side, text in (("start", "Trim Start"), ("end", "Trim End")):
             row.operator("kineograph.block_trim", text=text).side = side
-        row = layout.row(align=True)
+        row = layout.row()
+        row.prop(wishes, "take_along")
         row.prop(block, "use_seed")
         if block.use_seed:
-            row.prop(block, "seed", text="")
-        layout.prop(wishes, "take_along")
+            layout.prop(block, "seed")
 
     def _lines(self, armature: Any, scene: Any) -> list[str]:
         blocks = saved.read(armature)
@@ -120,8 +120,15 @@ class KINEOGRAPH_PT_keys(CharacterPanel, bpy.types.Panel):
 class KINEOGRAPH_PT_ways(CharacterPanel, bpy.types.Panel):
     """Paths, waypoints and pins of this character."""
 
-    bl_label = "Paths, Waypoints and Pins"
+    bl_label = "Paths, Waypoints, Pins"
     bl_parent_id = "KINEOGRAPH_PT_direction"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_header_preset(self, context: Any) -> None:
+        """How many there are."""
+        found = sum(1 for _ in marks.all_of(plan.character_of(context), context.scene))
+        if found:
+            self.layout.label(text=str(found))
 
     def draw(self, context: Any) -> None:
         """A line each, and the buttons that add one."""
@@ -149,6 +156,9 @@ class KINEOGRAPH_PT_ways(CharacterPanel, bpy.types.Panel):
             layout.operator("kineograph.to_path")
 
 
+_FACING = {Heading.TANGENT: "facing along it", Heading.FREE: "facing freely", Heading.TILT: "facing by its tilt"}
+
+
 def _entries(armature: Any, scene: Any) -> list[tuple[str, str, Any]]:
     """Paths, waypoints by frame, pins: a text, an icon and the object. One pass, because it is drawn often."""
     out = []
@@ -157,7 +167,7 @@ def _entries(armature: Any, scene: Any) -> list[tuple[str, str, Any]]:
         when = f" {span[0]}-{span[1]}" if span else ""
         match role:
             case Role.PATH:
-                out.append((0, 0, f"{marked.name}{when}, {marks.heading_of(marked)}", "CURVE_DATA", marked))
+                out.append((0, 0, f"{marked.name}{when}, {_FACING[marks.heading_of(marked)]}", "CURVE_DATA", marked))
             case Role.WAYPOINT:
                 faces = ", facing" if marks.turns(marked) else ""
                 frame = marks.waypoint_frame(marked)
