@@ -18,7 +18,7 @@ from motionmcp.schemas import GenerateRequest
 
 from kineograph.motion import quat
 from kineograph_daemon.solve import correct, two_bone
-from kineograph_daemon.solve.body import Body
+from kineograph_daemon.solve.body import Body, Limb
 from kineograph_daemon.solve.goals import EffectorTrack, Goals
 from kineograph_daemon.solve.measure import Miss, Quality
 from kineograph_daemon.solve.pose import Pose
@@ -169,6 +169,8 @@ def _why_missed(facts: Facts, index: int, miss: Miss, limit_cm: float, limit_deg
         reason = f"a pose key fixes {joints} on {_frames(beaten)}; missed by {_amount(miss)}"
     elif track is not None and (far := _too_far_cm(facts, track, missed)) > 0.05:
         reason = f"out of reach by {far:.1f} cm on {_frames(missed.tolist())}; stretched towards it"
+    elif track is not None and (near := _too_near_cm(facts, track, missed)) > 0.05:
+        reason = f"out of reach: {near:.1f} cm nearer than the folded limb comes, on {_frames(missed.tolist())}"
     else:
         reason = f"another constraint asks for something else on {_frames(missed.tolist())}; missed by {_amount(miss)}"
     return {"outcome": str(outcome), "reason": reason}
@@ -191,13 +193,29 @@ def _too_far_cm(facts: Facts, track: EffectorTrack, frames: Any) -> float:
     limb = facts.body.limb_above(track.joint)
     if limb is None:
         return float(facts.misses[track.where].cm.max())  # type: ignore[union-attr]  # a target has a distance
-    pick = np.isin(track.frames, frames)
+    wanted = _end_targets(facts, track, limb, frames)
+    return 100 * max(float(two_bone.excess_m(p, limb, at, target, two_bone.STRAIGHT).max()) for p, at, target in wanted)
+
+
+def _too_near_cm(facts: Facts, track: EffectorTrack, frames: Any) -> float:
+    """How much nearer to the limb's top the targets lie than its end can come, cm: bones of unequal length."""
+    limb = facts.body.limb_above(track.joint)
+    if limb is None:
+        return 0.0
     worst = 0.0
-    for pose in facts.poses:
-        carried = pose.positions_m[track.frames[pick], limb.end] - pose.positions_m[track.frames[pick], track.joint]
-        target = track.positions_m[pick] + carried
-        worst = max(worst, float(two_bone.excess_m(pose, limb, track.frames[pick], target, two_bone.STRAIGHT).max()))
+    for pose, at, target in _end_targets(facts, track, limb, frames):
+        top, hinge, end = (pose.positions_m[at, j] for j in (limb.top, limb.hinge, limb.end))
+        folded = np.abs(np.linalg.norm(hinge - top, axis=-1) - np.linalg.norm(end - hinge, axis=-1))
+        worst = max(worst, float((folded - np.linalg.norm(target - top, axis=-1)).max()))
     return 100 * worst
+
+
+def _end_targets(facts: Facts, track: EffectorTrack, limb: Limb, frames: Any) -> list[tuple[Pose, Any, Any]]:
+    """For each sample its pose, the frames (N,), and where the limb's end had to go (N, 3)."""
+    pick = np.isin(track.frames, frames)
+    at = track.frames[pick]
+    return [(p, at, track.positions_m[pick] + p.positions_m[at, limb.end] - p.positions_m[at, track.joint])
+            for p in facts.poses]  # fmt: skip
 
 
 def _amount(miss: Miss) -> str:

@@ -18,6 +18,7 @@ from tests.fakes.asks import INTERPOLATE, run
 
 from kineograph.demo import character
 from kineograph.errors import KineographError
+from kineograph.motion.skeleton import Skeleton
 from kineograph_daemon import pipeline
 from kineograph_daemon.mmcp.validate import ModelEntry, check_request
 from kineograph_daemon.pipeline import JobResultData
@@ -280,6 +281,19 @@ def test_what_the_model_cannot_do_is_refused(segment: dict[str, Any]) -> None:
     with pytest.raises(KineographError) as caught:
         check_request(body, 100, {spec.id: ModelEntry(spec, None)})
     assert caught.value.code == "unsupported_segment"
+
+
+def test_a_target_inside_the_folded_arm_is_out_of_reach_too() -> None:
+    arms = [j for j in HUMAN.names if j.endswith("ForeArm")]
+    short = [0.5 if HUMAN.names[p] in arms else 1.0 for p in HUMAN.parents]  # forearms half as long
+    rig = Skeleton.build(HUMAN.names, HUMAN.parents, HUMAN.rest_translations_m * np.array(short)[:, None])
+    inside = rig.rest_positions_m[rig.index["LeftArm"]] + np.array([0.05, 0.0, 0.0])
+    keys = [asks.key(rig, f, {}, rig.rest_positions_m[0].tolist()) for f in (0, 39)]
+    out = run(asks.request(rig, 40, [*keys, asks.target("LeftHand", [20], [inside.tolist()])]))
+    entry = out.report["constraints"][-1]
+    assert entry["worst_cm"] > 1.0
+    assert "out of reach" in entry["reason"]
+    assert "nearer than the folded limb" in entry["reason"]
 
 
 def test_misses_are_told_per_frame_and_reasons_in_words() -> None:
