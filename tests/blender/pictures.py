@@ -2,7 +2,7 @@
 """The pictures of the add-on in ``docs/images``: a real window, a real daemon, the add-on's own buttons.
 
 Run by a Blender that has a window, with ``core``, ``addon_blender`` and the checkout on PYTHONPATH, under X with
-ImageMagick (``import``), at 1280 x 800:
+ImageMagick (``import``), at 1280 x 1000:
 
     KINEOGRAPH_DAEMON_PYTHON=.venv/bin/python blender --factory-startup --python tests/blender/pictures.py
 
@@ -213,7 +213,7 @@ def ready() -> Iterator[Step]:
 
 def with_verdicts() -> Iterator[Step]:
     hero = bpy.data.objects["Hero"]
-    lamp = scenes.empty((0.75, -3.05, 1.75), "Lamp")
+    lamp = scenes.empty((0.75, -3.05, 2.15), "Lamp")
     lamp.empty_display_size = 0.1
     marks.mark_pin(lamp, hero, "LeftHand", frames=(146, 150))
     scenes.activate(hero)
@@ -280,7 +280,7 @@ def strips() -> Iterator[Step]:
         bpy.ops.action.view_all()
     bpy.context.scene.frame_set(40)
     yield from redrawn()
-    grab("blender-strips", f"{line.width}x{line.height + 4}+{line.x}+{800 - line.y - line.height - 4}")
+    grab("blender-strips", f"{line.width}x{line.height + 4}+{line.x}+{window().height - line.y - line.height - 4}")
 
 
 # --- turning ----------------------------------------------------------------------------------------------------------

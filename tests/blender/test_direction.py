@@ -263,7 +263,7 @@ def test_paths_pins_and_waypoints_by_their_buttons(hero: Any, scene: Any, capfd:
     (way,) = marks.waypoints_of(hero, scene)
     assert tuple(way.location) == (1, -3, 0)
     said = lines("ways")
-    assert all(word in said for word in ("WalkPath 10-90, free", "LeftHand 42-42", "at 42"))
+    assert all(word in said for word in ("WalkPath 10-90, facing freely", "LeftHand 42-42", "at 42"))
     ops.mark_remove(name=pin.name)
     assert list(marks.pins_of(hero, scene)) == []
     assert ops.pin_add(joint="LefHand") == {"CANCELLED"}

@@ -42,10 +42,11 @@ def draw_button(layout: Any, context: Any, armature: Any) -> None:
     """The one big button, and why it is off."""
     frames = plan.frames_in_words(armature, context.scene)
     why = plan.why_not(armature, context.scene)
-    row = layout.row()
+    row = layout.row(align=True)
     row.scale_y = 1.4
     row.enabled = not why
     row.operator("kineograph.generate", text=f"Generate {frames}".strip(), icon="PLAY")
+    row.operator("kineograph.preview", text="", icon="HIDE_OFF")
     if why:
         grey(layout, why)
 

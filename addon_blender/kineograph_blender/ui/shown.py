@@ -18,15 +18,20 @@ class KINEOGRAPH_PT_preview(CharacterPanel, bpy.types.Panel):
     """What would be sent, what is left out and why."""
 
     bl_label = "Preview"
-    bl_parent_id = "KINEOGRAPH_PT_direction"
+    bl_parent_id = "KINEOGRAPH_PT_generate"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Shown while there is one to show."""
+        return drawn.preview is not None and plan.character_of(context) is not None
 
     def draw(self, context: Any) -> None:
         """The sentence, the advice, what is left out."""
         layout, shown = self.layout, drawn.preview
-        row = layout.row(align=True)
-        row.operator("kineograph.preview", icon="HIDE_OFF", text="Preview" if shown is None else "Look again")
         if shown is None:
             return
+        row = layout.row(align=True)
+        row.operator("kineograph.preview", icon="HIDE_OFF", text="Look again")
         row.operator("kineograph.hide", text="", icon="X")
         if shown.character != plan.character_of(context).name:
             grey(layout, f"This is about {shown.character}.", "INFO")

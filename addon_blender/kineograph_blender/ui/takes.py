@@ -26,7 +26,7 @@ class KINEOGRAPH_PT_takes(CharacterPanel, bpy.types.Panel):
         rows = shelf.rows(session.owner_of(armature))
         kept = [r for r in rows if not r.rejected]
         if not kept:
-            grey(layout, "Takes land here when they come. Press Generate.")
+            grey(layout, "Takes land here when they come.")
         shown = applying.shown_origin(armature)
         chosen = shelf.shown(session.owner_of(armature))
         for row in kept[:MOST_ROWS]:
@@ -81,6 +81,12 @@ class KINEOGRAPH_PT_writing(CharacterPanel, bpy.types.Panel):
     bl_label = "How It Is Written"
     bl_parent_id = "KINEOGRAPH_PT_takes"
     bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Shown while there is a take that could be written."""
+        armature = plan.character_of(context)
+        return armature is not None and session.current().shelf.shown(session.owner_of(armature)) is not None
 
     def draw(self, context: Any) -> None:
         """When, where, which bones; then what is seldom wanted."""
