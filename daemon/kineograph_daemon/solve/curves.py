@@ -66,9 +66,11 @@ def slopes(
 
 
 def _joined(before: FloatArray, after: FloatArray, hb: FloatArray, ha: FloatArray, overshoot: float) -> FloatArray:
-    same = before * after > 0
+    both = before * after
+    same = both > 0
     wb, wa = 2 * ha + hb, ha + 2 * hb
-    harmonic = (wb + wa) / (wb / np.where(same, before, 1.0) + wa / np.where(same, after, 1.0))
+    # Nothing is divided by a rate: one next to nothing would overflow.
+    harmonic = (wb + wa) * both / np.where(same, wb * after + wa * before, 1.0)
     mean = (hb * after + ha * before) / (hb + ha)
     return np.where(same, harmonic, 0.0) * (1 - overshoot) + mean * overshoot
 

@@ -41,6 +41,13 @@ def test_scalars_never_overshoot(values: list[float]) -> None:
         assert span.max() <= max(a, b) + 1e-9
 
 
+def test_keys_next_to_nothing_apart_are_no_trouble() -> None:
+    values = np.array([1.0, 0.0, -2.225073858507e-311])
+    out = curves.scalars(np.array([0, 10, 20]), values, np.arange(21.0))
+    assert np.isfinite(out).all()
+    assert np.abs(out[10:]).max() < 1e-300
+
+
 def test_equal_keys_stay_level_and_overshoot_is_what_it_says() -> None:
     frames, values = np.array([0, 10, 20, 30]), np.array([0.0, 1.0, 1.0, 0.0])
     at = np.arange(31.0)
