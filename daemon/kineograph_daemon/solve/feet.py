@@ -158,8 +158,13 @@ def apply(pose: Pose, lock: Lock) -> None:
     two_bone.solve(pose, limb, frames, target, end)
 
 
-def drop(pose: Pose, goals: Goals, wanted: list[Lock], size_m: float, most: float = 0.25) -> None:
-    """Lower the root where a leg could not reach its place, smoothly, and never on a frame that fixes its height."""
+def drop(
+    pose: Pose, goals: Goals, wanted: list[Lock], size_m: float, most: float = 0.25, straight: float = REACH
+) -> None:
+    """Lower the root where a leg could not reach its place, smoothly, and never on a frame that fixes its height.
+
+    ``straight`` is the share of its reach beyond which no leg shall go.
+    """
     need = np.zeros(len(pose))
     for lock in wanted:
         limb = lock.foot.limb
@@ -167,7 +172,7 @@ def drop(pose: Pose, goals: Goals, wanted: list[Lock], size_m: float, most: floa
         upper = np.linalg.norm(at[:, limb.hinge] - at[:, limb.top], axis=-1)
         whole = upper + np.linalg.norm(at[:, limb.end] - at[:, limb.hinge], axis=-1)
         target = at[:, limb.end] + lock.offset_m
-        reach = two_bone.longest_m(at[:, limb.top], at[:, limb.end], target, whole, REACH)
+        reach = two_bone.longest_m(at[:, limb.top], at[:, limb.end], target, whole, straight)
         away = at[:, limb.top] - target
         level2 = away[:, 0] ** 2 + away[:, 2] ** 2
         high = away[:, 1] - np.sqrt(np.maximum(reach * reach - level2, 0.0))

@@ -41,6 +41,10 @@ STILL = 0.02
 """A body that travels less than this between two keys, in leg lengths, stays."""
 WIDE = 0.06
 """How far out of its hip a walking foot stands, at most, in leg lengths."""
+UNDER = 0.4
+"""When a walker's foot lies under its hip, as a share of its stand: on its ball it reaches further back than ahead."""
+BENT = 0.985
+"""A walking leg is never straighter than this share of its reach: nearer to straight a knee snaps."""
 CROUCH = 0.018
 """How much a walking body sinks below standing upright, leg lengths."""
 
@@ -310,8 +314,9 @@ class _Walker:
     ) -> list[State]:
         """Where the foot stands before, between and after its swings."""
         middle = []
+        under = UNDER if len(self.body.feet) == 2 else 0.5
         for (_, landed), (lifts, _) in pairwise(swings):
-            middle.append(self._under_its_top(i, self._neutral(i, 0.5 * (landed + lifts))))
+            middle.append(self._under_its_top(i, self._neutral(i, landed + under * (lifts - landed))))
         # Keys may set the feet wider or narrower than the rest pose: what lies between follows gradually.
         from_a = a.ankle_m - self._neutral(i, start).ankle_m
         from_b = b.ankle_m - self._neutral(i, stop).ankle_m
@@ -369,7 +374,7 @@ class _Walker:
     def apply(self) -> None:
         """Lower the body where legs would not reach, then bring the legs to their feet."""
         self._sink()
-        feet.drop(self.pose, self.goals, self._locks(), self.size, MOST_DROP)
+        feet.drop(self.pose, self.goals, self._locks(), self.size, MOST_DROP, BENT)
         for lock in self._locks():
             feet.apply(self.pose, lock)
         for track in self.tracks:
