@@ -31,8 +31,9 @@ from kineograph.errors import error  # noqa: E402
 from kineograph.wire import messages as m  # noqa: E402
 from kineograph.wire.messages import JobResult, JobState, JobStatus, Method, Progress, ResultFormat  # noqa: E402
 
-MODEL = "kineograph-interpolate"
+MODEL = "kineograph-starter"
 MOST_BYTES = 110_000
+_GOING_ON = (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
 
 
 def far_request() -> dict[str, Any]:
@@ -84,11 +85,12 @@ def fill(daemon: FakeDaemon, first: str, requests: dict[str, Any], results: dict
          None),
         ("turn and leave", {"state": JobState.RUNNING, "client": "blender:shot_020", "eta_s": 4.0,
                             "progress": Progress(0.62, 31, 50, "steps")}, requests["walk"], None),
-        ("idle", {"state": JobState.QUEUED, "position": 1, "eta_s": 12.0, "client": "blender:shot_020"}, {}, None),
+        ("idle", {"state": JobState.QUEUED, "position": 1, "eta_s": 12.0, "client": "blender:shot_020"},
+         requests["walk"], None),
         ("clip_0412", {"state": JobState.QUEUED, "position": 2, "eta_s": 19.0, "client": "watch/mocap",
                        "character": "Ogre"}, {}, None),
-        ("sneak past", {"state": JobState.CANCELLING, "client": "panel:mia", "progress": Progress(0.3, 15, 50)}, {},
-         None),
+        ("sneak past", {"state": JobState.CANCELLING, "client": "panel:mia", "progress": Progress(0.3, 15, 50)},
+         requests["far"], None),
         ("jump", {"state": JobState.CANCELLED, "client": "panel:mia", "progress": Progress(0.24, 12, 50)}, {}, None),
         ("old take", {"state": JobState.EXPIRED, "client": "cli:mia"}, {}, None),
     ]  # fmt: skip
@@ -98,8 +100,9 @@ def fill(daemon: FakeDaemon, first: str, requests: dict[str, Any], results: dict
         fields = {
             "label": label,
             "model": MODEL,
+            "prompt": " / ".join(part["prompt"] for part in request.get("segments", ()) if part.get("prompt")),
             "character": "Hero",
-            "created_s": now_s - 40 - 300 * number**2,
+            "created_s": now_s - _age_s(known["state"], number),
         } | known
         if fields["state"] is not JobState.QUEUED:
             fields["started_s"] = fields["created_s"] + 2
@@ -109,6 +112,13 @@ def fill(daemon: FakeDaemon, first: str, requests: dict[str, Any], results: dict
         daemon.jobs.requests[job] = request
         if result is not None:
             daemon.jobs.results[job] = result
+
+
+def _age_s(state: JobState, number: int) -> float:
+    """What goes on is young; the first row is the youngest."""
+    if number == 0:
+        return 4.0
+    return 6.0 + number if state in _GOING_ON else 40.0 + 300.0 * number**2
 
 
 def shoot(name: str, *arguments: str, **environment: str) -> None:

@@ -63,7 +63,7 @@ def test_the_bone_is_renamed_with_every_reference(addon: Any, daemon: Any) -> No
     variable.type = "TRANSFORMS"
     variable.targets[0].id, variable.targets[0].bone_target = armature, "LeftHand"
     bpy.ops.kineograph.generate()
-    trial.mend("Rename the bone to 'LefHand'")
+    trial.mend("Rename 'LeftHand' to 'LefHand'")
     assert "LefHand" in armature.data.bones
     assert limit.subtarget == "LefHand"
     assert mesh.vertex_groups[0].name == "LefHand"

@@ -62,7 +62,7 @@ def test_a_fix_shows_what_changes_and_the_job_is_sent_again(fake: FakeDaemon, pa
     assert "LefHand" in card.text
     _buttons(card)["use_joint_here"].click()
     assert say("problem.changed", said=panel.window.repair.changes[0]) in card.changes
-    assert "constraints[0].joint: LefHand -> LeftHand" in card.difference
+    assert "pin 1, joint: LefHand \u2192 LeftHand" in card.difference
     assert card.send_again is not None
     card.send_again.click()
     qtbot.waitUntil(lambda: len(fake.bodies(Method.GENERATE)) == 1)

@@ -29,6 +29,11 @@ class Camera:
     pitch_rad: float = 0.25
     focal: float = 1.6  # in half heights of the picture
 
+    @property
+    def place(self) -> tuple[float, ...]:
+        """Where it stands and looks, to be compared."""
+        return *(float(v) for v in self.target_m), self.distance_m, self.yaw_rad, self.pitch_rad
+
     def axes(self) -> FloatArray:
         """Right, up and back of the view in the world: (3, 3), one a row."""
         cy, sy = np.cos(self.yaw_rad), np.sin(self.yaw_rad)

@@ -15,7 +15,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from kineograph import __version__
 from kineograph.errors import KineographError
-from kineograph.fixes import Fix, NotApplicable, Problem, apply, report, resolve, retry_delay_s, timeline
+from kineograph.fixes import Fix, NotApplicable, Problem, apply, report, resolve, retry_delay_s, timeline, wording
+from kineograph.fixes.facts import ref_at
 from kineograph.fixes.patches import (
     DaemonAction,
     LinkAction,
@@ -184,7 +185,9 @@ class Repair(QObject):
         """What differs between the request that failed and the one that would be sent."""
         if self.request is None or self._original is None:
             return []
-        found = [*_differences(self._original, self.request), *_differences(self._sent_fields, self.fields)]
+        refs = self.fields.get("refs")
+        found = [_in_words(d, self._original, refs) for d in _differences(self._original, self.request)]
+        found += [_in_words(d, {}, None) for d in _differences(self._sent_fields, self.fields)]
         if len(found) > MOST_DIFFERENCES:
             found[MOST_DIFFERENCES:] = [say("details.more", count=len(found) - MOST_DIFFERENCES)]
         return found
@@ -370,19 +373,32 @@ class Repair(QObject):
         self.change({"target": Target.REQUEST, "action": "rename_joint_everywhere", "args": patch})
 
 
-def _differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
-    """Lines ``place: old -> new``, depth first."""
+Path = tuple[str | int, ...]
+
+
+def _differences(old: Any, new: Any, path: Path = ()) -> Iterator[tuple[Path, str, str]]:
+    """Places with what stood and what stands there, depth first."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in [*old, *(k for k in new if k not in old)]:
-            yield from _differences(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
+            yield from _differences(old.get(key), new.get(key), (*path, str(key)))
     elif isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):
         if len(old) != len(new):
-            yield f"{path}: {len(old)} -> {len(new)}"
+            yield path, str(len(old)), str(len(new))
         else:
             for i, (a, b) in enumerate(zip(old, new, strict=True)):
-                yield from _differences(a, b, f"{path}[{i}]")
+                yield from _differences(a, b, (*path, i))
     elif not _same(old, new):
-        yield f"{path}: {_short(old)} -> {_short(new)}"
+        yield path, _short(old), _short(new)
+
+
+def _in_words(difference: tuple[Path, str, str], request: Mapping[str, Any], refs: Any) -> str:
+    """'pin 'Grab', joint: LefHand -> LeftHand': the sender's own name for a place, then what of it."""
+    path, old, new = difference
+    listed = len(path) > 2 and path[0] in ("constraints", "segments")
+    parts = [wording.place(path[:2], ref_at(path[:2], refs), request) or ""] if listed else []
+    rest = path[2:] if listed else path
+    parts += [str(part + 1) if isinstance(part, int) else part.replace("_", " ") for part in rest]
+    return say("problem.differs", place=", ".join(p for p in parts if p), old=old, new=new)
 
 
 def _same(old: Any, new: Any) -> bool:

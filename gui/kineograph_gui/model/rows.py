@@ -17,16 +17,17 @@ class Column(IntEnum):
     """The table's columns, left to right."""
 
     JOB = 0
-    CHARACTER = 1
-    MODEL = 2
-    CLIENT = 3
-    STATE = 4
-    PROGRESS = 5
-    LEFT = 6
-    WHEN = 7
+    PROMPT = 1
+    CHARACTER = 2
+    MODEL = 3
+    CLIENT = 4
+    STATE = 5
+    PROGRESS = 6
+    LEFT = 7
+    WHEN = 8
 
 
-TITLES = ("job", "character", "model", "client", "state", "progress", "eta", "created")
+TITLES = ("job", "prompt", "character", "model", "client", "state", "progress", "eta", "created")
 SENDING = "sending"
 """The note of a job that the daemon has not acknowledged yet."""
 
@@ -48,6 +49,8 @@ def state_words(job: JobStatus) -> str:
             if job.attempt > 0:
                 return say("state.lost", attempt=job.attempt + 1)
             return say("state.queued_at", position=job.position) if job.position else say("state.queued")
+        case JobState.RUNNING if job.started_s is not None:
+            return say("state.running_for", time=duration(max(0.0, time.time() - job.started_s), whole=True))
         case JobState.SUCCEEDED:
             took_s = elapsed_s(job)
             return say("state.succeeded") if took_s is None else say("state.succeeded_in", time=duration(took_s))
@@ -79,9 +82,9 @@ def left_words(job: JobStatus) -> str:
     return f"{seconds // 60}:{seconds % 60:02d}"
 
 
-def duration(seconds: float) -> str:
-    """A time span in words."""
-    if seconds < 10:
+def duration(seconds: float, *, whole: bool = False) -> str:
+    """A time span in words; ``whole``: without tenths, for what changes while it is read."""
+    if seconds < 10 and not whole:
         return say("time.seconds", count=f"{seconds:.1f}")
     if seconds < 90:
         return say("time.seconds", count=round(seconds))
@@ -97,7 +100,7 @@ def ago(then_s: float, now_s: float | None = None) -> str:
     passed_s = (time.time() if now_s is None else now_s) - then_s
     if then_s <= 0:
         return ""
-    return say("time.now") if passed_s < 5 else say("time.ago", time=duration(passed_s))
+    return say("time.now") if passed_s < 5 else say("time.ago", time=duration(passed_s, whole=True))
 
 
 def exact(then_s: float | None) -> str:
@@ -120,6 +123,8 @@ def cell(job: JobStatus, column: Column) -> str:
     match column:
         case Column.JOB:
             return name_of(job)
+        case Column.PROMPT:
+            return job.prompt
         case Column.CHARACTER:
             return job.character
         case Column.MODEL:
@@ -166,6 +171,8 @@ def key_of(job: JobStatus, column: Column) -> tuple[Any, ...]:
     match column:
         case Column.JOB:
             return (name_of(job).casefold(), *tail)
+        case Column.PROMPT:
+            return (job.prompt.casefold(), *tail)
         case Column.CHARACTER:
             return (job.character.casefold(), *tail)
         case Column.MODEL:

@@ -33,6 +33,7 @@ TABLE: dict[str, str] = {
     "link.ask_address": "The daemon's address (ipc://... or tcp://...); empty: this computer's own",
     # columns
     "col.job": "Job",
+    "col.prompt": "Prompt",
     "col.character": "Character",
     "col.model": "Model",
     "col.client": "From",
@@ -45,6 +46,7 @@ TABLE: dict[str, str] = {
     "state.sending": "sending",
     "state.queued_at": "waiting ({position})",
     "state.running": "running",
+    "state.running_for": "running {time}",
     "state.cancelling": "stopping",
     "state.succeeded": "done",
     "state.succeeded_in": "done in {time}",
@@ -176,6 +178,7 @@ TABLE: dict[str, str] = {
     "problem.code": "code {code}",
     "problem.ref": "request {ref}",
     "problem.changed": "Changed: {said}",
+    "problem.differs": "{place}: {old} \u2192 {new}",
     "problem.difference": "What changes",
     "problem.send": "Send again",
     "problem.undo": "Undo",
@@ -216,6 +219,7 @@ TABLE: dict[str, str] = {
     # models
     "models.title": "Models",
     "models.none": "No model is known: the daemon is not connected.",
+    "models.none_here": "This daemon has no model that works.",
     "models.text_ignored": "does not read text",
     "models.text_weak": "reads simple text",
     "models.text_full": "reads text",

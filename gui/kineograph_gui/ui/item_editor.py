@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QSignalBlocker
+from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -20,9 +21,12 @@ from PySide6.QtWidgets import (
 from kineograph_gui.model.composer import MOST_FRAMES, Composer
 from kineograph_gui.model.pins import Pin
 from kineograph_gui.model.words import say
+from kineograph_gui.ui.flow import FlowLayout
 from kineograph_gui.ui.lanes import Kind
 from kineograph_gui.ui.parts import button, label
 
+NARROW_PX = 880
+ROWS_PX = {2: 68, 3: 100}
 _ORDER = (Kind.PROMPT, Kind.KEY, Kind.WAY, Kind.PIN)
 
 
@@ -55,10 +59,14 @@ class ItemEditor(QStackedWidget):
         self.until = _whole("new.until")
         self.until.setToolTip(say("new.until_tip"))
         self.directed = QCheckBox(say("new.direction"))
+        self.directed.setMinimumHeight(28)  # as high as what stands beside it
         self.directed.setToolTip(say("new.direction_tip"))
         self.angles = [_degrees(f"new.{name}") for name in ("turn", "lean", "nod")]
         self.moves = label(quiet=True, wrap=False)
-        self.addWidget(label(say("lanes.none"), quiet=True))
+        nothing = label(say("lanes.none"), quiet=True)
+        nothing.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        nothing.setContentsMargins(0, 6, 0, 0)
+        self.addWidget(nothing)
         self._add_page(
             Kind.PROMPT, [self.prompt, label(say("new.frames"), wrap=False), self.length], stretch=self.prompt
         )
@@ -66,10 +74,11 @@ class ItemEditor(QStackedWidget):
         self._add_page(Kind.WAY, [self.frames[Kind.WAY], *_named("xz", self.way), self.faces, self.facing])
         until = label(say("new.until"), quiet=True, wrap=False)
         frames = [self.frames[Kind.PIN], until, self.until]
-        self._add_page(
-            Kind.PIN, [*frames, self.joint, *_named("xyz", self.pin)], below=[self.directed, *self.angles, self.moves]
-        )
-        self.setFixedHeight(76)
+        for axis, part in zip("xyz", self.pin, strict=True):
+            part.setPrefix(f"{axis} ")
+            part.setFixedWidth(104)
+        self._add_page(Kind.PIN, [*frames, self.joint], below=[*self.pin, self.directed, *self.angles, self.moves])
+        self.setFixedHeight(ROWS_PX[2])
         self._wire()
 
     def _add_page(
@@ -78,12 +87,12 @@ class ItemEditor(QStackedWidget):
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
-        row, second = QHBoxLayout(), QHBoxLayout()
+        row, second = QHBoxLayout(), FlowLayout()
         column.addLayout(row)
         column.addLayout(second)
+        column.addStretch(1)
         for part in below or ():
             second.addWidget(part)
-        second.addStretch(1)
         row.addWidget(label(say(f"new.kind_{kind}"), heading=True, wrap=False))
         for part in parts:
             row.addWidget(part, 1 if part is stretch else 0)
@@ -91,6 +100,11 @@ class ItemEditor(QStackedWidget):
             row.addStretch(1)
         row.addWidget(button(say("new.remove"), self._remove))
         self.addWidget(page)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """As high as its largest page needs at this width, whatever is chosen: nothing moves with the selection."""
+        super().resizeEvent(event)
+        self.setFixedHeight(ROWS_PX[3 if event.size().width() < NARROW_PX else 2])
 
     def _wire(self) -> None:
         self.prompt.currentTextChanged.connect(lambda text: self._put("prompt", text))
@@ -234,6 +248,7 @@ def _degrees(name: str) -> QDoubleSpinBox:
     out.setRange(-180, 180)
     out.setDecimals(1)
     out.setSingleStep(5)
+    out.setFixedWidth(120 if name != "new.faces" else 90)
     out.setPrefix("" if name == "new.faces" else f"{say(name)} ")
     out.setSuffix(" °")
     out.setAccessibleName(say(name))

@@ -178,6 +178,15 @@ def _sheet(now: Look) -> str:
     QHeaderView::section {{
         background: {now.window}; border: 0; border-bottom: 1px solid {now.line}; padding: 4px 8px; color: {now.quiet};
     }}
+    QScrollBar {{ border: 0; background: transparent; }}
+    QScrollBar:vertical {{ width: 11px; }}
+    QScrollBar:horizontal {{ height: 11px; }}
+    QScrollBar::handle {{ background: {now.line}; border-radius: 4px; margin: 1px; }}
+    QScrollBar::handle:vertical {{ min-height: 28px; }}
+    QScrollBar::handle:horizontal {{ min-width: 28px; }}
+    QScrollBar::handle:hover {{ background: {now.quiet}; }}
+    QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
+    QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
     QScrollArea {{ border: 0; background: transparent; }}
     QSplitter::handle {{ background: {now.window}; }}
     QFrame[card="true"] {{ background: {now.raised}; border: 1px solid {now.line}; border-radius: 6px; }}

@@ -54,7 +54,7 @@ class ModelsPage(QScrollArea):
             for model, (spec, state, error) in specs.items():
                 self._models.addWidget(self._card(model, spec, state, error))
             if not specs:
-                self._models.addWidget(label(say("models.none"), quiet=True))
+                self._models.addWidget(label(say("models.none_here" if desk.is_ready else "models.none"), quiet=True))
             self._models.addWidget(label(say("models.more"), quiet=True))
         self.refresh_machine()
 

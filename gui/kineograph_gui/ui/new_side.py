@@ -24,7 +24,7 @@ from kineograph_gui.model.desk import Desk
 from kineograph_gui.model.settings import PanelSettings
 from kineograph_gui.model.words import say
 from kineograph_gui.ui.flow import FlowLayout
-from kineograph_gui.ui.parts import button, card, empty, label
+from kineograph_gui.ui.parts import button, card, empty, label, mark_primary
 
 NO_SEED = -1
 
@@ -74,7 +74,8 @@ class NewSide(QScrollArea):
         column.setSpacing(10)
         rig, rig_layout = card(label(say("new.rig"), heading=True), self.rig_words, self.rig_unsure)
         flow = FlowLayout()
-        for part in (button(say("new.open_rig"), self.asked_rig.emit, primary=True), self.demo, self.map, self.clip):
+        self.open = button(say("new.open_rig"), self.asked_rig.emit, primary=True)
+        for part in (self.open, self.demo, self.map, self.clip):
             flow.addWidget(part)
         rig_layout.addLayout(flow)
         how, how_layout = card()
@@ -109,6 +110,7 @@ class NewSide(QScrollArea):
             self.rig_words.setText(say("new.rig_line", **facts))
         self.rig_unsure.setText(self._unsure())
         self.rig_unsure.setVisible(bool(self.rig_unsure.text()))
+        mark_primary(self.open, draft.rig is None)
         self.map.setEnabled(draft.rig is not None)
         self.clip.setEnabled(draft.rig is not None)
         self._fill_models()

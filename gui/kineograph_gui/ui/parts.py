@@ -38,6 +38,14 @@ def button(
     return out
 
 
+def mark_primary(part: QPushButton, on: bool) -> None:
+    """Make a button the one to press next, or one among others."""
+    if part.property("primary") != on:
+        part.setProperty("primary", on)
+        part.style().unpolish(part)
+        part.style().polish(part)
+
+
 def toggle(text: str, *, on: bool = False, tip: str = "") -> QToolButton:
     """A button that stays down."""
     out = QToolButton()

@@ -17,6 +17,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPen,
     QPolygonF,
+    QResizeEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -58,7 +59,7 @@ class Preview(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(say("motion.view"))
-        self._framed = False
+        self._framed_eye: object = None
 
     # --- what is shown ------------------------------------------------------------------------------------------------
     def show_take(self, take: Take | None, hint: str = "") -> None:
@@ -77,8 +78,16 @@ class Preview(QWidget):
         if self.take is not None:
             shift = self._shifts()
             shown = np.concatenate([self.take.positions_m[b] + s for b, s in shift])
+            if self.take.path_m is not None:
+                shown = np.concatenate([shown.reshape(-1, 3), self.take.path_m])
             self.camera.frame(shown, self.width() / max(self.height(), 1))
+            self._framed_eye = self.camera.place
         self.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self.take is not None and self._framed_eye == self.camera.place:  # nobody has looked elsewhere since
+            self.frame_view()
 
     def _shifts(self) -> list[tuple[int, FloatArray]]:
         """Samples that are drawn and where each stands, metres."""

@@ -45,13 +45,15 @@ from kineograph_gui.ui.parts import button, label, toggle
 from kineograph_gui.ui.player import Player
 
 ROW_HEIGHT = 26
+AGES_MS = 1000
+"""How often times that pass are said anew."""
 WIDTHS = {
-    Column.JOB: 240, Column.CHARACTER: 110, Column.MODEL: 160, Column.CLIENT: 150, Column.STATE: 120,
-    Column.PROGRESS: 170, Column.LEFT: 60, Column.WHEN: 110,
+    Column.JOB: 200, Column.PROMPT: 190, Column.CHARACTER: 100, Column.MODEL: 150, Column.CLIENT: 140,
+    Column.STATE: 120, Column.PROGRESS: 170, Column.LEFT: 60, Column.WHEN: 110,
 }  # fmt: skip
 
 
-LEAST_WIDTH = {Column.MODEL: 1080, Column.CHARACTER: 940}
+LEAST_WIDTH = {Column.PROMPT: 1180, Column.MODEL: 1040, Column.CHARACTER: 900}
 """A narrower table leaves these columns out: state and progress stay in sight."""
 
 
@@ -199,7 +201,7 @@ class QueuePage(QWidget):
         self._later.setInterval(120)
         self._later.timeout.connect(self._apply_filter)
         self._ages = QTimer(self)
-        self._ages.setInterval(10_000)
+        self._ages.setInterval(AGES_MS)
         self._ages.timeout.connect(self._refresh_ages)
         self._ages.start()
         self.refresh()
@@ -309,7 +311,8 @@ class QueuePage(QWidget):
             top = max(self.table.rowAt(0), 0)
             bottom = self.table.rowAt(self.table.viewport().height())
             last = bottom if bottom >= 0 else self.model.rowCount() - 1
-            self.model.dataChanged.emit(self.model.index(top, Column.WHEN), self.model.index(last, Column.WHEN))
+            for column in (Column.STATE, Column.WHEN):
+                self.model.dataChanged.emit(self.model.index(top, column), self.model.index(last, column))
 
     # --- selection ----------------------------------------------------------------------------------------------------
     @property

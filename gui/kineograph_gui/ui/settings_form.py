@@ -29,6 +29,7 @@ class SettingsForm(QWidget):
         self.restart = button(say("settings.restart"), desk.restart_daemon)
         self.restart.hide()
         self._form = QFormLayout()
+        self._form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         self._lay_out()
         self.model.loaded.connect(self._fill)
@@ -68,7 +69,9 @@ class SettingsForm(QWidget):
         self.fields = {row.name: self._field(row) for row in self.model.rows}
         self.words.setText(say("settings.file", file=self.model.file))
         for row in self.model.rows:
-            self._form.addRow(row.name.replace("_", " "), self._line(row))
+            name = label(_name(row), wrap=False)
+            name.setMinimumHeight(28 if row.type != "bool" else 0)  # centred beside its field
+            self._form.addRow(name, self._line(row))
         self._narrow(self.filter.text())
 
     def _field(self, row: Row) -> QLineEdit | QCheckBox:
@@ -133,6 +136,11 @@ class SettingsForm(QWidget):
         if needs and self._desk.is_ready:
             self.words.setText(say("settings.needs_restart", names=", ".join(needs)))
         self.restart.setVisible(bool(needs) and self._desk.is_ready and not self._desk.link.address)
+
+
+def _name(row: Row) -> str:
+    """A setting's name in words; its unit stands beside the field."""
+    return row.name.removesuffix(f"_{row.unit}").replace("_", " ")
 
 
 def _text(value: object) -> str:

@@ -25,6 +25,7 @@ from kineograph_gui.model.desk import Desk
 from kineograph_gui.model.draft import Draft
 from kineograph_gui.model.focus import Focus
 from kineograph_gui.model.repair import Repair
+from kineograph_gui.model.rows import Column
 from kineograph_gui.model.settings import PanelSettings
 from kineograph_gui.model.words import say
 from kineograph_gui.ui.aid import Aid
@@ -350,7 +351,7 @@ class MainWindow(QMainWindow):
         queue = self.queue
         return (
             ("split", queue.split), ("lower", queue.below), ("new", self.new.split),
-            ("columns", queue.table.horizontalHeader()),
+            (f"columns-{len(Column)}", queue.table.horizontalHeader()),
         )  # fmt: skip
 
     def _restore(self) -> None:

@@ -35,7 +35,7 @@ def test_a_pin_on_a_misspelt_bone() -> None:
         "Use 'LeftHand' here",
         "Use 'LeftHand' everywhere",
         "Save 'LeftHand' in the rig profile",
-        "Rename the bone to 'LefHand'",
+        "Rename 'LeftHand' to 'LefHand'",
         "Choose a bone...",
         "Leave out pin 'Grab'",
     ]
