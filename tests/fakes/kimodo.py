@@ -33,6 +33,8 @@ class FakeKimodo:
         self.orders: list[Order] = []
         self.encoded: list[str] = []
         self.devices: list[str] = []
+        self.kinds: list[tuple[str, str]] = []
+        self.free = 64_000_000_000
 
     def rig(self) -> Rig:
         """A body of 17 joints."""
@@ -54,13 +56,18 @@ class FakeKimodo:
         return self
 
     def encoder(self, kind: str, device: str) -> Any:
-        """Vectors that depend on the text."""
+        """Vectors that depend on the text, and a little on the bits."""
+        self.kinds.append((kind, device))
 
         def encode(texts: Sequence[str]) -> FloatArray:
             self.encoded += texts
             return np.stack([np.random.default_rng(len(t)).normal(size=WIDTH) for t in texts]).astype(np.float32)
 
         return encode
+
+    def free_bytes(self, device: str) -> int | None:
+        """What a test says."""
+        return self.free
 
     def sample(self, order: Order, vectors: dict[str, FloatArray], on_step: OnStep) -> Made:
         """Stretch after stretch, each of its own seed."""

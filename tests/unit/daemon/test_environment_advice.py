@@ -66,7 +66,7 @@ def test_kimodo_needs_no_compiler() -> None:
     recipe = recipes.load("kimodo")
     assert recipe.tools == ("git",)
     assert dict(recipe.environment)["SKIP_MOTION_CORRECTION_IN_SETUP"] == "1"
-    assert "@7330e7e" in recipe.packages[1][0]  # the commit that it was tried with, not whatever comes next
+    assert "@7330e7e" in recipe.packages[2][0]  # the commit that it was tried with, not whatever comes next
 
 
 def test_a_tool_that_is_missing_is_told_with_its_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,13 +12,14 @@ from motionmcp.schemas import GenerateRequest
 from tests.fakes.asks import Hooks
 from tests.fakes.kimodo import WIDTH, FakeKimodo
 
-from kineograph import fixes
+from kineograph import fixes, paths
 from kineograph.errors import KineographError
 from kineograph_daemon import pipeline
 from kineograph_daemon.backbones import kimodo
 from kineograph_daemon.backbones.base import extras_of
-from kineograph_daemon.backbones.kimodo import encode, encoders, phrases, plan
+from kineograph_daemon.backbones.kimodo import backbone, costs, encode, encoders, phrases, plan
 from kineograph_daemon.backbones.kimodo.backbone import KimodoBackbone
+from kineograph_daemon.backbones.kimodo.seam import Estimate
 from kineograph_daemon.pipeline import Stopped
 
 WALKS = ["A person walks.", "A person walks backwards.", "A person limps.", "A person jumps.", "A person waves."]
@@ -137,6 +138,86 @@ def test_a_pack_with_pickles_is_refused(tmp_path: Path) -> None:
     np.savez(file, texts=np.array(["a"]), vectors=np.full((1, 4), np.nan, np.float16), encoder="x")
     with pytest.raises(KineographError):
         phrases.read(file)
+
+
+# ---- fewer bits, memory and time -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["8bit", "4bit"])
+def test_an_encoder_of_fewer_bits_works_where_the_model_does(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(encoders.ENCODER_ENV, kind)
+    monkeypatch.setenv("KINEOGRAPH_DEVICE", "cuda:1")
+    fake = FakeKimodo()
+    hosted = KimodoBackbone(fake)
+    hosted.generate(ask(hosted, 10, prompt="a person walks"))
+    assert fake.kinds == [(kind, "cuda:1")]
+    assert phrases.read(phrases.folder("kimodo") / f"own-{kind}.npz")[0] == f"{encoders.LLM2VEC}+{kind}"
+
+
+def test_vectors_of_fewer_bits_give_way_to_the_whole_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    def one(value: float) -> dict[str, Any]:
+        return {"A person walks.": np.full(WIDTH, value)}
+
+    phrases.keep("kimodo", "enc+4bit", one(4.0) | {"A person limps.": np.full(WIDTH, 4.0)})
+    phrases.keep("kimodo", "enc+8bit", one(8.0))
+    book = phrases.Book("kimodo")
+    assert book.find(["A person walks."])["A person walks."][0] == 8.0
+    phrases.keep("kimodo", "enc", one(16.0))
+    assert book.find(["A person walks."])["A person walks."][0] == 16.0
+    assert book.find(["A person limps."])["A person limps."][0] == 4.0
+    assert book.encoder_of(["A person walks."]) == "enc"
+    assert book.encoder_of(["A person walks.", "A person limps."]) == "enc+4bit"
+    phrases.write(phrases.folder("kimodo") / "x.npz", "other+4bit", {"A person swims.": np.ones(WIDTH)})
+    assert "A person swims." not in book.known
+
+
+def test_too_little_memory_for_the_encoder_is_told_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(encoders.ENCODER_ENV, "cpu")
+    fake = FakeKimodo()
+    fake.free = 9_000_000_000
+    hosted = KimodoBackbone(fake)
+    with pytest.raises(KineographError) as caught:
+        hosted.generate(ask(hosted, 10))
+    assert caught.value.code == "resource_exhausted"
+    assert (caught.value.details["need_bytes"], caught.value.details["free_bytes"]) == (17 * 10**9, 9 * 10**9)
+    assert fake.encoded == []
+    assert "9.0 GB" in fixes.resolve(caught.value, {}).text
+    monkeypatch.setenv(encoders.ENCODER_ENV, "4bit")
+    small = KimodoBackbone(fake)
+    assert small.generate(ask(small, 10)).num_frames == 10
+
+
+def test_what_it_takes_is_learned_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(encoders.ENCODER_ENV, "cpu")
+    clock = iter(range(0, 10_000, 10))
+    for module in (encoders, backbone):
+        monkeypatch.setattr(module, "time", type("Clock", (), {"monotonic": lambda: float(next(clock))}))
+    hosted = KimodoBackbone(FakeKimodo())
+    first = hosted.estimate(ask(hosted, 10))
+    assert (first.seconds, first.memory_bytes) == (None, 17 * 10**9)
+    before, after = Hooks(), Hooks()
+    hosted.generate_with_hooks(ask(hosted, 10), before)
+    assert hosted.estimate(ask(hosted, 20)) == Estimate(20.0, 0)  # twice the frames, twice the 10 s
+    other = ask(hosted, 10, prompt="a person jumps")
+    assert hosted.estimate(other) == Estimate(20.0, 17 * 10**9)  # 10 s to read it, 10 s to make it
+    hosted.generate_with_hooks(other, after)
+    said, now = ([stage for *_, stage in hooks.told] for hooks in (before, after))
+    assert "encoding 1 prompt" in said
+    assert {"encoding 1 prompt, about 10 s", "starting, about 10 s"} <= {*now}
+    monkeypatch.setenv(encoders.ENCODER_ENV, "pack")
+    packs = KimodoBackbone(FakeKimodo())
+    with pytest.raises(KineographError) as caught:
+        packs.generate(ask(packs, 10, prompt="flies"))
+    assert caught.value.details["cpu_s"] == 10.0
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"sample cpu": -1}', '{"sample cpu": "x"}', '{"sample cpu": NaN}'])
+def test_a_broken_note_of_costs_is_as_none(text: str) -> None:
+    (paths.data_dir() / "kimodo-costs.json").write_text(text)
+    assert costs.Costs().seconds("sample cpu", 1.0) is None
+    costs.Costs().learn("sample cpu", 2.0, 4.0)
+    assert costs.Costs().seconds("sample cpu", 1.0) == 2.0
+    costs.Costs().learn("sample cpu", 0.0, 4.0)
 
 
 # ---- what the model is asked ----------------------------------------------------------------------------------------
@@ -265,6 +346,10 @@ def test_a_file_of_phrases_becomes_a_pack(
     assert KimodoBackbone(fake).generate(ask(KimodoBackbone(fake), 10)).num_frames == 10
     assert encode.main([str(file)]) == 0  # nothing left to encode
     assert len(fake.encoded) == 2
+    file.write_text("a person jumps\na person bows\n", "utf-8")
+    assert encode.main([str(file), "--bits", "4", "--device", "cuda:0", "--out", str(pack)]) == 0
+    assert fake.kinds[-1] == ("4bit", "cuda:0")
+    assert phrases.read(pack)[0] == f"{encoders.LLM2VEC}+4bit"
 
 
 def test_a_pack_is_taken_over_and_nonsense_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -220,3 +220,90 @@ def test_the_skeleton_is_upright(hosted: KimodoBackbone) -> None:
     joints = hosted.capabilities().canonical_skeleton.joints
     assert len(joints) == 77
     assert 0.8 < joints[0].rest_translation[1] < 1.2
+
+
+# ---- the text encoder ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tiny_text(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The encoder's architecture with a few thousand random weights, its tokenizer and its adapter, as folders."""
+    transformers, tokenizers = pytest.importorskip("transformers"), pytest.importorskip("tokenizers")
+    peft = pytest.importorskip("peft")
+    from kimodo.model.llm2vec.models.bidirectional_llama import LlamaBiModel
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("encoder")
+    words = ["<unk>", "<eos>", "<bos>", "A", "person", "walks.", "jumps.", "waves.", "limps."]
+    model = tokenizers.models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="<unk>")
+    raw = tokenizers.Tokenizer(model)
+    raw.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    fast = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=raw, unk_token="<unk>", eos_token="<eos>", bos_token="<bos>"
+    )
+    config = transformers.LlamaConfig(
+        vocab_size=len(words),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=64,
+        bos_token_id=2,
+        eos_token_id=1,
+    )
+    base = LlamaBiModel(config)
+    base.save_pretrained(folder / "base")
+    fast.save_pretrained(folder / "base")
+    lora = peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+    peft.get_peft_model(base, lora).save_pretrained(folder / "adapter")
+    return {
+        "base_model_name_or_path": str(folder / "base"),
+        "peft_model_name_or_path": str(folder / "adapter"),
+        "dtype": "bfloat16",
+        "llm_dim": 64,
+    }
+
+
+def vectors_of(kind: str, tiny_text: dict[str, Any], monkeypatch: pytest.MonkeyPatch, texts: list[str]) -> Any:
+    from kimodo.model.load_model import TEXT_ENCODER_PRESETS
+
+    monkeypatch.setitem(TEXT_ENCODER_PRESETS, "llm2vec", {**TEXT_ENCODER_PRESETS["llm2vec"], "kwargs": tiny_text})
+    return Package().encoder(kind, "cpu")(texts)
+
+
+TEXTS = ["A person walks.", "A person jumps.", *(f"A person waves. {'A ' * n}" for n in range(20))]
+
+
+@pytest.mark.parametrize("kind", ["8bit", "4bit"])
+def test_an_encoder_of_fewer_bits_says_nearly_the_same(
+    kind: str, tiny_text: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("bitsandbytes", reason="fewer bits need bitsandbytes")
+    whole = vectors_of("cpu", tiny_text, monkeypatch, TEXTS)
+    fewer = vectors_of(kind, tiny_text, monkeypatch, TEXTS)
+    assert whole.shape == fewer.shape == (len(TEXTS), 64)
+    assert not np.array_equal(whole, fewer)  # it really has fewer
+    cosine = (whole * fewer).sum(-1) / np.linalg.norm(whole, axis=-1) / np.linalg.norm(fewer, axis=-1)
+    assert cosine.min() > (0.995 if kind == "8bit" else 0.9), cosine
+
+
+def test_the_whole_encoder_is_the_packages_own(tiny_text: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    from kimodo.model.llm2vec import LLM2VecEncoder
+
+    ours = vectors_of("cpu", tiny_text, monkeypatch, TEXTS[:2])
+    own, _ = LLM2VecEncoder(**tiny_text)(TEXTS[:2])
+    np.testing.assert_allclose(ours, own[:, 0].float().cpu().numpy(), atol=1e-6)
+
+
+def test_fewer_bits_without_their_package(tiny_text: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(KineographError, match="bitsandbytes"):
+        vectors_of("8bit", tiny_text, monkeypatch, TEXTS)
+
+
+def test_memory_is_told_as_the_system_has_it() -> None:
+    free = Package().free_bytes("cpu")
+    assert free is not None
+    assert 10**7 < free < 10**14
+    assert Package().free_bytes("mps") is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from motionmcp.schemas import GenerateRequest
 
 from kineograph.motion import quat
 from kineograph_daemon.backbones.base import Hooks, KineographBackbone
-from kineograph_daemon.backbones.kimodo import encoders, plan
-from kineograph_daemon.backbones.kimodo.seam import Encoder, Made, Notes, Order, Rig, Runtime, Sampler
+from kineograph_daemon.backbones.kimodo import costs, encoders, plan
+from kineograph_daemon.backbones.kimodo.seam import Encoder, Estimate, Made, Notes, Order, Rig, Runtime, Sampler
 from kineograph_daemon.pipeline.types import Stopped
 
 MODEL_ID = "kimodo"
@@ -36,7 +37,9 @@ class KimodoBackbone(KineographBackbone):
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._rig: Rig = runtime.rig()
-        self._encoder: Encoder = encoders.chosen(MODEL_ID, runtime)
+        self._device = os.environ.get(_DEVICE_ENV, "cpu")
+        self._encoder: Encoder = encoders.chosen(MODEL_ID, runtime, self._device)
+        self._costs = costs.Costs()
         self._sampler: Sampler | None = None
         self.version = runtime.version
         self.text_support = "ignored" if self._encoder.reads == "ignored" else "full"
@@ -72,13 +75,30 @@ class KimodoBackbone(KineographBackbone):
 
     def setup(self) -> None:
         """Load the weights. Raises what is missing, or ``resource_exhausted``."""
-        self._sampler = self._runtime.load(os.environ.get(_DEVICE_ENV, "cpu"))
+        self._sampler = self._runtime.load(self._device)
         if abs(self._sampler.fps_hz - FPS_HZ) > 1e-6:
             raise ValueError(f"the weights are for {self._sampler.fps_hz:g} frames a second, not {FPS_HZ:g}")
 
     def teardown(self) -> None:
         """Let them go."""
         self._sampler = None
+
+    def estimate(self, request: GenerateRequest) -> Estimate:
+        """What the request takes here.
+
+        Seconds as learned from earlier ones, None before the first; memory for its text, 0 when every phrase is known.
+        """
+        said = plan.prompts(request, self._runtime.sanitize)
+        units = costs.units_of(plan.order(request, self._rig, said, FPS_HZ, 0))
+        seconds = self._costs.seconds(f"sample {self._device}", units)
+        missing = self._encoder.missing(said)
+        if not missing:
+            return Estimate(seconds, 0)
+        kind = self._encoder.name
+        where = self._device if kind in encoders.FEWER_BITS else "cpu"
+        encoding = self._costs.seconds(f"encode {kind} {where}", len(missing))
+        both = None if seconds is None or encoding is None else seconds + encoding
+        return Estimate(both, costs.ENCODER_BYTES.get(kind, 0))
 
     def generate(self, request: GenerateRequest) -> MotionResult:
         """As ``generate_with_hooks``, unheard."""
@@ -88,12 +108,16 @@ class KimodoBackbone(KineographBackbone):
         """One call of the model; asked at every denoising step whether to stop."""
         said = plan.prompts(request, self._runtime.sanitize)
         hooks.progress(0.0, 0, 0, "reading the prompts")
-        vectors = self._encoder.prepare(said)
+        vectors = self._encoder.prepare(said, lambda words: hooks.progress(0.0, 0, 0, words))
         if self._sampler is None:
             self.setup()
         assert self._sampler is not None
         seed = request.options.seed if request.options and request.options.seed is not None else secrets.randbits(31)
         order = plan.order(request, self._rig, said, FPS_HZ, seed)
+
+        what, units = f"sample {self._device}", costs.units_of(order)
+        hooks.progress(0.0, 0, 0, f"starting{costs.about(self._costs.seconds(what, units))}")
+        began_s = time.monotonic()
 
         def step(done: int, steps: int) -> None:
             if hooks.should_stop():
@@ -101,6 +125,7 @@ class KimodoBackbone(KineographBackbone):
             hooks.progress(done / max(1, steps), done, steps, "denoising")
 
         made = self._sampler.sample(order, vectors, step)
+        self._costs.learn(what, units, time.monotonic() - began_s)
         return _result(made, order, self._rig, _notes(request, order))
 
 

@@ -2,7 +2,7 @@
 """``kineograph models encode FILE [--out PACK]``: phrases become vectors that are kept, and a pack to give away.
 
 FILE holds one phrase a line (``#`` begins a comment), or is a pack from elsewhere, which is taken over. Encoding needs
-the model's own environment and, on the CPU, about 17 GB of memory for as long as it takes.
+the model's own environment and about 17 GB of memory for as long as it takes, or 9.5 or 6.5 GB with ``--bits``.
 """
 
 from __future__ import annotations
@@ -33,12 +33,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="kineograph models encode", description="Prepare phrases for a model.")
     parser.add_argument("file", type=Path, help="phrases, one a line, or a pack to take over")
     parser.add_argument("--out", type=Path, help="write the file's phrases as a pack of their own")
-    parser.add_argument("--server", action="store_true", help="ask the encoder server instead of loading the encoder")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--server", action="store_true", help="ask the encoder server instead of loading the encoder")
+    how.add_argument("--bits", choices=("8", "4"), help="load the encoder at fewer bits: 9.5 or 6.5 GB instead of 17")
+    parser.add_argument("--device", default="cpu", help="where an encoder of fewer bits works: cpu, cuda:0, ...")
     args = parser.parse_args(argv)
     try:
         if args.file.suffix == ".npz":
             return _take_over(args.file)
-        return _encode(args.file, args.out, "server" if args.server else "cpu")
+        kind = "server" if args.server else f"{args.bits}bit" if args.bits else "cpu"
+        return _encode(args.file, args.out, kind, args.device)
     except (KineographError, ImportError) as e:
         print(
             getattr(e, "message", f"the model's package is missing ({e}): kineograph models install kimodo"),
@@ -54,7 +58,7 @@ def _take_over(file: Path) -> int:
     return 0
 
 
-def _encode(file: Path, out: Path | None, kind: str) -> int:
+def _encode(file: Path, out: Path | None, kind: str, device: str) -> int:
     package = runtime()
     wanted = [*dict.fromkeys(text for line in _lines(file) if (text := package.sanitize(line)))]
     book = phrases.Book(MODEL_ID)
@@ -62,11 +66,12 @@ def _encode(file: Path, out: Path | None, kind: str) -> int:
     count = len(book.known)
     for at in range(0, len(missing), _AT_ONCE if kind == "server" else max(1, len(missing))):
         part = missing[at : at + _AT_ONCE] if kind == "server" else missing
-        count = phrases.keep(MODEL_ID, encoders.LLM2VEC, encoders.encode(package, kind, part))
+        made = encoders.encode(package, kind, part, device, lambda words: print(words, flush=True))
+        count = phrases.keep(MODEL_ID, encoders.name_of(kind), made)
         print(f"{min(at + len(part), len(missing))} of {len(missing)} encoded", flush=True)
     print(f"{len(wanted)} phrases, {len(missing)} of them new; {count} are known now")
     if out is not None:
-        phrases.write(out, book.encoder or encoders.LLM2VEC, {text: book.known[text] for text in wanted})
+        phrases.write(out, book.encoder_of(wanted) or encoders.LLM2VEC, {text: book.known[text] for text in wanted})
         print(f"written to {out}")
     return 0
 

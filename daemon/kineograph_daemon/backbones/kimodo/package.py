@@ -8,6 +8,7 @@ skeletons, and the protocol of constraint sets (``update_constraints``, ``crop_m
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 import os
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ _log = logging.getLogger(__name__)
 WEIGHTS_ENV = "KINEOGRAPH_KIMODO_WEIGHTS"
 DEFAULT_WEIGHTS = "kimodo-soma-rp"
 _SLOT = "kineograph"
+_AT_ONCE = 16
 _ENVIRONMENT = {"TEXT_ENCODER_MODE": "local", "TEXT_ENCODER": _SLOT, "LOCAL_CACHE": "true", "HF_HUB_OFFLINE": "1"}
 
 
@@ -83,18 +85,31 @@ class Package:
             from kimodo.model.text_encoder_api import TextEncoderAPI
 
             made: Any = TextEncoderAPI(os.environ.get("TEXT_ENCODER_URL", DEFAULT_TEXT_ENCODER_URL))
-        else:
-            from kimodo.model.llm2vec import LLM2VecEncoder
-            from kimodo.model.load_model import TEXT_ENCODER_PRESETS
+            return lambda texts: made(texts)[0][:, 0].float().cpu().numpy()
+        from kimodo.model.llm2vec import LLM2VecEncoder
+        from kimodo.model.load_model import TEXT_ENCODER_PRESETS
 
-            made = LLM2VecEncoder(**TEXT_ENCODER_PRESETS["llm2vec"]["kwargs"]).to(device)
+        with _fewer_bits(kind, device):
+            inner = LLM2VecEncoder(**TEXT_ENCODER_PRESETS["llm2vec"]["kwargs"]).model
 
         def encode(texts: list[str]) -> FloatArray:
-            vectors, _ = made(texts)
-            out: FloatArray = vectors[:, 0].float().cpu().numpy()
+            # Not by its own ``encode``, which moves it to every GPU that there is.
+            parts = [texts[at : at + _AT_ONCE] for at in range(0, len(texts), _AT_ONCE)]
+            told = [inner._encode([inner._convert_to_str("", t) for t in part], device=device) for part in parts]
+            out: FloatArray = np.concatenate([vectors.float().cpu().numpy() for vectors in told])
             return out
 
         return encode
+
+    def free_bytes(self, device: str) -> int | None:
+        """As the system or the device's driver tells."""
+        if device == "cpu":
+            import psutil
+
+            return int(psutil.virtual_memory().available)
+        import torch
+
+        return int(torch.cuda.mem_get_info(device)[0]) if device.startswith("cuda") else None
 
 
 def rig_of(output: Any, inner: Any) -> Rig:
@@ -288,6 +303,38 @@ def _quiet_encoder() -> Iterator[None]:
         yield
     finally:
         del TEXT_ENCODER_PRESETS[_SLOT]
+
+
+@contextlib.contextmanager
+def _fewer_bits(kind: str, device: str) -> Iterator[None]:
+    """Have the encoder load its weights at 8 or 4 bits, straight onto the device: the whole is never in memory."""
+    if kind not in ("8bit", "4bit"):
+        yield
+        return
+    if importlib.util.find_spec("bitsandbytes") is None:
+        message = "an encoder of fewer bits needs the package bitsandbytes: kineograph models install kimodo --repair"
+        raise UnavailableError(ErrorCode.MODEL_UNAVAILABLE, message, {"model": "kimodo", "got": kind})
+    import torch
+    from kimodo.model.llm2vec import llm2vec_wrapper
+    from transformers import BitsAndBytesConfig  # type: ignore[import-not-found, unused-ignore]
+
+    whole = llm2vec_wrapper.LLM2Vec
+    four = {"load_in_4bit": True, "bnb_4bit_compute_dtype": torch.bfloat16, "bnb_4bit_quant_type": "nf4"}
+    config = BitsAndBytesConfig(**(four if kind == "4bit" else {"load_in_8bit": True}))
+
+    class Smaller:
+        """In the place of the class that the wrapper loads."""
+
+        @staticmethod
+        def from_pretrained(**kwargs: Any) -> Any:
+            """As the class has it, with the bits that are wanted."""
+            return whole.from_pretrained(**kwargs, quantization_config=config, device_map={"": device})
+
+    llm2vec_wrapper.LLM2Vec = Smaller
+    try:
+        yield
+    finally:
+        llm2vec_wrapper.LLM2Vec = whole
 
 
 @contextlib.contextmanager

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Phrase packs: prompts and the vectors an encoder made of them, so that no encoder is needed to read them again.
 
+An encoder's name may end with ``+8bit`` or ``+4bit``: the same encoder with fewer bits. Its vectors stand in for those
+of the whole one where there are none.
+
 A pack is an ``.npz`` with ``texts`` (N,) sanitised and unique, ``vectors`` (N, D) float16, ``encoder`` a name. Every
 prompt that was ever encoded on this computer is in ``own.npz``; packs from elsewhere lie beside it. No pickle.
 """
@@ -20,10 +23,12 @@ from numpy.typing import NDArray
 
 from kineograph import files, paths
 from kineograph.errors import ErrorCode, RequestError, SceneError
+from kineograph_daemon.backbones.kimodo import costs
 
 _log = logging.getLogger(__name__)
 
 OWN = "own.npz"
+FEWER = "+"
 MOST_BYTES = 2**31
 _MOST_TEXTS = 200_000
 _SUGGESTIONS = 3
@@ -67,12 +72,13 @@ def write(file: Path, encoder: str, vectors: Mapping[str, NDArray[Any]]) -> None
 
 def keep(model: str, encoder: str, vectors: Mapping[str, NDArray[Any]]) -> int:
     """Add to what was encoded here; how many phrases there are now. Another encoder's are kept in a file of its own."""
-    file = folder(model) / OWN
+    _, is_fewer, bits = encoder.partition(FEWER)
+    file = folder(model) / (f"own-{bits}.npz" if is_fewer else OWN)
     known: Vectors = {}
     if file.exists():
         before, known = read(file)
         if before != encoder:
-            os.replace(file, file.with_name(f"own-{before.replace('/', '-')}.npz"))
+            os.replace(file, file.with_name(f"kept-{before.replace('/', '-')}.npz"))
             known = {}
     known |= {text: np.asarray(v, np.float16) for text, v in vectors.items()}
     write(file, encoder, known)
@@ -86,6 +92,7 @@ class Book:
         self.model = model
         self._stamp: tuple[Any, ...] = ()
         self._known: Vectors = {}
+        self._made_by: dict[str, str] = {}
         self.encoder = ""
 
     @property
@@ -95,9 +102,8 @@ class Book:
         stamp = tuple((f.name, f.stat().st_mtime_ns, f.stat().st_size) for f in files)
         if stamp != self._stamp:
             self._stamp = stamp
-            self._known, self.encoder = {}, ""
-            for file in files:
-                self._add(file)
+            self._known, self._made_by, self.encoder = {}, {}, ""
+            self._add(files)
         return self._known
 
     def find(self, texts: Sequence[str], places: Mapping[str, int] | None = None) -> dict[str, NDArray[np.float32]]:
@@ -108,17 +114,26 @@ class Book:
                 raise self._missing(text, (places or {}).get(text, 0))
         return {text: known[text].astype(np.float32) for text in texts}
 
-    def _add(self, file: Path) -> None:
-        try:
-            encoder, vectors = read(file)
-        except SceneError as e:
-            _log.error("a phrase pack is left out: %s", e)
-            return
-        if self.encoder and encoder != self.encoder:
-            _log.warning("the phrase pack %s is another encoder's (%s) and is left out", file.name, encoder)
-            return
-        self.encoder = encoder
-        self._known = {**vectors, **self._known}
+    def encoder_of(self, texts: Sequence[str]) -> str:
+        """The encoder with the fewest bits that these texts' vectors come from: what a pack of them is named after."""
+        known = self.known
+        return max((self._made_by[text] for text in texts if text in known), key=_bits_less, default="")
+
+    def _add(self, packs: Sequence[Path]) -> None:
+        found = []
+        for file in packs:
+            try:
+                found.append((file, *read(file)))
+            except SceneError as e:
+                _log.error("a phrase pack is left out: %s", e)
+        for file, encoder, vectors in sorted(found, key=lambda pack: _bits_less(pack[1])):
+            family = encoder.partition(FEWER)[0]
+            if self.encoder and family != self.encoder:
+                _log.warning("the phrase pack %s is another encoder's (%s) and is left out", file.name, encoder)
+                continue
+            self.encoder = family
+            self._known = {**vectors, **self._known}
+            self._made_by = {**dict.fromkeys(vectors, encoder), **self._made_by}
 
     def _missing(self, text: str, segment: int) -> RequestError:
         near = nearest(text, [*self._known])
@@ -130,8 +145,16 @@ class Book:
             "suggestions": near,
             "encode": "kineograph models encode FILE",
         }
+        cpu_s = costs.Costs().seconds("encode cpu cpu", 1)
+        if cpu_s is not None:
+            details["cpu_s"] = round(cpu_s, 1)
         message = f"{self.model} knows {len(self._known)} phrases here, not {text!r}"
         return RequestError(ErrorCode.PROMPT_NOT_IN_PACK, message, details)
+
+
+def _bits_less(encoder: str) -> int:
+    """0 for a whole encoder, more the fewer bits it has."""
+    return {"": 0, "8bit": 1, "4bit": 2}.get(encoder.partition(FEWER)[2], 3)
 
 
 def nearest(text: str, known: Sequence[str], count: int = _SUGGESTIONS) -> list[str]:

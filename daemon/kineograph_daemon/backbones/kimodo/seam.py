@@ -83,6 +83,14 @@ class Made:
     contacts: NDArray[np.bool_]
 
 
+Tell = Callable[[str], None]
+"""Told in words what is going on."""
+
+
+def unheard(_words: str) -> None:
+    """Told to nobody."""
+
+
 class Encoder(Protocol):
     """Text to vectors."""
 
@@ -90,10 +98,21 @@ class Encoder(Protocol):
     reads: str
     """``full``, ``phrases`` or ``ignored``: what the capabilities say."""
 
-    def prepare(self, prompts: Sequence[str]) -> dict[str, FloatArray]:
+    def prepare(self, prompts: Sequence[str], tell: Tell = unheard) -> dict[str, FloatArray]:
         """A vector (D,) for each sanitised prompt but the empty one; ``prompts`` has one a segment.
 
         Raises ``prompt_not_in_pack``."""
+
+    def missing(self, prompts: Sequence[str]) -> list[str]:
+        """The prompts that would have to be encoded."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a request will take. ``seconds`` None: it was never done here."""
+
+    seconds: float | None
+    memory_bytes: int
 
 
 class Sampler(Protocol):
@@ -120,7 +139,11 @@ class Runtime(Protocol):
         """The weights on a device. Raises what is missing."""
 
     def encoder(self, kind: str, device: str) -> Any:
-        """The package's own text encoder: texts to an array (N, D); a local one, or a server's."""
+        """The package's own text encoder: texts to an array (N, D); a local one, whole or at 8 or 4 bits, or a
+        server's."""
+
+    def free_bytes(self, device: str) -> int | None:
+        """The memory that a device has left; None when nobody can tell."""
 
 
 @dataclass
