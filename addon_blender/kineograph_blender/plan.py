@@ -13,7 +13,8 @@ from .bridge.bones import Which
 from .bridge.keys import KeyMode
 from .bridge.request import Direction, scene_span
 
-MOST_SEED = 2**31 - 1
+MOST_SEED = 9_999
+"""Of those that the dice throw: short enough to be remembered and said."""
 
 
 def character_of(context: Any) -> Any:
@@ -37,11 +38,23 @@ def span_of(armature: Any, scene: Any) -> tuple[int, int]:
     settings = scene.kineograph
     if settings.span == "OWN":
         return int(settings.start), int(settings.end)
-    if settings.span == "BLOCKS":
+    if settings.span in ("BLOCKS", "ACTIVE"):
         found = direction.span_of(armature)
         if found is not None:
             return found
     return scene_span(scene)
+
+
+def active_block(armature: Any) -> int | None:
+    """The index of the block that is active in the list; None where there are no blocks."""
+    wishes = armature.kineograph_direction
+    return min(max(int(wishes.active), 0), len(wishes.blocks) - 1) if len(wishes.blocks) else None
+
+
+def chosen_blocks(armature: Any, scene: Any) -> Collection[int] | None:
+    """The blocks that the scene's range is about; None for all."""
+    active = active_block(armature)
+    return None if scene.kineograph.span != "ACTIVE" or active is None else (active,)
 
 
 def direction_of(armature: Any, scene: Any, model: str, span: tuple[int, int] | None = None) -> Direction:
@@ -67,11 +80,13 @@ def directions_of(
     armature: Any, scene: Any, model: str, span: tuple[int, int] | None = None, only: Collection[int] | None = None
 ) -> list[Direction]:
     """``direction_of`` as one request for each stretch between locked blocks; ``only`` these blocks, where given."""
+    only = chosen_blocks(armature, scene) if only is None else only
     return direction.parts_of(armature, direction_of(armature, scene, model, span), only)
 
 
 def frames_in_words(armature: Any, scene: Any, only: Collection[int] | None = None) -> str:
     """The frames that will be generated: '1-150', or '1-40, 61-150' around a locked block; empty for none."""
+    only = chosen_blocks(armature, scene) if only is None else only
     runs = direction.runs_of(armature, span_of(armature, scene), only)
     return ", ".join(f"{run.first}-{run.last}" for run in runs)
 
@@ -99,7 +114,7 @@ def can_thin(scene: Any) -> bool:
 def throw_dice(scene: Any) -> int:
     """A new seed for this scene."""
     settings = props.of_scene(scene)
-    settings.seed = random.randrange(MOST_SEED)
+    settings.seed = random.randint(1, MOST_SEED)
     return int(settings.seed)
 
 

@@ -251,6 +251,8 @@ def two_jobs() -> Iterator[Step]:
     for name, x, color in (("Ogre", 0.9, GREEN), ("Hero", -0.3, BLUE)):
         rig = puppet(name, color, x)
         directed(rig)
+        direction.write(rig, [])
+        rig.kineograph.prompt = "walks to the shelf" if name == "Hero" else "follows"
         settings.span, settings.start, settings.end, settings.samples = "OWN", 1, 14_000, 16
         bpy.ops.kineograph.generate()
     jobs = session.current().jobs[-2:]

@@ -201,6 +201,32 @@ def test_going_on_from_what_is_there(hero: Any, scene: Any) -> None:
     assert out.request["segments"][0]["duration_frames"] == 27
 
 
+@pytest.mark.daemon
+def test_only_the_active_block_is_made_anew(hero: Any, scene: Any, daemon: Any) -> None:
+    scenes.key_poses(hero, ["Hips", "Head"], "Hips", frames=(1, 60, 120))
+    with_blocks(hero, Block(1, 40, "a"), Block(41, 80, "b"), Block(81, 120, "c"))
+    settings = scene.kineograph
+    settings.model, settings.span = "kineograph-interpolate", "BLOCKS"
+    ops.generate()
+    assert session.current().wait(session.current().jobs[-1], 60)
+    ops.take_apply()
+    rig = session.current().jobs[-1].outgoing.rig
+    before = measure.shown(hero, rig, range(1, 121))
+    settings.span = "ACTIVE"
+    hero.kineograph_direction.active = 1
+    assert "[Generate 41-80]" in lines("generate")
+    ops.generate()
+    job = session.current().jobs[-1]
+    assert session.current().wait(job, 60)
+    assert job.error is None
+    assert (job.outgoing.start, job.outgoing.frames) == (41, 40)
+    assert (job.outgoing.lead_in, job.outgoing.lead_out) == (2, 2), "its neighbours run into it"
+    ops.take_apply()
+    after = measure.shown(hero, rig, range(1, 121))
+    outside = [*range(40), *range(80, 120)]
+    assert max(measure.miss(rig, [after[t] for t in outside], [before[t] for t in outside])) < 5e-5
+
+
 def test_marks_by_their_buttons(hero: Any, scene: Any) -> None:
     scene.frame_set(33)
     ops.key_mark(word="MARK", every=True)

@@ -20,6 +20,11 @@ from bpy.props import (
 SPANS = (
     ("SCENE", "Scene range", "From the scene's first to its last frame (or the preview range, where it is in use)"),
     ("BLOCKS", "Blocks", "What the prompt blocks that are not locked cover"),
+    (
+        "ACTIVE",
+        "Active block",
+        "Only the block that is active in the list, with the gaps beside it; its neighbours keep their motion",
+    ),
     ("OWN", "Own range", "From the first to the last frame given here"),
 )
 WAYS = (

@@ -47,7 +47,9 @@ def draw_row(layout: Any, row: Row, is_chosen: bool, is_shown: bool) -> None:
     line.operator("kineograph.take_star", text="", icon="SOLO_ON" if row.star else "SOLO_OFF").take = row.id
     icon = "CHECKMARK" if is_shown else "BLANK1"
     line.operator("kineograph.take_choose", text=words.take_line(row), icon=icon, depress=is_chosen).take = row.id
-    line.operator("kineograph.take_apply", text="Apply").take = row.id
+    end = line.row(align=True)
+    end.ui_units_x = 3.0
+    end.operator("kineograph.take_apply", text="Apply").take = row.id
 
 
 def draw_chosen(box: Any, context: Any, row: Row, shown: tuple[str, int] | None) -> None:
