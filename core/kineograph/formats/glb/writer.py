@@ -7,7 +7,7 @@ import base64
 import json
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from kineograph.formats.glb.document import CHUNK_BIN, CHUNK_JSON, MAGIC
 from kineograph.motion import quat
 from kineograph.motion.clip import Clip
 from kineograph.motion.skeleton import Skeleton
+from kineograph.rigs import roles_of
+from kineograph.rigs.t_pose import with_t_pose
 
 _FLOAT, _UBYTE, _USHORT, _UINT = 5126, 5121, 5123, 5125
 _KINDS = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
@@ -80,8 +82,16 @@ def write_vrm(
     animation: bool = False,
     name: str = "",
 ) -> None:
-    """Write a VRM 1.0 character, or (``animation``) a VRM animation. Raises ``map_incomplete`` for bones it demands."""
+    """Write a VRM 1.0 character, or (``animation``) a VRM animation. Raises ``map_incomplete`` for bones it demands.
+
+    An animation rests in a T-pose, as its format demands; the motion stays what it is.
+    """
     told = vrm.extension(skeleton, animation=animation, name=name)
+    if animation:
+        posed = with_t_pose(skeleton, roles_of(skeleton.names, skeleton.parents, skeleton.rest_positions_m))
+        # The same joints, the same local frames: a clip's rotations stand as they are.
+        clips = [replace(fit.onto(skeleton, clip), skeleton=posed) for clip in clips]
+        skeleton = posed
     write(path, skeleton, clips, None if animation else mesh, extensions=told)
 
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.fakes import canonical, walks
 from tests.fakes import test_rigs as rigs
-from tests.fakes import walks
 from tests.unit.core.formats.samples import miss
 
 from kineograph import formats
 from kineograph.errors import ErrorCode, SceneError
 from kineograph.formats import mannequin
 from kineograph.motion.skeleton import Skeleton
-from kineograph.rigs import REQUIRED, Role
+from kineograph.rigs import REQUIRED, Role, roles_of
 from kineograph_daemon.retarget import retarget
 
 VRM = rigs.RIGS["vrm"]()
@@ -62,6 +62,33 @@ def test_what_is_written_is_read_and_says_its_bones(tmp_path: Path, kind: str) -
     assert ("meshes" in told) == (kind == "vrm")
     if kind == "vrm":
         assert {"name", "authors", "licenseUrl"} <= told["extensions"]["VRMC_vrm"]["meta"].keys()
+
+
+@pytest.mark.parametrize("name", ["cmu", "mixamo", "soma", "unreal", "metarig"])
+def test_an_animation_rests_in_a_t_pose_and_moves_as_it_did(tmp_path: Path, name: str) -> None:
+    rig = canonical.metarig() if name == "metarig" else rigs.RIGS[name]()
+    clip = retarget(walks.walk(rigs.cmu31()).slice(0, 20), None, rig).clip
+    path = tmp_path / "a.vrma"
+    formats.save(path, rig, [clip])
+    asset = formats.load(path)
+    assert max(miss(clip, asset)) < 1e-5
+    at, seen = asset.skeleton.rest_positions_m, roles_of(rig.names, rig.parents, rig.rest_positions_m)
+    for side, way in (("left", 1.0), ("right", -1.0)):
+        for above, below, wanted in (
+            ("upper_arm", "forearm", (way, 0, 0)), ("forearm", "hand", (way, 0, 0)),
+            ("thigh", "calf", (0, -1, 0)), ("calf", "foot", (0, -1, 0)), ("index_1", "index_2", (way, 0, 0)),
+        ):  # fmt: skip
+            a, b = seen.get(Role(f"{side}_{above}")), seen.get(Role(f"{side}_{below}"))
+            if a is not None and b is not None:
+                bone = at[b] - at[a]
+                assert bone @ np.array(wanted) / np.linalg.norm(bone) > 0.9999, (side, above)
+        index, pinky = seen.get(Role(f"{side}_index_1")), seen.get(Role(f"{side}_pinky_1"))
+        if index is not None and pinky is not None:
+            assert at[index, 2] > at[pinky, 2] + 0.01, "palms look down"
+            assert abs(at[index, 1] - at[pinky, 1]) < 0.02
+    lengths = [np.linalg.norm(s.rest_translations_m[1:], axis=1) for s in (asset.skeleton, rig)]
+    np.testing.assert_allclose(lengths[0], lengths[1], atol=1e-5)
+    assert abs(at[:, 1].min() - rig.rest_positions_m[:, 1].min()) < 1e-4, "it stands as high as it did"
 
 
 def make_old(path: Path) -> Path:
