@@ -16,7 +16,8 @@ from kineograph.rigs import REQUIRED, RigMap, Role, roles_of
 from kineograph.rigs.profiles import Profile, from_map, own_folder, profile_of, read_rig, signature, write
 
 from . import session
-from .bridge.bones import Which, choose
+from .bridge.bones import Which
+from .bridge.rig import tree_of
 
 DOUBTFUL = 0.5
 """Below this a person should look at a match."""
@@ -103,13 +104,10 @@ def soon(armature: Any) -> None:
 def travelling(armature: Any) -> Bones:
     """The bones that are sent, parents first; all of them where they are not one tree."""
     wishes = armature.kineograph
-    bones = armature.data.bones
-    parents = {b.name: b.parent.name if b.parent else None for b in bones}
-    deform = {b.name for b in bones if b.use_deform}
     try:
-        tree = choose(armature.name, parents, deform, Which(wishes.bones), wishes.root or None)
+        tree = tree_of(armature, Which(wishes.bones), wishes.root or None)
     except KineographError:
-        tree = parents
+        tree = {b.name: b.parent.name if b.parent else None for b in armature.data.bones}
     return tuple(tree.items())
 
 

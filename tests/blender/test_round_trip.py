@@ -14,6 +14,7 @@ from mathutils import Euler, Matrix
 from tests.blender import measure, scenes
 
 from kineograph_blender.bridge import rig as rigs
+from kineograph_blender.bridge.bones import Which
 
 FRAMES = range(1, 31)
 TOLERANCE_M = TOLERANCE_RAD = 1e-5
@@ -51,6 +52,21 @@ def test_evaluated_poses_of_a_hand_keyed_rig_come_back(scene: Any, kind: str) ->
 @pytest.mark.parametrize("kind", scenes.RIGS)
 def test_any_motion_comes_back(scene: Any, kind: str) -> None:
     comes_back(scenes.RIGS[kind]())
+
+
+def test_any_motion_comes_back_on_the_fk_controls_of_a_generated_rig(scene: Any) -> None:
+    armature = scenes.generated_rigify()
+    rig = rigs.read(armature, scene, Which.CONTROLS)
+    assert {"spine_fk", "neck", "upper_arm_fk.L", "foot_fk.R"} <= set(rig.names)
+    clip = measure.wander(rig, len(FRAMES))
+    report = measure.baked(rig, clip, FRAMES[0])
+    assert not report.missed_m
+    # The controls, and what follows them: the bones that the mesh hangs on follow those.
+    for seen_on in (rig.names, rig.seen_on):
+        seen = measure.shown(armature, replace(rig, seen_on=seen_on), FRAMES)
+        far, turned = measure.miss(rig, seen, measure.of_clip(clip))
+        assert far < TOLERANCE_M, f"{far} m"
+        assert turned < TOLERANCE_RAD, f"{turned} rad"
 
 
 @pytest.mark.parametrize("mode", ["QUATERNION", "AXIS_ANGLE", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX"])

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,11 @@ from . import datapath, stamps
 FloatArray = NDArray[np.floating[Any]]
 
 _LINEAR = 1
+_UNTURNED = {
+    "rotation_quaternion": (1.0, 0.0, 0.0, 0.0),
+    "rotation_axis_angle": (0.0, 0.0, 1.0, 0.0),
+    "rotation_euler": (0.0, 0.0, 0.0),
+}
 _DEFAULTS = {"location": (0.0, 0.0, 0.0), "scale": (1.0, 1.0, 1.0)}
 
 
@@ -40,21 +45,22 @@ def start(
     *,
     from_shown: bool = False,
     origin: str = "",
+    replaced: Collection[datapath.Channel] = (),
 ) -> Any:
     """A new, unassigned action that carries on what the user's own action says about everything else.
 
-    Curves of ``written`` bones are left out; those of ``held`` bones (they move written ones from outside) keep
-    their value at frame ``at``. ``from_shown`` carries on what plays now instead, which may be a take. All that is
-    there is only read.
+    Curves of ``written`` bones and ``replaced`` channels are left out; those of ``held`` bones (they move written ones
+    from outside) keep their value at frame ``at``. ``from_shown`` carries on what plays now instead, which may be a
+    take. All that is there is only read.
     """
     source, source_slot = stamps.own_action(armature)
     base, base_slot = shown(armature) if from_shown else (source, source_slot)
-    if _says_more(base, base_slot, written):
+    if _says_more(base, base_slot, written, replaced):
         action = base.copy()
         stamps.clear(action)
         slot = compat.same_slot(action, base_slot)
         compat.drop_other_slots(action, slot)
-        _sift(action, slot, written, held, at)
+        _sift(action, slot, written, held, at, replaced)
     else:
         action = bpy.data.actions.new(name)
         slot = compat.new_slot(action, armature)
@@ -124,20 +130,39 @@ def leftovers(armature: Any, written: Iterable[str], moved: set[str], at: float)
     return out
 
 
-def _says_more(source: Any, slot: Any, written: set[str]) -> bool:
-    return any(not _is_written(c, written) for c in compat.curves(source, slot))
+def at_rest(armature: Any, bones: Iterable[str], at: float) -> list[Channels]:
+    """Single keys that put the rotation of bones back to rest, where anything turned them."""
+    animated = {datapath.parse(c.data_path) for c in compat.curves(*shown(armature))}
+    animated |= {datapath.parse(c.data_path) for c in compat.curves(*stamps.own_action(armature))}
+    out = []
+    for name in bones:
+        bone = armature.pose.bones[name]
+        prop, _ = datapath.rotation_prop(bone.rotation_mode)
+        rest = np.array(_UNTURNED[prop])
+        turned = np.abs(np.array(getattr(bone, prop)) - rest).max() > 1e-7
+        if turned or datapath.Channel(name, prop) in animated:
+            out.append(Channels(name, prop, np.array([at], np.float32), rest[None]))
+    return out
 
 
-def _is_written(curve: Any, written: set[str]) -> bool:
+def _says_more(source: Any, slot: Any, written: set[str], replaced: Collection[datapath.Channel]) -> bool:
+    return any(not _is_written(c, written, replaced) for c in compat.curves(source, slot))
+
+
+def _is_written(curve: Any, written: set[str], replaced: Collection[datapath.Channel]) -> bool:
     channel = datapath.parse(curve.data_path)
-    return channel is not None and channel.bone in written and channel.prop in datapath.TRANSFORM_PROPS
+    if channel is None:
+        return False
+    return channel in replaced or (channel.bone in written and channel.prop in datapath.TRANSFORM_PROPS)
 
 
-def _sift(action: Any, slot: Any, written: set[str], held: set[str], at: float) -> None:
+def _sift(
+    action: Any, slot: Any, written: set[str], held: set[str], at: float, replaced: Collection[datapath.Channel]
+) -> None:
     owner = compat.curve_list(action, slot)
     for curve in list(owner):
         channel = datapath.parse(curve.data_path)
-        if _is_written(curve, written):
+        if _is_written(curve, written, replaced):
             owner.remove(curve)
         elif channel is not None and channel.bone in held:
             _hold(curve, at)

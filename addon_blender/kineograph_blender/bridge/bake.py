@@ -25,7 +25,21 @@ from kineograph.motion.resample import resample
 
 from .. import compat
 from . import action as actions
-from . import blockers, channels, fit, guard, identity, merge, outside, poses, stamps, strips, thinned
+from . import (
+    blockers,
+    channels,
+    controls,
+    fit,
+    guard,
+    identity,
+    merge,
+    outside,
+    poses,
+    stamps,
+    strips,
+    switches,
+    thinned,
+)
 from . import rig as rigs
 from . import written as records
 from .action import Channels
@@ -107,6 +121,9 @@ class Bake:
         self._options = options
         self._armature, self._scene = armature, scene
         self.report = BakeReport(take)
+        self._rows: controls.Rows | None = None
+        self._hold: switches.Hold = {}
+        self._still: tuple[str, ...] = ()
         self._steps = self._run()
         self._done = False
         self._waits = False
@@ -174,10 +191,14 @@ class Bake:
         armature = self._find()
         self._check(armature)
         clip = self._at_scene_rate()
-        table = outside.table_of(armature, self._rig)
+        found = controls.for_names(armature, self._rig.names)
+        if found is not None:
+            self._rows, self._hold = controls.rows_of(armature, self._rig.names, found), found.hold
+        table = outside.table_of(armature, self._rig) if self._rows is None else self._rows.table
         held = outside.influencers(armature, table)
         self.report.held = sorted(held)
-        written = self._written(armature, table)
+        self._still = () if self._rows is None else tuple(n for n in self._rows.still if n not in held)
+        written = [*self._written(armature, table), *self._still]
         yield
         clip = yield from self._fitted(clip)
         kept = yield from self._outside(written, clip)
@@ -190,6 +211,7 @@ class Bake:
             self._start,
             from_shown=self._adds,
             origin=self._options.origin,
+            replaced={switches.channel(*held) for held in self._hold},
         )
         self.report.action = made.name
         yield
@@ -197,7 +219,7 @@ class Bake:
         yield
         parts = []
         locals_of, chunk = self._locals, _CHUNK_FRAMES
-        if clip.translations_m is None and channels.is_like(table, self._rig.skeleton.parents):
+        if self._rows is None and clip.translations_m is None and channels.is_like(table, self._rig.skeleton.parents):
             locals_of, chunk = self._turned_locals, 4 * _CHUNK_FRAMES
         for first in range(0, len(clip), chunk):
             parts.append(locals_of(clip.slice(first, first + chunk), table, surroundings, first))
@@ -216,17 +238,21 @@ class Bake:
         for item in todo:
             self.report.keys += actions.write(self._begun(), item)
             yield
-        found = yield from self._user_edits()
+        last = self._start + len(clip) - 1
+        for item in switches.keys(self._find(), self._hold, self._start, last, over=self._options.over):
+            actions.write(self._begun(), item)
         yield
-        yield from self._remember(todo, found, (self._start, self._start + len(clip) - 1))
+        edits = yield from self._user_edits()
         yield
-        self._assign(found)
+        yield from self._remember(todo, edits, (self._start, last))
+        yield
+        self._assign(edits)
 
     def _thinned(
         self, todo: list[Channels], clip: Clip, table: channels.BoneTable
     ) -> Generator[None, None, list[Channels]]:
         """Keys only where they matter, worked out beside Blender; all of them for a take of another rate."""
-        wanted = self._options.thin
+        wanted = self._options.thin if self._rows is None else None
         if wanted is None or clip.fps_hz != self._clip.fps_hz or len(clip) < 3:
             return todo
         modes = dict(zip(table.names, table.modes, strict=True))
@@ -390,11 +416,12 @@ class Bake:
         world = rig.frame.world_xyzw(deltas.astype(float), rest_xyzw)
         object_xyzw, object_bu, scale = here.object_xyzw[:, None], here.object_bu[:, None], here.scale[:, None, None]
         back = quat.conj(object_xyzw)
-        places = quat.rotate(back, rig.frame.points_bu(points.astype(float)) - object_bu) / scale
+        places: FloatArray = quat.rotate(back, rig.frame.points_bu(points.astype(float)) - object_bu) / scale
+        turns: FloatArray = quat.mul(back, world)
+        if self._rows is not None:
+            turns, places = self._rows.of_joints(turns, places)
         tolerance_bu = _PLACE_TOLERANCE_M / (rig.frame.metres_per_bu * rig.scale)
-        return channels.to_locals(
-            table, quat.mul(back, world), places, here.outside_xyzw, here.outside_bu, tolerance_bu
-        )
+        return channels.to_locals(table, turns, places, here.outside_xyzw, here.outside_bu, tolerance_bu)
 
     def _note_misses(self, table: channels.BoneTable, whole: channels.Locals) -> None:
         metres = self._rig.frame.metres_per_bu * self._rig.scale
@@ -431,7 +458,9 @@ class Bake:
     ) -> list[Channels]:
         """Location and scale that no take writes: back at rest, in the take's range at least."""
         out = []
-        for item in actions.leftovers(self._find(), sorted(written), moved, float(frames[0])):
+        resting = actions.leftovers(self._find(), sorted(written), moved, float(frames[0]))
+        resting += actions.at_rest(self._find(), self._still, float(frames[0]))
+        for item in resting:
             beside = kept.get(Channel(item.bone, item.prop))
             if beside is None:
                 out.append(item)
@@ -458,6 +487,7 @@ class Bake:
             if replaced is not None:
                 stamps.keep(armature, replaced)
         identity.tag(armature, self._rig.names)
+        switches.remember(made, armature, self._hold)
         if self._options.mute_constraints:
             self.report.muted = blockers.mute(armature, self.report.constraints)
         if self._options.strips is None:

@@ -24,6 +24,8 @@ class Which(StrEnum):
 
     DEFORM = "deform"
     ALL = "all"
+    CONTROLS = "controls"
+    """The FK controls of a rig whose profile names them."""
 
 
 def choose(armature: str, parents: Parents, deform: set[str], which: Which, root: str | None) -> dict[str, str | None]:
@@ -63,6 +65,20 @@ def ancestors(parents: Parents, name: str) -> list[str]:
         out.append(up)
         up = parents[up]
     return out
+
+
+def under(armature: str, tree: Parents, root: str | None) -> dict[str, str | None]:
+    """A tree that is known, parents first, and with ``root`` what hangs below it. Raises ``unknown_joint``."""
+    if root is None:
+        return _ordered(dict(tree))
+    if root not in tree:
+        raise error(
+            ErrorCode.UNKNOWN_JOINT,
+            f"{root!r} is no control of {armature!r} that is sent",
+            {"where": where("root", root, armature), "got": root, "joint": root},
+        )
+    kept = {name: up for name, up in tree.items() if name == root or root in ancestors(tree, name)}
+    return _ordered(kept | {root: None})
 
 
 def is_generated_rigify(parents: Parents) -> bool:

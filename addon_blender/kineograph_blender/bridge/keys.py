@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compat
-from . import datapath, keymarks, stamps, written
+from . import controls, datapath, keymarks, stamps, written
 from .bones import ancestors
 from .curves import KeyedCurve
 from .datapath import Channel
@@ -106,8 +106,10 @@ class _Reader:
     def __init__(self, armature: Any, rig: Rig, span: tuple[int, int], mode: KeyMode, pick: Pick, keys: Keys) -> None:
         self.armature, self.rig, self.span, self.mode, self.pick, self.keys = armature, rig, span, mode, pick, keys
         self.parents = {b.name: b.parent.name if b.parent else None for b in armature.data.bones}
-        self.above_root = set(ancestors(self.parents, rig.names[0]))
         self.sent = frozenset(rig.names)
+        self.above_root = set(ancestors(self.parents, rig.names[0])) - self.sent
+        found = controls.find(armature) if rig.seen_on else None
+        self.meant = {} if found is None else {n: joints & self.sent for n, joints in found.meant.items()}
         self._meanings: dict[Channel, tuple[frozenset[str], bool, str]] = {}
 
     def own(self, keyed: Iterable[KeyedCurve]) -> Iterator[_Stand]:
@@ -210,6 +212,8 @@ class _Reader:
             return self.sent, True, ""
         if bone in self.above_root and prop in datapath.TRANSFORM_PROPS:
             return frozenset({self.rig.names[0]}), True, "" if prop != "scale" else "a scale has no word in a request"
+        if bone in self.meant:
+            return self.meant[bone], False, ""
         if bone not in self.sent:
             return frozenset(), False, "this bone is not sent; what it drives is not known"
         if prop in datapath.ROTATION_PROPS:

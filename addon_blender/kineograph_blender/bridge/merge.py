@@ -34,12 +34,14 @@ class Outside:
     values: FloatArray
 
 
-def curves_by_channel(action: Any, slot: Any) -> dict[Channel, dict[int, Any]]:
-    """The F-curves of bone transforms, by channel and array index."""
+def curves_by_channel(action: Any, slot: Any, *, every: bool = False) -> dict[Channel, dict[int, Any]]:
+    """The F-curves of bone transforms, by channel and array index; ``every``: of the bones' own properties too."""
     out: dict[Channel, dict[int, Any]] = {}
     for curve in compat.curves(action, slot):
         channel = datapath.parse(curve.data_path)
-        if channel is not None and channel.prop in datapath.TRANSFORM_PROPS and len(curve.keyframe_points):
+        if channel is None or not len(curve.keyframe_points):
+            continue
+        if every or channel.prop in datapath.TRANSFORM_PROPS:
             out.setdefault(channel, {})[curve.array_index] = curve
     return out
 

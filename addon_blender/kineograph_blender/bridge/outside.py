@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 
 from .. import compat
 from . import action as actions
-from . import curves, datapath, guard
+from . import curves, datapath, guard, tables
 from .channels import BoneTable
+from .datapath import Channel
 from .frame import rotation_of, scale_of
 from .poses import evaluated_matrices
 from .rig import Rig
@@ -48,27 +50,7 @@ class Surroundings:
 
 def table_of(armature: Any, rig: Rig) -> BoneTable:
     """The written bones as Blender sees them: its own parents, which may not be the tree that was sent."""
-    bones = [armature.data.bones[n] for n in rig.names]
-    index = {n: i for i, n in enumerate(rig.names)}
-    above = [b.parent.name if b.parent else None for b in bones]
-    outside_names = tuple(dict.fromkeys(n for n in above if n is not None and n not in index))
-    outside = {n: i for i, n in enumerate(outside_names)}
-    rest = np.array([b.matrix_local for b in bones], float)
-    up_rest = np.array([b.parent.matrix_local if b.parent else np.eye(4) for b in bones], float)
-    return BoneTable(
-        names=rig.names,
-        modes=tuple(armature.pose.bones[n].rotation_mode for n in rig.names),
-        parents=np.array([index.get(n, -1) if n else -1 for n in above], np.int32),
-        outside=np.array([outside.get(n, -1) if n else -1 for n in above], np.int32),
-        outside_names=outside_names,
-        rest_xyzw=rotation_of(rest),
-        rest_bu=rest[:, :3, 3],
-        up_rest_xyzw=rotation_of(up_rest),
-        up_rest_bu=up_rest[:, :3, 3],
-        inherits_rotation=np.array([b.use_inherit_rotation for b in bones]),
-        local_location=np.array([b.use_local_location for b in bones]),
-        connected=np.array([b.use_connect and b.parent is not None for b in bones]),
-    )
+    return tables.of_bones(armature, rig.names)
 
 
 def influencers(armature: Any, table: BoneTable) -> set[str]:
@@ -121,12 +103,39 @@ def sample(armature: Any, scene: Any, made: Any, table: BoneTable, frames: NDArr
 
 def _may_move(armature: Any, made: Any, table: BoneTable) -> bool:
     """Whether the object or an outside parent can differ between frames. When in doubt, yes: a look is only slow."""
-    found = compat.curves(made, actions.slot_in(made))
-    if any(datapath.parse(c.data_path) is None for c in found) or len(armature.animation_data.drivers):
+    said = {datapath.parse(c.data_path) for c in compat.curves(made, actions.slot_in(made))}
+    near = influencers(armature, table)
+    if None in said or any(_may_drive(armature, d, near, said) for d in armature.animation_data.drivers):
         return True
     if curves.nla_plays(armature.animation_data) or curves.parents_move(armature):
         return True
-    return any(len(armature.pose.bones[n].constraints) for n in influencers(armature, table))
+    # What they are bound to in the armature itself is held as well.
+    return any(not _is_within(armature, c) for n in near for c in armature.pose.bones[n].constraints)
+
+
+def _may_drive(armature: Any, driver: Any, near: set[str], said: set[Channel | None]) -> bool:
+    """Whether a driver can move anything of ``near``: not where it only reads properties that nothing animates."""
+    match = _OF_BONE.match(driver.data_path)
+    if match is not None and bpy.utils.unescape_identifier(match[1]) not in near:
+        return False
+    for variable in driver.driver.variables:
+        target = variable.targets[0]
+        channel = datapath.parse(target.data_path) if variable.type == "SINGLE_PROP" else None
+        if target.id != armature or channel is None or not channel.prop.startswith("["):
+            return True
+        if any(c is not None and c == channel for c in said):
+            return True
+    return match is None or "frame" in driver.driver.expression
+
+
+def _is_within(armature: Any, constraint: Any) -> bool:
+    """Whether a constraint binds a bone to bones of the same armature only."""
+    if constraint.type == "ARMATURE":
+        return all(t.target in (armature, None) for t in constraint.targets)
+    return hasattr(constraint, "target") and constraint.target == armature
+
+
+_OF_BONE = re.compile(r'pose\.bones\["((?:[^"\\]|\\.)*)"\]', re.DOTALL)
 
 
 def _targets(constraint: Any) -> list[Any]:

@@ -50,7 +50,7 @@ def evaluated_matrices(armature: Any, names: tuple[str, ...]) -> tuple[FloatArra
 
 def world_matrices(armature: Any, rig: Rig) -> FloatArray:
     """World matrices (J, 4, 4) of the rig's bones as Blender shows them at the current frame."""
-    world, bones = evaluated_matrices(armature, rig.names)
+    world, bones = evaluated_matrices(armature, rig.seen_on or rig.names)
     out: FloatArray = world @ bones
     return out
 

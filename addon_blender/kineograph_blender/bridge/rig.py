@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from kineograph.motion.skeleton import Skeleton
 
 from . import bones as bone_choice
+from . import controls
 from .bones import Which
 from .frame import Frame, read_matrices, rotation_of, scale_of
 from .places import blocked
@@ -28,7 +29,8 @@ class Rig:
     """What left Blender. Holds names and numbers, never RNA.
 
     ``rest_world_xyzw`` (J, 4): the bones' rest rotations in Blender's world axes when the rig was read;
-    ``rest_local`` (J, 4, 4): ``bone.matrix_local``; ``scale`` the object's uniform scale.
+    ``rest_local`` (J, 4, 4): ``bone.matrix_local``; ``scale`` the object's uniform scale. ``seen_on``: the bones on
+    which poses are seen, where they are not the ones that are keyed.
     """
 
     armature: str
@@ -38,6 +40,7 @@ class Rig:
     rest_world_xyzw: FloatArray
     rest_local: FloatArray
     scale: float
+    seen_on: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -52,13 +55,7 @@ def read(
     world = np.array(armature.matrix_world, float)
     scale = check_scale(armature.name, world)
     bones = armature.data.bones
-    tree = bone_choice.choose(
-        armature.name,
-        {b.name: b.parent.name if b.parent else None for b in bones},
-        {b.name for b in bones if b.use_deform},
-        which,
-        root,
-    )
+    tree = tree_of(armature, which, root)
     rest_local = read_matrices(bones, "matrix_local", tuple(tree))
     rest_world = world @ rest_local
     frame = Frame.of_object(world, float(scene.unit_settings.scale_length) or 1.0, ground_bu)
@@ -74,7 +71,24 @@ def read(
         rest_world_xyzw=rotation_of(rest_world),
         rest_local=rest_local,
         scale=scale,
+        seen_on=seen_on(armature, tuple(tree)) if which is Which.CONTROLS else (),
     )
+
+
+def tree_of(armature: Any, which: Which, root: str | None) -> dict[str, str | None]:
+    """The bones that travel, parents first. Raises ``invalid_skeleton``, ``unknown_joint``, ``map_incomplete``."""
+    if which is Which.CONTROLS:
+        return bone_choice.under(armature.name, controls.of_rig(armature).tree, root)
+    bones = armature.data.bones
+    parents = {b.name: b.parent.name if b.parent else None for b in bones}
+    return bone_choice.choose(armature.name, parents, {b.name for b in bones if b.use_deform}, which, root)
+
+
+def seen_on(armature: Any, names: tuple[str, ...]) -> tuple[str, ...]:
+    """For controls that are sent, the bones on which their poses are seen."""
+    found = controls.of_rig(armature)
+    by_name = dict(zip(found.tree, controls.seen_on(armature, found), strict=True))
+    return tuple(by_name[n] for n in names)
 
 
 def check_scale(name: str, world: FloatArray) -> float:

@@ -70,7 +70,7 @@ class Shot:
 
     def begin_in(self, now: Mapping[str, FloatArray]) -> None:
         """The motion begins in this pose."""
-        self.now = np.stack([now[name] for name in self.rig.names])
+        self.now = np.stack([now[name] for name in self.rig.seen_on or self.rig.names])
 
     def look(self, armature: Any, scene: Any, action: Any, slot: Any, keyed: Sequence[KeyedCurve]) -> None:
         """Read what is needed, each frame once for each of the two actions; ``keyed``: the own action's curves.

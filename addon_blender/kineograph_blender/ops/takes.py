@@ -9,7 +9,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from kineograph.errors import ErrorCode, error
 
 from .. import applying, compat, plan, session
-from ..bridge import stamps
+from ..bridge import stamps, switches
 from ..bridge.places import where
 from ..props.scene import WAYS
 from ..session import Row
@@ -316,6 +316,7 @@ def reject(armature: Any, row: Row) -> None:
     made = armature.animation_data.action
     source, slot = stamps.own_action(armature)
     compat.bind(armature.animation_data, source, slot)
+    switches.put_back(armature, made)
     stamps.remove_unused(str(stamps.take_of(made)))
 
 

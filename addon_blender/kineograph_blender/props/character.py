@@ -7,6 +7,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 BONES = (
     ("deform", "Deform bones", "The bones that deform, and the controls between them"),
     ("all", "All bones", "Every bone of the armature"),
+    ("controls", "FK controls", "The FK controls of a generated rig: a take is keyed on them, its limbs set to FK"),
 )
 KEYS = (
     ("bones", "Bone by bone", "A key on one bone asks something of that bone alone"),

@@ -63,9 +63,12 @@ def dumps(profile: Profile) -> str:
         parts.append((f"limbs.{limb}", {**fields, "fk_value": c.fk_value}))
     parts.append(("limits_deg", {joint: [list(pair) for pair in pairs] for joint, pairs in p.limits_deg.items()}))
     parts.append(("aliases", dict(p.aliases)))
+    # The root of a tree has an empty text above it, which says something.
+    parts.append(("tree", dict(p.tree)))
+    parts += [(f"hold.{_key(bone)}", dict(values)) for bone, values in p.hold.items()]
     lines = [f"{key} = {_toml(value)}" for key, value in head.items() if value != ""]
     for table, values in parts:
-        kept = {k: v for k, v in values.items() if v not in ("", [])}
+        kept = {k: v for k, v in values.items() if v not in ("", []) or table == "tree"}
         if kept:
             lines += ["", f"[{table}]", *(f"{_key(k)} = {_toml(v)}" for k, v in kept.items())]
     return "\n".join(lines) + "\n"
@@ -90,7 +93,7 @@ class _Reader:
     def profile(self) -> Profile:
         """The whole profile."""
         top = ("kineograph_profile", "name", "tested", "notes", "match", "axes", "rest", "root", "roles", "chains",
-               "controls", "limbs", "limits_deg", "aliases")  # fmt: skip
+               "controls", "limbs", "limits_deg", "aliases", "tree", "hold")  # fmt: skip
         self.known("", self.data, top)
         if self.data.get("kineograph_profile") != VERSION:
             self.fail("kineograph_profile", f"must be {VERSION}", self.data.get("kineograph_profile"))
@@ -119,6 +122,8 @@ class _Reader:
             limbs={k: self.limb(k, v) for k, v in self.table("limbs", LIMBS).items()},
             limits_deg={k: self.limits(k, v) for k, v in self.table("limits_deg", None).items()},
             aliases={k: self.text(f"aliases.{k}", v) for k, v in self.table("aliases", None).items()},
+            tree=self.tree(),
+            hold={k: self.values(f"hold.{k}", v) for k, v in self.table("hold", None).items()},
             tested=self.text("tested", self.data.get("tested", "")),
             notes=self.text("notes", self.data.get("notes", "")),
         )
@@ -177,6 +182,27 @@ class _Reader:
             self.texts(path + "fk", value.get("fk", [])), text("ik"), text("pole"), text("master"), text("switch"),
             self.number(path + "fk_value", value.get("fk_value", 1.0)),
         )  # fmt: skip
+
+    def tree(self) -> dict[str, str]:
+        """Controls and the control above each; one stands above all others."""
+        found = {k: self.text(f"tree.{k}", v) for k, v in self.table("tree", None).items()}
+        roots = [name for name, up in found.items() if not up]
+        if found and len(roots) != 1:
+            self.fail("tree", "must have one root, which has nothing above it", len(roots))
+        for name, up in found.items():
+            seen = {name}
+            while up:
+                if up in seen or up not in found:
+                    self.fail(f"tree.{name}", f"hangs on '{up}', which leads to no root", up)
+                seen.add(up)
+                up = found[up]
+        return found
+
+    def values(self, key: str, value: Any) -> dict[str, float]:
+        """Numbers by name."""
+        if not isinstance(value, dict):
+            self.fail(key, "must be a table", value)
+        return {k: self.number(f"{key}.{k}", v) for k, v in value.items()}
 
     def limits(self, joint: str, value: Any) -> tuple[tuple[float, float], ...]:
         """Three pairs of degrees, the lesser first."""
