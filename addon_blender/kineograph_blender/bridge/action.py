@@ -17,12 +17,6 @@ from . import datapath, stamps
 FloatArray = NDArray[np.floating[Any]]
 
 _LINEAR = 1
-_UNTURNED = {
-    "rotation_quaternion": (1.0, 0.0, 0.0, 0.0),
-    "rotation_axis_angle": (0.0, 0.0, 1.0, 0.0),
-    "rotation_euler": (0.0, 0.0, 0.0),
-}
-_DEFAULTS = {"location": (0.0, 0.0, 0.0), "scale": (1.0, 1.0, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -121,7 +115,8 @@ def leftovers(armature: Any, written: Iterable[str], moved: set[str], at: float)
     frames = np.array([at], np.float32)
     for name in written:
         bone = armature.pose.bones[name]
-        for prop, default in _DEFAULTS.items():
+        for prop in ("location", "scale"):
+            default = datapath.AT_REST[prop]
             if prop == "location" and name in moved:
                 continue
             off = np.abs(np.array(getattr(bone, prop)) - default).max() > 1e-7
@@ -138,7 +133,7 @@ def at_rest(armature: Any, bones: Iterable[str], at: float) -> list[Channels]:
     for name in bones:
         bone = armature.pose.bones[name]
         prop, _ = datapath.rotation_prop(bone.rotation_mode)
-        rest = np.array(_UNTURNED[prop])
+        rest = np.array(datapath.AT_REST[prop])
         turned = np.abs(np.array(getattr(bone, prop)) - rest).max() > 1e-7
         if turned or datapath.Channel(name, prop) in animated:
             out.append(Channels(name, prop, np.array([at], np.float32), rest[None]))

@@ -30,11 +30,13 @@ FloatArray = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Controls:
-    """``tree``: FK control to the one above it, None for the root. ``carried``: controls that go along with one of
+    """``tree``: FK control to the one above it, None for the root. ``places``: each one's joint is at the rest of this
+    bone, mostly its own. ``carried``: controls that go along with one of
     them unchanged (the torso with the hips). ``meant``: controls of which a key means others: an IK target its limb.
     ``hold``: (bone, property) to the value that makes the FK controls be followed."""
 
     tree: Mapping[str, str | None]
+    places: Mapping[str, str]
     carried: Mapping[str, str]
     meant: Mapping[str, frozenset[str]]
     hold: Mapping[tuple[str, str], float]
@@ -73,7 +75,7 @@ def of_rig(armature: Any) -> Controls:
         raise error(
             ErrorCode.MAP_INCOMPLETE,
             f"no rig profile knows the FK controls of {armature.name!r}",
-            {"where": where("character", armature.name, armature.name), "missing": ["tree"], "got": None},
+            {"where": where("character", armature.name, armature.name), "missing": ["FK controls"], "got": None},
         )
     return found
 
@@ -110,23 +112,18 @@ def _of_profile(profile: Profile, armature: Any) -> Controls | None:
         meant |= {n: joints for n in (limb.ik, limb.pole) if n in bones and joints}
     for bone, values in profile.hold.items():
         hold |= {(bone, prop): v for prop, v in values.items() if bone in bones and prop in bones[bone]}
-    return Controls(tree, carried, meant, hold)
+    places = {n: place if (place := profile.places.get(n, n)) in bones else n for n in tree}
+    return Controls(tree, places, carried, meant, hold)
 
 
-def seen_on(armature: Any, controls: Controls) -> tuple[str, ...]:
-    """For each control the bone on which its pose is seen: what follows it at full, which follows IK as well."""
-    followers: dict[str, str] = {}
+def seen_on(armature: Any, controls: Controls) -> dict[str, str]:
+    """For each control the bone on which its pose is seen: what copies it at full, and follows IK as well."""
+    seen = {name: name for name in controls.tree}
     for bone in armature.pose.bones:
         copied = _copied(bone)
-        if copied is not None and copied in controls.tree:
-            followers.setdefault(copied, bone.name)
-    rest = {b.name: b.matrix_local for b in armature.data.bones}
-    out = []
-    for name in controls.tree:
-        follower = followers.get(name, name)
-        same = max(abs(x) for row in (rest[follower] - rest[name]) for x in row) < 1e-5
-        out.append(follower if same else name)
-    return tuple(out)
+        if copied is not None and seen.get(copied) == copied:
+            seen[copied] = bone.name
+    return seen
 
 
 def rows_of(armature: Any, names: Sequence[str], controls: Controls) -> Rows:
@@ -165,7 +162,8 @@ def rows_of(armature: Any, names: Sequence[str], controls: Controls) -> Rows:
     )
     joint = {name: i for i, name in enumerate(names)}
     joints = np.array([joint[controls.carried.get(n, n)] for n in order])
-    joint_rest = np.array([armature.data.bones[n].matrix_local for n in names], float)[joints]
+    places = [armature.data.bones[controls.places[n]].matrix_local for n in names]
+    joint_rest = np.array(places, float)[joints]
     back = quat.conj(rotation_of(joint_rest))
     moves = quat.rotate(back, rest_bu - joint_rest[:, :3, 3])
     return Rows(table, joints, quat.mul(back, rest_xyzw), moves, still)

@@ -8,7 +8,7 @@ scale, a moving object, somebody's handlers) sends the reader back to Blender it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import bpy
@@ -19,7 +19,7 @@ from kineograph.motion import euler, kinematics, quat
 from kineograph.motion.skeleton import Skeleton
 
 from .. import compat
-from . import datapath, guard, poses
+from . import datapath, guard, poses, stamps
 from .bones import ancestors
 from .datapath import Channel
 from .frame import read_matrices, rotation_of
@@ -78,6 +78,16 @@ def read(action: Any, slot: Any) -> list[KeyedCurve]:
     return out
 
 
+def left_by_a_take(armature: Any, own: Sequence[KeyedCurve]) -> set[Channel]:
+    """Channels that the take that plays has written and the user's own action says nothing of: what they show is none
+    of the user's."""
+    data = armature.animation_data
+    if data is None or stamps.take_of(data.action) is None:
+        return set()
+    written = {k.channel for k in read(data.action, compat.slot_of(data))}
+    return {c for c in written - {k.channel for k in own} if c.prop in datapath.AT_REST}
+
+
 def _near(keyed: FloatArray, frames: FloatArray) -> NDArray[np.intp] | None:
     """Which keys stand at ``frames``; None where one of them has none."""
     near = np.minimum(np.searchsorted(keyed, frames - _SAME_FRAME), len(keyed) - 1)
@@ -124,7 +134,9 @@ def parents_move(armature: Any) -> bool:
 class Poses:
     """What the keys of one action show. Make it by ``of``."""
 
-    def __init__(self, armature: Any, rig: Rig, names: tuple[str, ...], curves: Sequence[KeyedCurve]) -> None:
+    def __init__(
+        self, armature: Any, rig: Rig, names: tuple[str, ...], curves: Sequence[KeyedCurve], rested: Iterable[Channel]
+    ) -> None:
         self._rig, self._names, self._curves = rig, names, curves
         bones = armature.data.bones
         index = {name: i for i, name in enumerate(names)}
@@ -143,11 +155,23 @@ class Poses:
         self._connected = np.array([b.use_connect for b in every]) & (self._parents >= 0)
         self._modes = [armature.pose.bones[name].rotation_mode for name in names]
         self._posed = _posed_now(armature, names)
+        for bone, prop in rested:
+            if bone in index:
+                self._posed[prop][index[bone]] = datapath.AT_REST[prop]
         self._world = np.array(armature.matrix_world, float)
 
     @classmethod
-    def of(cls, armature: Any, action: Any, slot: Any, rig: Rig, curves: Sequence[KeyedCurve]) -> Poses | None:
-        """None where something but keys has a say. ``curves``: what ``read`` found in the action."""
+    def of(
+        cls,
+        armature: Any,
+        action: Any,
+        slot: Any,
+        rig: Rig,
+        curves: Sequence[KeyedCurve],
+        rested: Collection[Channel] = (),
+    ) -> Poses | None:
+        """None where something but keys has a say. ``curves``: what ``read`` found in the action; ``rested`` channels
+        are taken to be at rest where no curve speaks of them."""
         if not object_is_still(armature, action, slot) or armature.data.animation_data is not None:
             return None
         data = armature.animation_data
@@ -164,7 +188,7 @@ class Poses:
         names = tuple(b.name for b in bones if b.name in wanted)  # parents first, as Blender keeps them
         if sum(above[name] is None for name in names) != 1 or any(_is_special(armature, name) for name in names):
             return None
-        found = cls(armature, rig, names, [c for c in curves if c.channel.bone in wanted])
+        found = cls(armature, rig, names, [c for c in curves if c.channel.bone in wanted], rested)
         return None if found._is_scaled() else found
 
     def _is_scaled(self) -> bool:

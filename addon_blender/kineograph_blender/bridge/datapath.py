@@ -13,6 +13,13 @@ _PATH = re.compile(r'pose\.bones\["((?:[^"\\]|\\.)*)"\](?:\.(\w+)|(\[.*\]))$', r
 
 ROTATION_PROPS = ("rotation_quaternion", "rotation_euler", "rotation_axis_angle")
 TRANSFORM_PROPS = ("location", *ROTATION_PROPS, "scale")
+AT_REST = {
+    "location": (0.0, 0.0, 0.0),
+    "rotation_quaternion": (1.0, 0.0, 0.0, 0.0),
+    "rotation_euler": (0.0, 0.0, 0.0),
+    "rotation_axis_angle": (0.0, 0.0, 1.0, 0.0),
+    "scale": (1.0, 1.0, 1.0),
+}
 
 
 class Channel(NamedTuple):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ import bpy
 import numpy as np
 
 from .. import compat
+from .datapath import AT_REST, Channel
 
 _POSE_VALUES = (
     ("location", 3),
@@ -68,6 +69,14 @@ def playing(armature: Any, action: Any, slot: Any) -> Iterator[None]:
         yield
     finally:
         compat.bind(data, before, slot_before)
+
+
+def rest(armature: Any, channels: Iterable[Channel]) -> None:
+    """Put channels to rest; ``untouched`` brings them back."""
+    for bone, prop in channels:
+        found = armature.pose.bones.get(bone)
+        if found is not None:
+            setattr(found, prop, AT_REST[prop])
 
 
 def read_pose(armature: Any) -> dict[str, Any]:

@@ -51,8 +51,12 @@ def evaluated_matrices(armature: Any, names: tuple[str, ...]) -> tuple[FloatArra
 def world_matrices(armature: Any, rig: Rig) -> FloatArray:
     """World matrices (J, 4, 4) of the rig's bones as Blender shows them at the current frame."""
     world, bones = evaluated_matrices(armature, rig.seen_on or rig.names)
-    out: FloatArray = world @ bones
-    return out
+    return as_joints(rig, world @ bones)
+
+
+def as_joints(rig: Rig, seen: FloatArray) -> FloatArray:
+    """Matrices (..., J, 4, 4) of the joints from those of the bones on which they are seen."""
+    return seen if rig.seen_offsets is None else seen @ rig.seen_offsets
 
 
 def read(armature: Any, rig: Rig) -> Pose:

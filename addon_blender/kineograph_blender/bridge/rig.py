@@ -29,8 +29,10 @@ class Rig:
     """What left Blender. Holds names and numbers, never RNA.
 
     ``rest_world_xyzw`` (J, 4): the bones' rest rotations in Blender's world axes when the rig was read;
-    ``rest_local`` (J, 4, 4): ``bone.matrix_local``; ``scale`` the object's uniform scale. ``seen_on``: the bones on
-    which poses are seen, where they are not the ones that are keyed.
+    ``rest_local`` (J, 4, 4): ``bone.matrix_local``; ``scale`` the object's uniform scale.
+
+    Of controls: ``placed_on`` the bones at whose rests the joints are, ``seen_on`` those on which poses are seen, and
+    ``seen_offsets`` (J, 4, 4) from their poses to the joints'.
     """
 
     armature: str
@@ -40,7 +42,9 @@ class Rig:
     rest_world_xyzw: FloatArray
     rest_local: FloatArray
     scale: float
+    placed_on: tuple[str, ...] = ()
     seen_on: tuple[str, ...] = ()
+    seen_offsets: FloatArray | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -56,7 +60,12 @@ def read(
     scale = check_scale(armature.name, world)
     bones = armature.data.bones
     tree = tree_of(armature, which, root)
-    rest_local = read_matrices(bones, "matrix_local", tuple(tree))
+    placed: tuple[str, ...] = tuple(tree)
+    seen: tuple[str, ...] = ()
+    to_joints: FloatArray | None = None
+    if which is Which.CONTROLS:
+        placed, seen, to_joints = _on_controls(armature, placed)
+    rest_local = read_matrices(bones, "matrix_local", placed)
     rest_world = world @ rest_local
     frame = Frame.of_object(world, float(scene.unit_settings.scale_length) or 1.0, ground_bu)
     index = {name: i for i, name in enumerate(tree)}
@@ -71,7 +80,9 @@ def read(
         rest_world_xyzw=rotation_of(rest_world),
         rest_local=rest_local,
         scale=scale,
-        seen_on=seen_on(armature, tuple(tree)) if which is Which.CONTROLS else (),
+        placed_on=placed if seen else (),
+        seen_on=seen,
+        seen_offsets=to_joints,
     )
 
 
@@ -84,11 +95,15 @@ def tree_of(armature: Any, which: Which, root: str | None) -> dict[str, str | No
     return bone_choice.choose(armature.name, parents, {b.name for b in bones if b.use_deform}, which, root)
 
 
-def seen_on(armature: Any, names: tuple[str, ...]) -> tuple[str, ...]:
-    """For controls that are sent, the bones on which their poses are seen."""
+def _on_controls(armature: Any, names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...], FloatArray]:
+    """For controls that are sent: the bones at whose rests their joints are, the bones on which their poses are seen,
+    and from those bones' poses to the joints' (J, 4, 4)."""
     found = controls.of_rig(armature)
-    by_name = dict(zip(found.tree, controls.seen_on(armature, found), strict=True))
-    return tuple(by_name[n] for n in names)
+    by_name = controls.seen_on(armature, found)
+    placed, seen = tuple(found.places[n] for n in names), tuple(by_name[n] for n in names)
+    bones = armature.data.bones
+    offsets = np.linalg.inv(read_matrices(bones, "matrix_local", seen)) @ read_matrices(bones, "matrix_local", placed)
+    return placed, seen, offsets
 
 
 def check_scale(name: str, world: FloatArray) -> float:
@@ -126,11 +141,12 @@ def find(rig: Rig, name: str | None = None) -> Any:
 def what_changed(rig: Rig, armature: Any) -> list[str]:
     """In words, how the armature differs from when ``rig`` was read; empty when a result still fits."""
     bones = armature.data.bones
-    missing = [n for n in rig.names if n not in bones]
+    placed = rig.placed_on or rig.names
+    missing = [n for n in dict.fromkeys((*rig.names, *placed)) if n not in bones]
     if missing:
         return [f"bone {n!r} is gone" for n in missing]
     out = []
-    rest = read_matrices(bones, "matrix_local", rig.names)
+    rest = read_matrices(bones, "matrix_local", placed)
     size = max(float(np.ptp(rig.rest_local[:, :3, 3], axis=0).max()), 1e-6)
     moved = np.abs(rest - rig.rest_local)
     moved[:, :3, 3] /= size

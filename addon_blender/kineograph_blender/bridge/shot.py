@@ -7,7 +7,7 @@ say), where edits on it, marked frames and the motion that stays beside the new 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compat
-from . import curves, guard, marks, paths, pins, places, poses, waypoints
+from . import curves, guard, marks, paths, pins, places, poses, switches, waypoints
 from .curves import KeyedCurve
+from .datapath import Channel
 from .keys import KeyedFrame, Keys
 from .poses import Pose
 from .rig import Rig
@@ -70,7 +71,8 @@ class Shot:
 
     def begin_in(self, now: Mapping[str, FloatArray]) -> None:
         """The motion begins in this pose."""
-        self.now = np.stack([now[name] for name in self.rig.seen_on or self.rig.names])
+        seen = np.stack([now[name] for name in self.rig.seen_on or self.rig.names])
+        self.now = poses.as_joints(self.rig, seen)
 
     def look(self, armature: Any, scene: Any, action: Any, slot: Any, keyed: Sequence[KeyedCurve]) -> None:
         """Read what is needed, each frame once for each of the two actions; ``keyed``: the own action's curves.
@@ -81,11 +83,13 @@ class Shot:
         own_stops = {key.at for key in self.keys.own.values()}
         data = armature.animation_data
         is_own = data is None or (data.action == action and compat.slot_of(data) == slot)
-        self.own = self._worked_out(armature, action, slot, keyed, own_stops)
+        rested = set() if is_own else curves.left_by_a_take(armature, keyed)
+        self.own = self._worked_out(armature, action, slot, keyed, own_stops, rested)
         left = own_stops - self.own.keys()
         seen: dict[float, FloatArray] = {}
         if stops := left | marked.stops:
-            with guard.playing(armature, action, slot):
+            with switches.as_before(armature), guard.playing(armature, action, slot):
+                guard.rest(armature, rested)
                 for at in sorted(stops):
                     guard.go_to(scene, at)
                     marked.read(at)
@@ -107,9 +111,15 @@ class Shot:
         self.items = marked.items()
 
     def _worked_out(
-        self, armature: Any, action: Any, slot: Any, keyed: Sequence[KeyedCurve], stops: set[float]
+        self,
+        armature: Any,
+        action: Any,
+        slot: Any,
+        keyed: Sequence[KeyedCurve],
+        stops: set[float],
+        rested: Collection[Channel] = (),
     ) -> dict[float, Pose]:
-        found = curves.Poses.of(armature, action, slot, self.rig, keyed) if stops else None
+        found = curves.Poses.of(armature, action, slot, self.rig, keyed, rested) if stops else None
         if found is None:
             return {}
         frames = sorted(stops)

@@ -8,7 +8,8 @@ leaves an animated property at its last value when the action goes.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import bpy
@@ -53,13 +54,31 @@ def remember(action: Any, armature: Any, hold: Hold) -> None:
         action[_BEFORE] = json.dumps([[b, p, known.get((b, p), v)] for b, p, v in now])
 
 
+@contextmanager
+def as_before(armature: Any) -> Iterator[None]:
+    """For a moment the properties are what they were before the take that plays."""
+    before = _remembered(actions.shown(armature)[0])
+    bones = armature.pose.bones
+    now = {(b, p): bones[b][p] for b, p in before if b in bones and p in bones[b]}
+    _set(armature, before)
+    try:
+        yield
+    finally:
+        _set(armature, now)
+
+
 def put_back(armature: Any, action: Any) -> None:
     """Before ``action`` goes: the properties are what they were."""
-    for (bone, prop), value in _remembered(action).items():
+    _set(armature, _remembered(action))
+
+
+def _set(armature: Any, values: Hold) -> None:
+    for (bone, prop), value in values.items():
         found = armature.pose.bones.get(bone)
         if found is not None and prop in found:
             found[prop] = type(found[prop])(value)
-    armature.update_tag(refresh={"OBJECT", "DATA"})
+    if values:
+        armature.update_tag(refresh={"OBJECT", "DATA"})
 
 
 def _remembered(action: Any) -> dict[tuple[str, str], float]:

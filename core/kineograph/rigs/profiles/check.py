@@ -63,6 +63,7 @@ def _by_itself(profile: Profile) -> Iterator[Finding]:
 def _controls(profile: Profile) -> Iterator[tuple[str, str]]:
     yield from ((f"controls.{r}", n) for r, n in profile.controls.items())
     yield from ((f"tree.{n}", n) for n in profile.tree)
+    yield from ((f"places.{n}", place) for n, place in profile.places.items())
     yield from ((f"hold.{n}", n) for n in profile.hold)
     for name, limb in profile.limbs.items():
         yield from ((f"limbs.{name}.fk", n) for n in limb.fk)

@@ -64,7 +64,7 @@ def dumps(profile: Profile) -> str:
     parts.append(("limits_deg", {joint: [list(pair) for pair in pairs] for joint, pairs in p.limits_deg.items()}))
     parts.append(("aliases", dict(p.aliases)))
     # The root of a tree has an empty text above it, which says something.
-    parts.append(("tree", dict(p.tree)))
+    parts += [("tree", dict(p.tree)), ("places", dict(p.places))]
     parts += [(f"hold.{_key(bone)}", dict(values)) for bone, values in p.hold.items()]
     lines = [f"{key} = {_toml(value)}" for key, value in head.items() if value != ""]
     for table, values in parts:
@@ -93,7 +93,7 @@ class _Reader:
     def profile(self) -> Profile:
         """The whole profile."""
         top = ("kineograph_profile", "name", "tested", "notes", "match", "axes", "rest", "root", "roles", "chains",
-               "controls", "limbs", "limits_deg", "aliases", "tree", "hold")  # fmt: skip
+               "controls", "limbs", "limits_deg", "aliases", "tree", "places", "hold")  # fmt: skip
         self.known("", self.data, top)
         if self.data.get("kineograph_profile") != VERSION:
             self.fail("kineograph_profile", f"must be {VERSION}", self.data.get("kineograph_profile"))
@@ -123,6 +123,7 @@ class _Reader:
             limits_deg={k: self.limits(k, v) for k, v in self.table("limits_deg", None).items()},
             aliases={k: self.text(f"aliases.{k}", v) for k, v in self.table("aliases", None).items()},
             tree=self.tree(),
+            places={k: self.text(f"places.{k}", v) for k, v in self.table("places", None).items()},
             hold={k: self.values(f"hold.{k}", v) for k, v in self.table("hold", None).items()},
             tested=self.text("tested", self.data.get("tested", "")),
             notes=self.text("notes", self.data.get("notes", "")),

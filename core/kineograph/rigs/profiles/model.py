@@ -46,9 +46,13 @@ class Profile:
     ``roles`` role to joint name; ``chains`` role to joint names from the hips outwards. ``bone_axis`` is the axis that
     runs along the bones, ``up`` and ``front`` the axes of the rig's own world. ``rest`` is the pose it was built in.
     ``controls`` maps a role to the control that an animator keys in its stead; ``limits_deg`` a joint to its least and
-    greatest turn about x, y, z. ``aliases`` maps a name that requests may use to the joint
-    that is meant. ``tree`` is the skeleton that the rig's FK controls make: control to the control above it, empty for
-    the root. ``hold`` are properties by bone, and the values with which each control follows the one above it. ``tested`` says with what, and is empty when nobody tried.
+    greatest turn about x, y, z. ``aliases`` maps a name that requests may use to the joint that is meant.
+
+    ``tree`` is the skeleton that the rig's FK controls make: control to the control above it, empty for the root;
+    ``places`` names the bone at whose rest a control's joint is, where the control itself stands elsewhere; ``hold``
+    are properties by bone, and the values with which each control follows the one above it.
+
+    ``tested`` says with what, and is empty when nobody tried.
     """
 
     name: str
@@ -66,6 +70,7 @@ class Profile:
     limits_deg: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     tree: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
     hold: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     tested: str = ""
     notes: str = ""
