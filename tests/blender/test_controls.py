@@ -167,10 +167,16 @@ def test_beside_a_range_written_anew_the_limb_stays_in_ik(armature: Any) -> None
     assert max(measure.miss(rig, measure.shown(armature, rig, beside), before)) < 1e-4
 
 
-def test_a_rig_whose_controls_nobody_knows_is_refused_by_name(scene: Any) -> None:
+def test_a_rig_whose_controls_nobody_knows_is_refused_by_name_and_mended(addon: Any) -> None:
+    armature = trial.hero()
+    armature.kineograph.bones = "controls"
     with pytest.raises(KineographError, match="no rig profile knows the FK controls of 'Hero'") as caught:
-        the_rig(scenes.simple())
-    assert caught.value.code is ErrorCode.MAP_INCOMPLETE
+        the_rig(armature)
+    assert caught.value.code is ErrorCode.INVALID_SKELETON
+    assert bpy.ops.kineograph.generate() == {"CANCELLED"}
+    assert "No rig profile knows the FK controls of 'Hero'." in trial.problem()
+    trial.mend("Use only deform bones")
+    assert armature.kineograph.bones == "deform"
 
 
 def test_what_is_sent_is_understood_as_a_person(armature: Any) -> None:

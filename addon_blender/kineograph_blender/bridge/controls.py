@@ -69,13 +69,13 @@ def find(armature: Any) -> Controls | None:
 
 
 def of_rig(armature: Any) -> Controls:
-    """The same. Raises ``map_incomplete`` where no profile knows the rig's controls."""
+    """The same. Raises ``invalid_skeleton`` where no profile knows the rig's controls."""
     found = find(armature)
     if found is None:
         raise error(
-            ErrorCode.MAP_INCOMPLETE,
+            ErrorCode.INVALID_SKELETON,
             f"no rig profile knows the FK controls of {armature.name!r}",
-            {"where": where("character", armature.name, armature.name), "missing": ["FK controls"], "got": None},
+            {"where": where("character", armature.name, armature.name), "controls": 0},
         )
     return found
 

@@ -87,7 +87,7 @@ def read(
 
 
 def tree_of(armature: Any, which: Which, root: str | None) -> dict[str, str | None]:
-    """The bones that travel, parents first. Raises ``invalid_skeleton``, ``unknown_joint``, ``map_incomplete``."""
+    """The bones that travel, parents first. Raises ``invalid_skeleton``, ``unknown_joint``."""
     if which is Which.CONTROLS:
         return bone_choice.under(armature.name, controls.of_rig(armature).tree, root)
     bones = armature.data.bones

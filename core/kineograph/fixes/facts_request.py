@@ -165,12 +165,14 @@ def _affected(source: Source, group: str, kind: str | None) -> list[int]:
 
 
 def invalid_skeleton(source: Source, facts: Facts) -> None:
-    """Roots, duplicates, late and lost parents; taken from the request when the details do not say."""
+    """Unknown controls, roots, duplicates, late and lost parents; from the request when the details do not say."""
     joints = timeline.joints(source.request)
     names = [j.get("name") for j in joints]
     roots = source.names("roots") or [str(j.get("name")) for j in joints if j.get("parent") is None]
     duplicates = source.names("duplicates") or [str(n) for n, c in Counter(map(str, names)).items() if c > 1]
-    if len(roots) > 1:
+    if source.details.get("controls") == 0:
+        facts.put("no_controls", True)
+    elif len(roots) > 1:
         facts.put("roots", roots, wording.names(roots))
         facts.put("root_names", roots, wording.names(roots))
         facts.put("root_count", len(roots))

@@ -148,6 +148,12 @@ def test_the_place_in_a_batch() -> None:
         ),
         ("invalid_skeleton", {"duplicates": ["Arm"]}, {}, "Two bones share a name: 'Arm'."),
         (
+            "invalid_skeleton",
+            {"controls": 0},
+            {"character": "Hero"},
+            "No rig profile knows the FK controls of 'Hero'.",
+        ),
+        (
             "frame_out_of_range",
             at("constraints", 0, "frames", 0, frame=150, total_frames=150),
             {"request": hero(pin("Hips", 150)), "first_frame": 1},

@@ -44,8 +44,21 @@ def test_there_is_one_for_each_of_the_four_control_rigs() -> None:
     assert all(word in names for word in ("Rigify", "Mixamo", "Auto-Rig Pro", "CloudRig"))
 
 
+def test_the_fk_controls_of_a_rigify_rig_are_understood_as_a_skeleton() -> None:
+    """What the Blender extension sends of a generated rig is read by a profile of its own."""
+    rigify = next(p for p in profiles.built_in() if p.name.startswith("Rigify human (gen"))
+    names = list(rigify.tree)
+    parents = [names.index(up) if up else -1 for up in rigify.tree.values()]
+    found = profiles.profile_of(names, parents)
+    assert found is not None
+    assert found.name == "Rigify human (FK controls)"
+    assert {*found.roles.values(), *(n for chain in found.chains.values() for n in chain)} == set(names)
+    assert not profiles.read_rig(names, parents).missing()
+
+
 def test_written_whole_and_read_back(tmp_path: Path) -> None:
     made = replace(own(test_rigs.unreal68()), limits_deg={"calf_l": ((0.0, 150.0), (-5.0, 5.0), (0.0, 0.0))})
+    made = replace(made, tree={"a b": "", "c": "a b"}, places={"c": "d"}, hold={"a b": {"IK FK": 1.0}})
     made = replace(made, limbs={"left_leg": profiles.Limb(("a", "b", "c"), "ik", "pole", "master", "IK_FK", 0.0)})
     path = tmp_path / "hero.toml"
     profiles.write(made, path)
@@ -64,6 +77,11 @@ def test_written_whole_and_read_back(tmp_path: Path) -> None:
         ('kineograph_profile = 1\nname = "x"\n[limbs.left_leg]\nfk_value = nan', "must be a number"),
         ('kineograph_profile = 1\nname = "x"\n[limits_deg]\na = [[3, 1], [0, 0], [0, 0]]', "lesser angle"),
         ('kineograph_profile = 1\nname = "x"\nroles = 4', "must be a table"),
+        ('kineograph_profile = 1\nname = "x"\n[tree]\na = ""\nb = ""', "must have one root"),
+        ('kineograph_profile = 1\nname = "x"\n[tree]\na = ""\nb = "c"\nc = "b"', "leads to no root"),
+        ('kineograph_profile = 1\nname = "x"\n[tree]\na = ""\nb = "d"', "leads to no root"),
+        ('kineograph_profile = 1\nname = "x"\n[hold]\na = 1', "must be a table"),
+        ('kineograph_profile = 1\nname = "x"\n[hold.a]\nIK_FK = "on"', "must be a number"),
         ('kineograph_profile = 2\nname = "x"', "must be 1"),
     ],
 )
