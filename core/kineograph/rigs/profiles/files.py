@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import tomllib
 from collections.abc import Callable, Mapping
@@ -42,6 +43,8 @@ def loads(text: str, where: str = "profile") -> Profile:
 def write(profile: Profile, path: str | Path) -> None:
     """Write a profile, whole or not at all. Raises OSError."""
     path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path.parent))
     files.write_text(path, dumps(profile))
 
 
