@@ -73,10 +73,13 @@ def test_a_folder_of_files_onto_a_full_disk_fails_file_by_file(files: Path, tmp_
 
 
 @pytest.fixture
-def locked() -> Iterator[Path]:
+def locked(tmp_path: Path) -> Iterator[Path]:
     """A folder that may be looked into and not written, by whom this test runs as: never the superuser."""
     if os.name != "posix":
         pytest.skip("permissions of POSIX")
+    for suffix in (".bvh", ".glb", ".vrma"):  # whatever is imported late: the other user may not see this Python
+        formats.save(tmp_path / f"first{suffix}", rigs.vrm55(), [])
+        formats.load(tmp_path / f"first{suffix}")
     was = os.geteuid()
     with tempfile.TemporaryDirectory(prefix="kineograph-locked-") as name:  # pytest's own folders are open to one user
         folder = Path(name)
