@@ -20,6 +20,7 @@ from tests.gui.conftest import MakePanel
 
 from kineograph import demo, formats
 from kineograph.client import discovery
+from kineograph.motion.clip import Clip
 from kineograph.rigs.roles import Role
 from kineograph.wire.messages import Method
 from kineograph_gui.app import Panel
@@ -57,6 +58,29 @@ def test_a_rig_is_dropped_on_the_window(panel: Panel, tmp_path: Path, ending: st
     assert panel.window.page == "new"
     words = panel.window.new.side.rig_words.text()
     assert words.startswith("hero: 26 bones")
+
+
+def test_a_dropped_motion_is_ready_to_be_written_for(panel: Panel, tmp_path: Path) -> None:
+    rig = demo.character()
+    root = np.tile(rig.rest_positions_m[rig.root], (200, 1))
+    still = Clip(rig, 120.0, np.tile(rig.rest_rotations_xyzw, (200, 1, 1)), root)
+    formats.save(tmp_path / "mocap.bvh", rig, [still])
+    _drop(panel, tmp_path / "mocap.bvh")
+    page = panel.window.new
+    assert page.draft.fps_hz == pytest.approx(120.0, abs=0.1)
+    assert page.draft.frames == pytest.approx(360, abs=1), "three seconds, as many frames as the file counts"
+    assert say("new.rig_clip", frames=200) in page.side.rig_words.text()
+    assert page.lanes.chosen == (Kind.PROMPT, 0), "what happens can be typed at once"
+    page.adders["prompt"].click()
+    assert len(page.draft.blocks) == 1, "a blank prompt is filled before another is added"
+    page.editor.prompt.setEditText("walks")
+    _drop(panel, tmp_path / "mocap.bvh")
+    assert page.draft.blocks[0].prompt == "walks"
+    page.composer.set_block(0, frames=100)
+    still = Clip(rig, 24.0, still.rotations_xyzw, still.root_m)
+    formats.save(tmp_path / "slow.bvh", rig, [still])
+    _drop(panel, tmp_path / "slow.bvh")
+    assert (page.draft.frames, round(page.draft.fps_hz)) == (100, 120), "what is written keeps its time"
 
 
 def test_a_dropped_file_that_is_broken_is_a_problem_card(panel: Panel, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_the_demo_runs_and_can_be_played(panel: Panel, qtbot: QtBot) -> None:
     assert take is not None
     assert take.frames > 100
     player = panel.window.queue.player
-    player.play()
+    assert player.is_playing, "what was just sent plays as soon as it is there"
     qtbot.waitUntil(lambda: player.preview.frame > 3)
     player.stop()
     texts = [label.text() for label in panel.window.queue.details.findChildren(QLabel)]

@@ -14,7 +14,7 @@ CONSTRAINT_WORDS = {
     "root_path": ("path", "paths"),
     "effector_target": ("pin", "pins"),
     "pose_keyframe": ("pose key", "pose keys"),
-    "ground_height": ("ground", "grounds"),
+    "ground_height": ("ground", "ground"),
 }
 SEGMENT_WORDS = {
     "text": ("text prompt", "text"),

@@ -73,6 +73,8 @@ def save(
         raise _unknown(path, WRITTEN)
     if kind in (".bvh", ".vrma") and len(clips) > 1:
         raise ValueError(f"a {kind[1:].upper()} file holds one clip, {len(clips)} were given")
+    if kind == ".fbx":
+        fbx.require(path)  # said of the name that people know, before a temporary one is made
     kept = _kept(kind, character)
 
     def make(out: Path) -> None:

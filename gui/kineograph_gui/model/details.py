@@ -126,7 +126,8 @@ def _thing(group: str, entry: Mapping[str, Any], refs: Mapping[str, Any]) -> str
     if group == "options":
         return say("thing.option", name=entry.get("name", ""))
     if group == "request":
-        return say("thing.request", name=entry.get("name", ""))
+        known = f"thing.request_{entry.get('name')}"
+        return say(known) if known in TABLE else say("thing.request", name=entry.get("name", ""))
     index, kind = int(number(entry.get("index"))), f"thing.{entry.get('type')}"
     called = _ref(refs, index) if group == "constraints" else ""
     if called:

@@ -27,6 +27,9 @@ from kineograph_gui.model.mending import read_rig
 from kineograph_gui.model.pins import Pin
 from kineograph_gui.model.words import say
 
+BLANK_S = 3.0
+"""How long a new job is until somebody says otherwise."""
+
 
 @dataclass(frozen=True)
 class Block:
@@ -74,6 +77,12 @@ class Draft:
     rest: dict[str, Any] = field(default_factory=dict)
     other_constraints: list[Any] = field(default_factory=list)
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing was written yet."""
+        blank = len(self.blocks) == 1 and type(self.blocks[0]) is Block and not self.blocks[0].prompt
+        return blank and not (self.keys or self.waypoints or self.pins or self.other_constraints)
+
     # --- in -----------------------------------------------------------------------------------------------------------
     def open_rig(self, path: Path) -> None:
         """A rig from a file, with its motion to take keys from. Raises what the readers raise."""
@@ -82,7 +91,9 @@ class Draft:
         self.clip, self.clip_name = None, ""
         if asset.clips:
             self.clip, self.clip_name = align_clip(asset.clips[0]), path.stem
+        if asset.clips and self.is_blank:  # nothing stands at a frame yet: it may count as the file does
             self.fps_hz = asset.clips[0].fps_hz
+            self.blocks = [Block(frames=max(round(BLANK_S * self.fps_hz), 1))]
         self._keep_what_fits()
 
     def open_clip(self, path: Path) -> None:
@@ -175,8 +186,9 @@ class Draft:
         if self.other_constraints:
             parts.append(say("new.part_other", count=len(self.other_constraints)))
         samples = say("new.one_sample") if self.samples == 1 else say("new.many_samples", count=self.samples)
-        what = ", ".join(p for p in parts if p) or say("new.part_none")
-        return say("new.summary", frames=self.frames, parts=what, model=self.model or "-", samples=samples)
+        known = {"frames": self.frames, "model": self.model or "-", "samples": samples}
+        what = ", ".join(p for p in parts if p)
+        return say("new.summary", parts=what, **known) if what else say("new.summary_blank", **known)
 
     # --- files --------------------------------------------------------------------------------------------------------
     def save(self, path: Path) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kineograph.fixes import wording
 from kineograph.wire.messages import DaemonStats
 from kineograph_gui.model import rows
 from kineograph_gui.model.details import number
@@ -26,19 +27,25 @@ def model_lines(spec: Mapping[str, Any]) -> list[str]:
     elif number(spec.get("fps")):
         lead.append(say("models.fps", fps=f"{number(spec['fps']):g}"))
     out = [", ".join(lead)]
-    kinds = [str(k).replace("_", " ") for name in _KINDS for k in _list(spec.get(name))]
+    kinds = [_kind(str(k)) for name in _KINDS for k in _list(spec.get(name))]
     if kinds:
         out.append(say("models.takes", kinds=", ".join(dict.fromkeys(kinds))))
     description = spec.get("description") or spec.get("summary")
     return [str(description), *out] if isinstance(description, str) and description else out
 
 
+def _kind(kind: str) -> str:
+    """A kind of prompt or constraint in the words that the rest of the program uses."""
+    known = {**wording.SEGMENT_WORDS, **wording.CONSTRAINT_WORDS}
+    return known[kind][1] if kind in known else kind.replace("_", " ")
+
+
 def daemon_lines(stats: DaemonStats, finished: int) -> list[str]:
     """The daemon's process, its workers, what it has done."""
     out = [
         say("models.daemon", version=stats.version, pid=stats.pid, memory=_memory(stats.memory_bytes)),
-        say("models.uptime", time=rows.duration(stats.uptime_s)),
-        say("models.throughput", count=finished),
+        say("models.uptime", time=rows.duration(stats.uptime_s, whole=True)),
+        say("models.throughput_one" if finished == 1 else "models.throughput", count=finished),
     ]
     for place, worker in enumerate(stats.workers):
         if isinstance(worker, Mapping):

@@ -124,7 +124,7 @@ def cell(job: JobStatus, column: Column) -> str:
         case Column.JOB:
             return name_of(job)
         case Column.PROMPT:
-            return job.prompt
+            return job.prompt if job.label else ""  # without a name of its own the job is called by its prompt
         case Column.CHARACTER:
             return job.character
         case Column.MODEL:

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog
 
 from kineograph import formats
 from kineograph.errors import KineographError, SceneError
+from kineograph.formats import fbx
 from kineograph.motion.skeleton import Skeleton
 from kineograph_gui.model import rows
 from kineograph_gui.model.desk import log_folder
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from kineograph_gui.ui.window import MainWindow
 
 
-KINDS = ";;".join(f"{ending[1:].upper()} (*{ending})" for ending in (".glb", ".bvh", ".fbx"))
-"""What a motion is saved as; a kind whose library is missing says so."""
+def kinds() -> str:
+    """What a motion is saved as, here: FBX only where something can write it."""
+    endings = [".glb", ".bvh", *([".fbx"] if fbx.is_available() else [])]
+    return ";;".join(f"{ending[1:].upper()} (*{ending})" for ending in endings)
 
 
 class Aid(QObject):
@@ -164,7 +167,7 @@ class Aid(QObject):
         take, status = self._window.focus_model.take, self._window.focus_model.status
         if take is None or status is None:
             return
-        path = self._save_name(f"{rows.name_of(status)[:40]}.glb", KINDS)
+        path = self._save_name(f"{rows.name_of(status)[:40]}.glb", kinds())
         if path is not None:
             path = path if path.suffix.lower() in formats.WRITTEN else path.with_suffix(".glb")
             self._write(path, lambda: take.save(path, sample))
@@ -188,7 +191,7 @@ class Aid(QObject):
         try:
             write()
         except (OSError, SceneError) as e:
-            self._window.bottom.say(str(e))
+            self._window.bottom.say(e.message if isinstance(e, SceneError) else str(e))
         else:
             self._window.bottom.say(say("said.saved", file=path))
 

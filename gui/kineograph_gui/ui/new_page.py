@@ -125,6 +125,7 @@ class NewPage(QWidget):
         lanes.stretched.connect(composer.stretch)
         lanes.removed.connect(composer.remove)
         self.side.asked_rig.connect(self.ask_rig)
+        self.side.asked_demo.connect(self.use_demo)
         self.side.asked_map.connect(self.open_map)
         self.side.asked_clip.connect(self.ask_clip)
         self._desk.models_changed.connect(self.refresh)
@@ -143,7 +144,8 @@ class NewPage(QWidget):
         self._show_choice()
         self.stage.show_draft(composer.shown, draft.waypoints, draft.pins)
         self.side.refresh()
-        self.frame_words.setText(say("motion.frame", frame=composer.frame, last=max(draft.frames - 1, 0)))
+        time = {"seconds": f"{draft.frames / draft.fps_hz:.1f}", "fps": f"{draft.fps_hz:g}"}
+        self.frame_words.setText(say("new.frame", frame=composer.frame, last=max(draft.frames - 1, 0), **time))
         self.summary.setText(draft.summary() if ready else say("new.not_connected"))
         for name in ("key", "way", "pin"):
             self.adders[name].setEnabled(rig)
@@ -203,7 +205,7 @@ class NewPage(QWidget):
     def _add(self, kind: str, frame: int) -> None:
         composer = self.composer
         if kind == "prompt":
-            self.lanes.choose(Kind.PROMPT, composer.add_block())
+            self.lanes.choose(Kind.PROMPT, 0 if self.draft.is_blank else composer.add_block())
             self.editor.focus_first()
             return
         if self.draft.rig is None:
@@ -283,7 +285,7 @@ class NewPage(QWidget):
         """A rig or a saved request; whether it could be read."""
         if path.suffix.lower() not in formats.EXTENSIONS:
             return self._try(lambda: self.take_draft(Draft.load(path)))
-        return self._try(lambda: self.composer.open_rig(path))
+        return self._try(lambda: self.composer.open_rig(path)) and self._begin()
 
     def _try(self, do: Any) -> bool:
         try:
@@ -294,9 +296,17 @@ class NewPage(QWidget):
             return False
         return True
 
+    def _begin(self) -> bool:
+        """With a rig in a blank draft the first prompt is what comes next."""
+        if self.draft.is_blank and self.draft.rig is not None:
+            self.lanes.choose(Kind.PROMPT, 0)
+            self.editor.focus_first()
+        return True
+
     def use_demo(self) -> None:
         """The character that comes with Kineograph."""
         self.composer.use_demo()
+        self._begin()
 
     def take_draft(self, draft: Draft) -> None:
         """Go on with another draft."""

@@ -35,6 +35,7 @@ class NewSide(QScrollArea):
     asked_rig = Signal()
     asked_map = Signal()
     asked_clip = Signal()
+    asked_demo = Signal()
 
     def __init__(self, desk: Desk, composer: Composer, settings: PanelSettings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -44,7 +45,7 @@ class NewSide(QScrollArea):
         self._shown_notes: list[str] | None = None
         self.rig_words = label(say("new.no_rig"))
         self.rig_unsure = label(quiet=True)
-        self.demo = button(say("new.demo_rig"), composer.use_demo)
+        self.demo = button(say("new.demo_rig"), self.asked_demo.emit)
         self.map = button(say("map.open"), self.asked_map.emit)
         self.clip = button(say("new.open_clip"), self.asked_clip.emit)
         self.model = QComboBox()
@@ -107,7 +108,10 @@ class NewSide(QScrollArea):
             self.rig_words.setText(say("new.no_rig"))
         else:
             facts = {"name": draft.character, "joints": len(draft.rig), "roles": len(mending.map.matches)}
-            self.rig_words.setText(say("new.rig_line", **facts))
+            words = [say("new.rig_line", **facts)]
+            if draft.clip is not None and draft.clip_name == draft.character:
+                words.append(say("new.rig_clip", frames=len(draft.clip)))
+            self.rig_words.setText("\n".join(words))
         self.rig_unsure.setText(self._unsure())
         self.rig_unsure.setVisible(bool(self.rig_unsure.text()))
         mark_primary(self.open, draft.rig is None)

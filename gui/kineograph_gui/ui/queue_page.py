@@ -288,9 +288,8 @@ class QueuePage(QWidget):
         """Counts, clients, empty states."""
         total, shown = len(self._desk.jobs), self.model.shown
         every = self.model.filter.is_open
-        self._count.setText(
-            say("queue.count_all", total=total) if every else say("queue.count", shown=shown, total=total)
-        )
+        all_of_them = say("queue.count_one") if total == 1 else say("queue.count_all", total=total)
+        self._count.setText(all_of_them if every else say("queue.count", shown=shown, total=total))
         self._empty.setVisible(shown == 0)
         self._empty.setText(say("queue.empty" if total == 0 else "queue.none_match"))
         self._show_all.setVisible(shown == 0 and total > 0)

@@ -55,7 +55,7 @@ class MainWindow(QMainWindow):
         self.focus_model = Focus(desk, self)
         self.repair = Repair(desk, self.focus_model, self)
         self.trouble = Repair(desk, self.focus_model, self)
-        self._follow = ""
+        self._follow = self._play_when_there = ""
         self.setWindowTitle(say("app"))
         self.setAcceptDrops(True)
         self._build()
@@ -105,6 +105,7 @@ class MainWindow(QMainWindow):
         self.desk.failed.connect(lambda error: self.show_trouble(error))
         self.desk.submitted.connect(self._submitted)
         self.desk.jobs.changed.connect(lambda jobs: self._follow_up())
+        self.focus_model.take_changed.connect(self._take_came)
         for repair in (self.repair, self.trouble):
             repair.said.connect(self.bottom.say)
             repair.wants.connect(lambda action, args, r=repair: self.aid.carry_out(r, action, args))
@@ -280,7 +281,15 @@ class MainWindow(QMainWindow):
         """Look at a job that was just sent, as soon as its row is there; play it when it is done."""
         if self._follow and self.desk.jobs.get(self._follow) is not None and self.queue.select(self._follow):
             self.focus_model.look_at(self._follow)
-            self._follow = ""
+            self._play_when_there, self._follow = self._follow, ""
+
+    def _take_came(self) -> None:
+        """The motion of a job that was just sent plays at once, if it is still what is looked at."""
+        focus = self.focus_model
+        if focus.job == self._play_when_there and focus.take is not None:
+            self._play_when_there = ""
+            if self.page == "queue":
+                self.queue.player.play()
 
     def _sent_draft(self, job: str) -> None:
         self._follow = job

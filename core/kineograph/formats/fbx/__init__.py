@@ -18,21 +18,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kineograph.errors import SceneError
 from kineograph.formats import fit, posed
 from kineograph.formats.asset import Asset, Source
 from kineograph.formats.failure import MAX_VALUES, incomplete, read_bytes, unreadable, unwritable
-from kineograph.formats.fbx.bridge import Crash, bridge_for
+from kineograph.formats.fbx.bridge import Crash, bridge_for, command
 from kineograph.motion import axes, quat, resample
 from kineograph.motion.clip import Clip
 from kineograph.motion.skeleton import Skeleton
 
-__all__ = ["read", "write"]
+__all__ = ["is_available", "read", "require", "write"]
 
 FloatArray = NDArray[np.floating[Any]]
 
 _BINARY = b"Kaydara FBX Binary  \x00"
 _MAX_JOINTS = 4096
 _END = 27 + 4  # header and, at the least, the version: what a file has before anything is in it
+
+
+def require(path: str | Path) -> None:
+    """Raise ``file_unreadable`` for ``path``, with the line that installs it, where Blender's module is missing."""
+    command(Path(path))
+
+
+def is_available() -> bool:
+    """Whether FBX can be read and written here."""
+    try:
+        require("x.fbx")
+    except SceneError:
+        return False
+    return True
 
 
 def read(path: str | Path) -> Asset:
