@@ -8,11 +8,16 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
+import bpy
+
 from . import direction, link, props, session
+from .bridge import marks
 from .bridge.bones import Which
 from .bridge.keys import KeyMode
 from .bridge.request import Direction, scene_span
 
+_last: dict[int, tuple[int, str]] = {}
+"""The character that was active last, by scene: both by ``session_uid``, and its name."""
 MOST_SEED = 9_999
 """Of those that the dice throw: short enough to be remembered and said."""
 
@@ -20,17 +25,41 @@ MOST_SEED = 9_999
 def character_of(context: Any) -> Any:
     """The armature that the panels are about: the pinned one, else the active one, else the one that was active last.
 
-    A mesh speaks for the armature that deforms it. None when there is none.
+    A mesh speaks for the armature that deforms it, a path, pin or waypoint for its character; while something else is
+    active, the last character stays, or the only one of the scene. None when there is none.
     """
-    settings = context.scene.kineograph
+    scene = context.scene
+    settings = scene.kineograph
     if settings.is_pinned and settings.character is not None:
         return settings.character
     active = getattr(context, "active_object", None)
-    if active is None:
-        return None
+    found = _spoken_for(active) if active is not None else None
+    if found is not None:
+        _last[int(scene.session_uid)] = int(found.session_uid), str(found.name)
+        return found
+    return _last_of(scene)
+
+
+def _spoken_for(active: Any) -> Any:
     if active.type == "ARMATURE":
         return active
-    return active.find_armature() if active.type == "MESH" else None
+    deforming = active.find_armature() if active.type == "MESH" else None
+    return deforming or marks.character_of(active)
+
+
+def _last_of(scene: Any) -> Any:
+    """Looked up anew each time: nothing of Blender's is held. Quick, because panels ask at every drawing."""
+    uid, name = _last.get(int(scene.session_uid), (0, ""))
+    found = scene.objects.get(name)
+    if found is not None and int(found.session_uid) == uid:
+        return found
+    if not uid and len(bpy.data.armatures) != 1:
+        return None
+    here = [o for o in scene.objects if o.type == "ARMATURE"]
+    renamed = next((o for o in here if int(o.session_uid) == uid), None)
+    if renamed is not None:
+        _last[int(scene.session_uid)] = uid, renamed.name
+    return renamed or (here[0] if len(here) == 1 else None)
 
 
 def span_of(armature: Any, scene: Any) -> tuple[int, int]:

@@ -207,6 +207,7 @@ def ready() -> Iterator[Step]:
     bpy.ops.kineograph.start_daemon()
     yield until(lambda: session.current().standing.is_ready and session.current().models.every, "ready")
     directed(bpy.data.objects["Hero"], "")
+    yield from redrawn()  # panels that come slide into their places
     yield from redrawn()
     grab("blender-ready", SIDE)
 

@@ -80,6 +80,8 @@ def test_without_blocks_buttons_on_blocks_are_off_and_say_why(hero: Any) -> None
     assert fake_layout.draw("prompts") is None, "the prompt holds over the whole range"
     assert "[ADD]" in lines("direction")
     scenes.activate(scenes.empty((0, 0, 0)))
+    assert ops.block_add.poll(), "the character stays while something else is selected"
+    bpy.data.objects.remove(hero)
     assert not ops.block_add.poll()
 
 

@@ -51,6 +51,26 @@ def test_the_character_follows_the_selection_unless_it_is_pinned(addon: Any) -> 
     assert plan.character_of(bpy.context) == two
 
 
+def test_a_curve_or_an_empty_that_is_selected_leaves_the_character(addon: Any) -> None:
+    one, two = scenes.simple("One"), scenes.simple("Two")
+    scenes.activate(one)
+    assert plan.character_of(bpy.context) == one
+    curve = scenes.curve_path([(0, 0, 0), (0, -2, 0)])
+    scenes.activate(curve)
+    assert plan.character_of(bpy.context) == one, "the one that was active last"
+    assert bpy.ops.kineograph.path_add() == {"FINISHED"}
+    scenes.activate(two)
+    scenes.activate(curve)
+    assert plan.character_of(bpy.context) == one, "a path speaks for its character"
+    light = scenes.add(bpy.data.lights.new("Sun", "SUN"))
+    scenes.activate(two)
+    assert plan.character_of(bpy.context) == two
+    scenes.activate(light)
+    assert plan.character_of(bpy.context) == two
+    bpy.data.objects.remove(two)
+    assert plan.character_of(bpy.context) == one, "the only one"
+
+
 @pytest.mark.daemon
 def test_generate_by_its_button(addon: Any, daemon: Any) -> None:
     armature = scenes.simple("Hero")

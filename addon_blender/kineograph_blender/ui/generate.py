@@ -57,6 +57,7 @@ def draw_job(layout: Any, job: session.Job) -> None:
     row = box.row(align=True)
     row.label(text=f"{job.label}, {job.armature}")
     stop = row.row()
+    stop.ui_units_x = 4.2
     stop.enabled = not job.wants_cancel
     stop.operator("kineograph.cancel", text="Cancel", icon="X").job = job.id
     box.progress(factor=words.fraction(job), text=words.job_line(job))

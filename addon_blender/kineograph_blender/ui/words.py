@@ -67,5 +67,5 @@ def status_bar(jobs: list[Job]) -> str:
 def take_line(row: Row) -> str:
     """A take in the list."""
     sample = f"  {row.sample + 1} of {row.samples}" if row.samples > 1 else ""
-    score = f"  {row.score.split(',')[0]}" if row.score else ""
+    score = f"  miss {row.worst_cm:.1f} cm" if row.worst_cm is not None else ""
     return row.title + sample + score

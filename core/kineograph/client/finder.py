@@ -30,20 +30,23 @@ class LocalFinder:
         self._python = python
         self._flags = tuple(flags)
         self._process: subprocess.Popen[bytes] | None = None
+        self._failed: LinkError | None = None
 
     def look(self) -> Found | NotFound:
-        """The living daemon's endpoints; an error if the one that was started has ended badly."""
+        """The living daemon's endpoints; an error, from then on, if the one that was started has ended badly."""
         run = discovery.find_daemon()
         if run is not None:
+            self._failed = None
             return Found(target_of(run))
         code = None if self._process is None else self._process.poll()
         if code:
-            self._process = None
-            return NotFound(discovery.start_failure(code, 0.0))
-        return NotFound()
+            self._process, self._failed = None, discovery.start_failure(code, 0.0)
+        return NotFound(self._failed)
 
     def start(self) -> StartFailed | None:
-        """Spawn the daemon; ``look`` finds it once it answers."""
+        """Spawn the daemon; ``look`` finds it once it answers. One that ended badly is not tried over and over."""
+        if self._failed is not None:
+            return StartFailed(self._failed)
         try:
             self._process = discovery.spawn_daemon(self._python, self._flags)
         except LinkError as e:

@@ -206,6 +206,11 @@ def daemon(source: Source, facts: Facts) -> None:
     facts.put("pid", None if pid is None else int(pid), None if pid is None else str(int(pid)))
     facts.put("timeout", wait, None if wait is None else wording.seconds(wait))
     facts.put("endpoint", source.text("endpoint"))
+    told = (source.text("log_tail") or "").strip()
+    is_absent = "No module named kineograph_daemon" in told
+    facts.put("setup", "python3 installer run" if is_absent else None)
+    # What a start says last is why it failed; a path in it is this computer's own affair.
+    facts.put("last_words", told.splitlines()[-1].strip()[:160] if told and not is_absent else None)
     for name in ("resumed", "interrupted"):
         value = source.details.get(name)
         n = len(value) if isinstance(value, (list, tuple)) else value

@@ -18,6 +18,8 @@ from tests.unit.core.client.conftest import until
 from kineograph import paths
 from kineograph.client import discovery, keys
 from kineograph.client.discovery import RunFile, find_daemon
+from kineograph.client.finder import LocalFinder
+from kineograph.client.link import NotFound
 from kineograph.client.lock import DaemonLock
 from kineograph.errors import AccessError, ErrorCode, LinkError
 
@@ -220,3 +222,20 @@ def test_processes() -> None:
     assert discovery.pid_exists(os.getpid())
     assert not discovery.pid_exists(0)
     assert not discovery.pid_exists(-1)
+
+
+def test_a_daemon_that_ended_badly_is_told_and_not_tried_over_and_over(tmp_path: Path) -> None:
+    counted = tmp_path / "starts"
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\necho once >> {counted}\necho No module named kineograph_daemon >&2\nexit 1\n")
+    program.chmod(0o755)
+    finder = LocalFinder(str(program))
+    assert finder.look() == NotFound()
+    assert finder.start() is None
+    found = until(lambda: (seen := finder.look()) != NotFound() and seen)
+    for again in (finder.look(), finder.look()):
+        assert again == found, "the reason stays"
+    refused = finder.start()
+    assert refused is not None
+    assert "kineograph_daemon" in str(refused.error.details["log_tail"])
+    assert counted.read_text().split() == ["once"]

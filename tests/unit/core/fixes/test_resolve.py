@@ -393,3 +393,14 @@ def test_odd_details_never_break_a_sentence(code: ErrorCode, details: dict[str, 
     problem = resolve(error(code, "", details), {"request": request_, "refs": [1], "models": [None, 3], "character": 7})
     assert problem.text
     assert "{" not in problem.text
+
+
+def test_a_daemon_that_does_not_start_says_what_to_do() -> None:
+    absent = "Traceback ...\n/usr/bin/python3: No module named kineograph_daemon\n"
+    assert say("daemon_unreachable", {"log_tail": absent}) == (
+        "Kineograph itself is not set up on this computer: run 'python3 installer run' in its folder once, "
+        "then start it here."
+    )
+    ended = say("daemon_unreachable", {"log_tail": "one\nqueue_limit is 'lots'\n"})
+    assert ended == "The Kineograph daemon was started and ended at once: queue_limit is 'lots'"
+    assert say("daemon_unreachable", {}) == "No Kineograph daemon answers on this computer."
