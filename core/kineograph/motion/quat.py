@@ -48,10 +48,15 @@ def normalize(q_xyzw: FloatArray) -> FloatArray:
 
 def make_unit(q_xyzw: FloatArray) -> None:
     """``normalize`` in place: no second array, and nothing to do for what is as long as its numbers can tell."""
-    squared = squared_length(q_xyzw)
+    with np.errstate(over="ignore"):
+        squared = squared_length(q_xyzw)
     off = np.abs(squared - 1.0)
     if float(off.max(initial=0.0)) <= 4.0 * float(np.finfo(q_xyzw.dtype).eps):
         return
+    huge = np.isinf(squared)
+    if huge.any():  # too long to be squared in single precision, as in a damaged file
+        q_xyzw[huge] = normalize(q_xyzw[huge].astype(np.float64) * 1e-30)
+        squared[huge] = 1.0
     length = np.sqrt(squared)
     zero = length <= _TINY
     if zero.any():

@@ -68,7 +68,7 @@ class Folded:
         place: FloatArray = np.zeros((1, 3))
         for node in rig.above:
             place = place + quat.rotate(turn, size[..., None] * self.sampled.get((node, "translation"), t[node][None]))
-            turn = quat.mul(turn, quat.normalize(self.sampled.get((node, "rotation"), r[node][None])))
+            turn = quat.mul(turn, quat.normalize(self._turns(node, r[node])))
             size = size * self._size(tree, node, above=True)
         root = rig.parents.index(-1)
         self.places[root] = place + quat.rotate(turn, size[..., None] * self.places[root])
@@ -82,12 +82,15 @@ class Folded:
             above = size if parent < 0 else sizes[parent]
             sizes.append(above if _is_one(own) else above * own)
 
+    def _turns(self, node: int, rest_xyzw: FloatArray) -> FloatArray:
+        return self.sampled.get((node, "rotation"), rest_xyzw[None]).astype(np.float64)
+
     def _size(self, tree: Tree, node: int, above: bool = False) -> FloatArray:
         """The even scale of a node, (1,) or (T,). Uneven above the skeleton cannot be folded and is refused."""
         keyed = self.sampled.get((node, "scale"))
         if keyed is None and tree.is_plain[node]:
             return _ONE
-        s = tree.local[2][node][None] if keyed is None else keyed
+        s = tree.local[2][node][None] if keyed is None else keyed.astype(np.float64)
         where = f"nodes[{node}].scale"
         if s.min() <= 0:
             tree.document.fail(

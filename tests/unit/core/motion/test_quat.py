@@ -143,3 +143,15 @@ def test_float32_stays_float32() -> None:
     for out in (quat.mul(q, q), quat.conj(q), quat.normalize(q), quat.slerp(q, q, 0.5), quat.continuous(q)):
         assert out.dtype == np.float32
     assert quat.rotate(q, np.ones((len(q), 3), np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_make_unit_is_normalize_in_place_whatever_the_lengths(dtype: type) -> None:
+    q = np.random.default_rng(2).normal(size=(50, 3, 4)).astype(dtype)
+    q[3, 1], q[4, 2], q[5, 0] = 0.0, 1e30, 1e-3 * q[5, 0]
+    wanted = quat.normalize(q.astype(np.float64))
+    quat.make_unit(q)
+    np.testing.assert_allclose(q, wanted, atol=1e-6)
+    again = q.copy()
+    quat.make_unit(q)
+    np.testing.assert_allclose(q, again, atol=1e-6)
