@@ -42,14 +42,17 @@ def look() -> None:
         session.redraw()
 
 
-def connect(*, start: bool = False) -> None:
-    """Look for the daemon anew and stay connected; returns at once. ``start``: start it where none runs.
+def connect(*, start: bool = False, own: bool = False) -> None:
+    """Look for the daemon anew and stay connected; returns at once. ``start``: start it where none runs. ``own``: this
+    user's own on this computer, whatever address was given.
 
     Raises ``connection_failed`` for another computer while Blender is set to stay offline.
     """
     current = session.current()
     current.disconnect()
     wishes = _as_wished(current)
+    if own:
+        current.address = None
     current.start_daemon = start or wishes.start_by_itself
     current.connect()
 

@@ -105,6 +105,19 @@ def direction_of(armature: Any, scene: Any, model: str, span: tuple[int, int] | 
     )
 
 
+def renewed(armature: Any, asked: Direction) -> Direction:
+    """``asked`` with the character's settings of now: which bones, which root, which directions."""
+    wishes = armature.kineograph
+    return replace(
+        asked,
+        bones=Which(wishes.bones),
+        root=wishes.root or None,
+        keys=KeyMode(wishes.keys),
+        use_paths=wishes.use_paths,
+        use_pins=wishes.use_pins,
+    )
+
+
 def directions_of(
     armature: Any, scene: Any, model: str, span: tuple[int, int] | None = None, only: Collection[int] | None = None
 ) -> list[Direction]:

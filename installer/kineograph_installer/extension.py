@@ -19,6 +19,7 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from platform import machine
 
 from kineograph_installer.console import SetupError, step
 
@@ -62,6 +63,15 @@ def build(
         return [_write(out, core, found[p], [p]) for p in platforms]
     every = sorted({wheel for wheels in found.values() for wheel in wheels})
     return [_write(out, core, every, list(platforms))]
+
+
+def platform_here() -> str:
+    """Blender's name of this computer's platform. Raises SetupError for one that it has no build for."""
+    system = {"linux": "linux", "darwin": "macos", "win32": "windows"}.get(sys.platform, sys.platform)
+    name = f"{system}-{'arm64' if machine().lower() in ('arm64', 'aarch64') else 'x64'}"
+    if name not in PLATFORMS:
+        raise SetupError(f"Blender has no extensions for {name}.")
+    return name
 
 
 def version() -> str:

@@ -60,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     test_.add_argument("--all-blenders", action="store_true", help="run the Blender tests on every supported version")
     test_.add_argument("--again", action="store_true", help="run the few tests that failed once more, alone")
     test_.add_argument("--no-blender", action="store_true", help="leave the Blender tests out")
+    test_.add_argument(
+        "--from-source",
+        action="store_true",
+        help="run the Blender tests on the sources instead of the extension that its zip installs",
+    )
     return parser
 
 
@@ -92,7 +97,8 @@ def test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
         mine = [a for a in pytest_arguments if a not in elsewhere]
         for version in BLENDERS if options.all_blenders else [DEFAULT_BLENDER]:
             wanted = mine if named else ["tests/blender", *mine]
-            ends.append(_blender_tests(version, env, wanted, again=options.again))
+            addon = "source" if options.from_source else "zip"
+            ends.append(_blender_tests(version, env, wanted, addon, again=options.again))
     return next((code for code in ends if code), 0)
 
 
@@ -121,7 +127,8 @@ def blender(version: str, python: Path) -> Environment:
     )
 
 
-def _blender_tests(version: str, env: Environment, arguments: Sequence[str], *, again: bool) -> int:
+def _blender_tests(version: str, env: Environment, arguments: Sequence[str], addon: str, *, again: bool) -> int:
+    """``addon``: what is tested, see ``tests/blender/package.py``."""
     python = find_python(BLENDERS[version][1])
     if python is None:
         wanted = ".".join(map(str, BLENDERS[version][1]))
@@ -131,8 +138,7 @@ def _blender_tests(version: str, env: Environment, arguments: Sequence[str], *, 
     venv = blender(version, python)
     venv.ensure()
     say(f"\nBlender {version}")
-    folders = os.pathsep.join(str(ROOT / p) for p in ("core", "addon_blender", "."))
-    extra = {"PYTHONPATH": folders, "KINEOGRAPH_DAEMON_PYTHON": str(env.executable)}
+    extra = {"PYTHONPATH": str(ROOT), "KINEOGRAPH_DAEMON_PYTHON": str(env.executable), "KINEOGRAPH_ADDON": addon}
     return runner.run(venv.executable, arguments, ROOT, extra, again=again)
 
 

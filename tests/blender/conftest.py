@@ -20,6 +20,10 @@ HAS_BPY = find_spec("bpy") is not None
 collect_ignore_glob = [] if HAS_BPY else ["test_[!h]*.py"]
 
 if HAS_BPY:
+    from tests.blender import package
+
+    package.take_up()  # before anything imports bpy or the add-on
+
     import bpy
     from tests.blender import scenes
 
@@ -33,7 +37,7 @@ def pytest_report_header() -> str:
     """Which Blender this is."""
     if not HAS_BPY:
         return "tests/blender: left out, this Python has no bpy"
-    return f"Blender {bpy.app.version_string}, Python {sys.version.split()[0]}"
+    return f"Blender {bpy.app.version_string}, Python {sys.version.split()[0]}, {package.in_words()}"
 
 
 @pytest.fixture
@@ -55,6 +59,7 @@ def pytest_unconfigure() -> None:
     """4.2 and 4.5 crash or hang in their own clean-up when Python ends: leave with pytest's own exit code."""
     if HAS_BPY and _STATUS:
         scenes.clean_up()
+        package.clean_up()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(_STATUS[-1])

@@ -15,6 +15,7 @@ from typing import Any
 import bpy
 import numpy as np
 from mathutils import Euler, Matrix, Quaternion, Vector
+from tests.blender import package
 
 from kineograph_blender import compat
 from kineograph_blender.bridge import datapath, marks
@@ -48,8 +49,11 @@ BODY = (
 
 
 def fresh() -> Any:
-    """Empty the file; returns the scene, 24 fps, frames 1 to 150."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    """Empty the file; returns the scene, 24 fps, frames 1 to 150.
+
+    Preferences stay: with the factory's the extension would be off, and Blender would remove the wheels it brought.
+    """
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end = 1, 150
     scene.render.fps, scene.render.fps_base = 24, 1.0
@@ -102,7 +106,8 @@ def rigify_file() -> str:
     folder = Path(mkdtemp(prefix="kg-rigify-"))
     made = folder / "rigs.blend"
     script = str(Path(__file__).with_name("make_rigify.py"))
-    subprocess.run([sys.executable, script, str(made)], check=True, capture_output=True, timeout=120)
+    command = [sys.executable, script, str(made)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120, env=package.apart())
     return str(made)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from tests.blender import scenes
 from tests.fakes import test_rigs as rigs
 from tests.unit.core.formats.samples import miss
 from tests.unit.core.motion.samples import smooth, wild
@@ -63,7 +64,7 @@ def test_a_character_keeps_its_mesh(tmp_path: Path) -> None:
     asset = formats.load(tmp_path / "again.fbx")
     assert miss(again, asset)[0] < 1e-4
     assert [len(c) for c in asset.clips] == [14]
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scenes.fresh()
     bpy.ops.preferences.addon_enable(module="io_scene_fbx")
     bpy.ops.import_scene.fbx(filepath=str(tmp_path / "again.fbx"))
     meshes = [o for o in bpy.data.objects if o.type == "MESH"]

@@ -14,22 +14,51 @@ from typing import Any
 
 import bpy
 import pytest
+from tests.blender import package
+
+import kineograph
+import kineograph_blender
+from kineograph.formats.fbx import bridge
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "installer"))
+sys.path.append(str(ROOT / "installer"))
 
 from kineograph_installer import extension  # noqa: E402
-from kineograph_installer.console import SetupError  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The zip for this computer."""
     try:
-        (one,) = extension.build(tmp_path_factory.mktemp("zip"), platforms=["linux-x64"])
-    except SetupError as e:
-        pytest.skip(f"the extension's wheels cannot be had here: {e}")
-    return one.path
+        return package.zip_path or package.build(tmp_path_factory.mktemp("zip"))
+    except package.Unbuilt as e:
+        pytest.skip(str(e))
+
+
+def test_what_is_tested_is_what_was_asked_for() -> None:
+    import msgpack
+    import zmq
+
+    if package.why_source:
+        pytest.skip(package.why_source)
+    if package.zip_path is None:
+        assert Path(kineograph_blender.__file__).is_relative_to(ROOT / "addon_blender")
+        return
+    user = Path(os.environ["BLENDER_USER_RESOURCES"])
+    for module in (kineograph_blender, kineograph_blender.registry, kineograph, zmq, msgpack):
+        assert Path(str(module.__file__)).is_relative_to(user), module
+    assert kineograph_blender.__name__ == kineograph_blender.registry.__package__ == package.EXTENSION
+    doubles = [n for n in sys.modules if n.startswith(f"{package.NAME}.") and package.NAME in sys.modules[n].__name__]
+    assert not doubles
+    assert not [p for p in sys.path if Path(p).resolve() in package.SOURCES]
+
+
+def test_no_test_switches_the_extension_off_by_the_way() -> None:
+    """The factory's settings know no extension: Blender would take its wheels away under the tests that follow."""
+    scripts = {"installed.py", "make_rigify.py", "export_rigify.py", Path(__file__).name}
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        if path.name not in scripts:
+            assert "read_factory_settings" not in path.read_text("utf-8"), path.name
 
 
 def test_blender_takes_the_zip(built: Path) -> None:
@@ -38,14 +67,14 @@ def test_blender_takes_the_zip(built: Path) -> None:
     names = zipfile.ZipFile(built).namelist()
     manifest = tomllib.loads(zipfile.ZipFile(built).read("blender_manifest.toml").decode())
     assert {f"./{n}" for n in names if n.endswith(".whl")} == set(manifest["wheels"])
-    assert manifest["platforms"] == ["linux-x64"]
+    assert manifest["platforms"] == [extension.platform_here()]
     assert not [n for n in names if "__pycache__" in n]
     assert set(manifest["permissions"]) == {"network", "files"}
 
 
 def test_the_same_sources_give_the_same_bytes(built: Path, tmp_path: Path) -> None:
-    (again,) = extension.build(tmp_path, platforms=["linux-x64"])
-    assert again.path.read_bytes() == built.read_bytes()
+    again = package.build(tmp_path)
+    assert again.read_bytes() == built.read_bytes()
 
 
 @pytest.mark.daemon
@@ -68,6 +97,23 @@ def test_installed_into_a_clean_user_folder(built: Path, running_daemon: Any, ho
     assert "KINEOGRAPH_PT_takes" in said["on"]
     assert said["clean"], said
     assert "Traceback" not in done.stderr, done.stderr[-4000:]
+
+
+def test_the_child_that_reads_fbx_leaves_the_users_extensions_alone(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blender with the factory's settings removes what extensions brought; the child must not do so in their folder."""
+    monkeypatch.setenv("BLENDER_USER_RESOURCES", str(tmp_path / "user"))
+    code = "import bpy, os, sys; bpy.ops.extensions.package_install_files("
+    code += "filepath=sys.argv[1], repo='user_default', enable_on_install=True); sys.stdout.flush(); os._exit(0)"
+    subprocess.run([sys.executable, "-c", code, str(built)], check=True, capture_output=True)
+    wheels = next((tmp_path / "user").rglob("site-packages"))
+    brought = sorted(p.name for p in wheels.iterdir())
+    assert {"kineograph", "zmq", "msgpack"} <= set(brought)
+    child = bridge.Bridge(bridge.command(tmp_path / "no.fbx"))
+    child.ask({"do": "read", "path": str(tmp_path / "no.fbx"), "out": str(tmp_path / "no.npz")})
+    child.close()
+    assert sorted(p.name for p in wheels.iterdir()) == brought
 
 
 @pytest.mark.parametrize(

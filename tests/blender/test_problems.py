@@ -289,7 +289,7 @@ def test_a_report_holds_no_names_and_no_paths(addon: Any, daemon: Any) -> None:
 def test_every_scene_fix_is_carried_out_or_is_not_for_blender() -> None:
     elsewhere = {
         # the watcher's and the panel's: no such thing can be met in a scene
-        "choose_file", "convert_video", "trim_video", "retry_file", "skip_file", "process_anyway", "move_to_needs_map",
+        "choose_file", "convert_video", "trim_video", "process_anyway", "move_to_needs_map",
         "accept_guess", "pause_watcher", "raise_queue_limit", "lower_watcher_priority", "show_job", "hold_until",
         "update_older", "encode_prompt", "run_on_cpu", "other_device", "open_saved_result", "import_model_rig",
         "retarget_here", "go_to_field", "pick_pole", "write_fk", "submit_interrupted",

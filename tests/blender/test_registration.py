@@ -16,6 +16,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+from tests.blender import package
 
 import kineograph
 import kineograph_blender
@@ -110,4 +111,6 @@ def test_no_file_names_bpy_outside_the_addon() -> None:
 
 
 def _env() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT / "core", ROOT / "addon_blender", ROOT)))}
+    """Of a process beside this one: it runs from the sources."""
+    folders = os.pathsep.join(map(str, (*package.SOURCES, ROOT)))
+    return {**os.environ, "PYTHONPATH": folders, package.SWITCH: "source"}

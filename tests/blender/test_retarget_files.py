@@ -13,7 +13,8 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from tests.blender.conftest import ROOT
+from tests.blender import package, scenes
+from tests.blender.package import ROOT
 from tests.fakes import test_rigs as rigs
 from tests.fakes import walks
 
@@ -30,7 +31,8 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Rigify's human in three formats, each with a skinned mesh where the format has one."""
     folder = tmp_path_factory.mktemp("rigify")
     script = Path(__file__).with_name("export_rigify.py")
-    done = subprocess.run([sys.executable, str(script), str(folder)], capture_output=True, text=True, check=False)
+    command = [sys.executable, str(script), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=package.apart())
     assert (folder / "human.bvh").exists(), done.stderr[-2000:]
     return folder
 
@@ -91,11 +93,11 @@ def test_motion_on_a_rigify_export(tmp_path: Path, exports: Path, motion: Path, 
     turned = (facing_deg(result) - facing_deg(source)[: len(result)] + 180.0) % 360.0 - 180.0
     assert np.abs(turned).max() < 10.0
     if kind == "fbx":
-        bpy.ops.wm.read_factory_settings(use_empty=True)
+        scenes.fresh()
         bpy.ops.preferences.addon_enable(module="io_scene_fbx")
         bpy.ops.import_scene.fbx(filepath=str(out))
     elif kind == "glb":
-        bpy.ops.wm.read_factory_settings(use_empty=True)
+        scenes.fresh()
         bpy.ops.import_scene.gltf(filepath=str(out), disable_bone_shape=True)
     if kind != "bvh":
         names = [o.name.split(".")[0] for o in bpy.data.objects if o.type == "MESH"]

@@ -14,7 +14,7 @@ from typing import Any
 import bpy
 import pytest
 from tests.blender import addon as trial
-from tests.blender import fake_layout, scenes
+from tests.blender import fake_layout, package, scenes
 
 import kineograph_blender
 from kineograph_blender import props, registry, session
@@ -80,22 +80,23 @@ def test_a_part_that_fails_takes_down_what_stood(scene: Any, monkeypatch: pytest
 
 
 def test_reloading_the_package_drops_what_it_imported(scene: Any) -> None:
-    kept = {n: m for n, m in sys.modules.items() if n.startswith("kineograph_blender")}
+    name = kineograph_blender.__name__
+    kept = {n: m for n, m in sys.modules.items() if n.startswith(name)}
     try:
         kineograph_blender.register()
         kineograph_blender.unregister()
         importlib.reload(kineograph_blender)
-        left = [n for n in sys.modules if n.startswith("kineograph_blender.")]
+        left = [n for n in sys.modules if n.startswith(f"{name}.")]
         assert left == []
         kineograph_blender.register()
-        assert sys.modules["kineograph_blender.registry"] is not registry
+        assert sys.modules[f"{name}.registry"] is not registry
         kineograph_blender.unregister()
     finally:
-        for name in [n for n in sys.modules if n.startswith("kineograph_blender")]:
-            del sys.modules[name]
+        for one in [n for n in sys.modules if n.startswith(name)]:
+            del sys.modules[one]
         sys.modules.update(kept)
-        for name, module in kept.items():
-            above, _, last = name.rpartition(".")
+        for one, module in kept.items():
+            above, _, last = one.rpartition(".")
             if above:
                 setattr(sys.modules[above], last, module)
 
@@ -256,7 +257,7 @@ def test_a_random_walk_leaves_the_users_keys_alone(addon: Any, daemon: Any, tmp_
 
 @pytest.mark.daemon
 def test_the_documents_example_runs(addon: Any, daemon: Any) -> None:
-    text = (ADDON.parents[1] / "docs" / "blender.md").read_text("utf-8")
+    text = (package.ROOT / "docs" / "blender.md").read_text("utf-8")
     code = text.split("## From a script")[1].split("```python")[1].split("```")[0]
     hero = trial.hero()
     hero.data.bones["RightHand"].name = "hand.R"

@@ -38,6 +38,12 @@ ASKS: Mapping[str, str] = {
 """Actions that need something of the user, and what."""
 
 
+CHANGE_WHAT_IS_READ = frozenset(
+    {"rename_bones", "choose_joint", "choose_root", "use_deform_bones", "apply_scale", "show_pose_position"}
+)
+"""Actions after which the request that failed says no longer what the scene says."""
+
+
 @dataclass(frozen=True)
 class Mended:
     """``said``: what was done. ``can_go_on``: what failed may be tried again now."""
@@ -62,6 +68,7 @@ def carry_out(context: Any, trouble: Trouble, fix: Fix, value: str = "") -> Mend
     if fix.patch["target"] == Target.REQUEST:
         return _mend_request(work, fix)
     said = ACTIONS[_key(fix)](work)
+    trouble.reread = trouble.reread or fix.patch["action"] in CHANGE_WHAT_IS_READ
     session.current().troubles.changed(trouble)
     return Mended(said, work.can_go_on)
 

@@ -12,7 +12,8 @@ from typing import Any
 import bpy
 
 from kineograph import paths
-from kineograph.client.discovery import start_log
+from kineograph.client import LinkState
+from kineograph.client.discovery import end_daemon, start_log
 from kineograph.fixes import report
 from kineograph.wire.messages import Empty, JobRef, Method, ModelRef
 
@@ -59,8 +60,26 @@ def _cancel_job(work: Work) -> str:
 
 
 def _wait(work: Work) -> str:
+    if work.trouble.job is not None and not work.trouble.job.is_done:
+        work.can_go_on = False
+        return "It is tried again by itself."
     work.trouble.fields["on_busy"] = "wait"
     return "It waits for its turn when it is sent again."
+
+
+def _retry_file(work: Work) -> str:
+    return "It can be read again."
+
+
+def _skip_file(work: Work) -> str:
+    """Put a take aside whose file cannot be read; the file stays."""
+    shelf = session.current().shelf
+    row = shelf.get(work.trouble.take)
+    if row is not None:
+        row.rejected = True
+        shelf.changed(row)
+    _dismiss(work)
+    return "The take is put aside; its file stays."
 
 
 def _reconnect(work: Work) -> str:
@@ -70,13 +89,17 @@ def _reconnect(work: Work) -> str:
 
 # --- the daemon -------------------------------------------------------------------------------------------------------
 def _start(work: Work) -> str:
-    connect(start=True)
+    connect(start=True, own=True)
     return "Kineograph is being started."
 
 
 def _restart(work: Work) -> str:
     current = session.current()
-    current.client.call_nowait(Method.DAEMON_STOP, Empty(), lambda _: connect(start=True))
+    if current.link is LinkState.READY:
+        current.client.call_nowait(Method.DAEMON_STOP, Empty(), lambda _: connect(start=True))
+    else:  # one of another version: it cannot be asked, and it is this user's own
+        end_daemon()
+        connect(start=True, own=True)
     return "Kineograph is being restarted; what waits there is kept."
 
 
@@ -161,6 +184,8 @@ LINK: Mapping[str, Action] = {
     "cancel_job": _cancel_job,
     "wait": _wait,
     "queue_behind": _wait,
+    "retry_file": _retry_file,
+    "skip_file": _skip_file,
     "reconnect": _reconnect,
     "adopt_daemon": _reconnect,
 }

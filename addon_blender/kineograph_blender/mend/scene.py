@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import bpy
 
 from .. import applying, props, reading, session
 from ..bridge import datapath, marks
+from ..direction import props as direction
 from .work import Work
 
 
@@ -79,9 +81,36 @@ def _use_deform_bones(work: Work) -> str:
     return "Only deform bones, and the controls between them, are sent now."
 
 
+def _turn_range(work: Work) -> str:
+    settings = props.of_scene(work.context.scene)
+    settings.span, settings.start, settings.end = "OWN", int(work.args["first"]), int(work.args["last"])
+    return f"The range is {settings.start} to {settings.end} now."
+
+
 def _edit_prompt(work: Work) -> str:
-    props.of_character(work.character()).prompt = work.value
+    """In the request, and in the scene wherever the same words stand."""
+    armature, old = work.character(), _prompt_of(work)
+    if not work.value.strip():
+        raise work.cannot("there is no new prompt")
+    blocks = direction.read(armature)
+    if any(b.prompt == old for b in blocks):
+        direction.write(armature, [replace(b, prompt=work.value) if b.prompt == old else b for b in blocks])
+    else:
+        props.of_character(armature).prompt = work.value
+    if work.trouble.request is not None:
+        request = work.trouble.changed or work.trouble.request
+        segments = [{**s, "prompt": work.value} if s.get("prompt") == old else s for s in request["segments"]]
+        work.trouble.changed = {**request, "segments": segments}
     return "The prompt is changed."
+
+
+def _prompt_of(work: Work) -> str:
+    """The prompt that was refused: the one that the error points at, else the first."""
+    segments = (work.trouble.request or {}).get("segments") or []
+    path = work.where.get("path") or []
+    at = path[1] if path[:1] == ["segments"] and len(path) > 1 else None
+    named = segments[at : at + 1] if isinstance(at, int) else segments
+    return next((str(s["prompt"]) for s in named if s.get("prompt")), "")
 
 
 def _restore_take(work: Work) -> str:
@@ -192,6 +221,7 @@ ACTIONS: Mapping[str, Callable[[Work], str]] = {
     "edit_map": _edit_map,
     "edit_profile": _edit_map,
     "edit_prompt": _edit_prompt,
+    "turn_range": _turn_range,
     "restore_take": _restore_take,
     "apply_to": _apply_to,
     "keep_on_shelf": _keep_on_shelf,

@@ -7,7 +7,8 @@ from typing import Any
 import bpy
 from bpy.props import StringProperty
 
-from .. import applying, mend, session
+from .. import applying, mend, plan, session
+from ..bridge.request import Direction
 from ..mend.elsewhere import report_of
 from ..mend.work import Work
 from ..session import Trouble
@@ -90,6 +91,8 @@ class KINEOGRAPH_OT_fix(TroubleOperator, bpy.types.Operator):
         if fix is None:
             raise Work(context, trouble, {}).cannot(f"there is no fix {self.fix!r} for this")
         done = mend.carry_out(context, trouble, fix, self.value)
+        if done.can_go_on and trouble.job is not None and not trouble.job.is_done:
+            session.current().give_up(trouble.job)  # it waited to be tried again as it was
         trouble.said, trouble.can_go_on = done.said, done.can_go_on
         self.report({"INFO"}, done.said)
 
@@ -163,7 +166,9 @@ def again(context: Any, trouble: Trouble) -> None:
     """Try once more what a trouble stopped."""
     current = session.current()
     current.troubles.settle(trouble)
-    if trouble.take:
+    if trouble.take and not trouble.how:  # it could not even be read: as the scene's settings say
+        bpy.ops.kineograph.take_apply(take=trouble.take)
+    elif trouble.take:
         how = dict(trouble.how)
         take = current.shelf.take(trouble.take)
         failed: list[Any] = []
@@ -171,10 +176,23 @@ def again(context: Any, trouble: Trouble) -> None:
         if bpy.app.background:
             while not failed:
                 current.poll(1.0)
+    elif trouble.reread and trouble.job is not None and trouble.job.direction is not None:
+        send_anew(context, trouble, trouble.job.direction)
     elif trouble.job is not None:
         current.send_again(trouble.job, trouble.changed or trouble.job.outgoing.request, trouble.fields)
     else:
         bpy.ops.kineograph.generate()
+
+
+def send_anew(context: Any, trouble: Trouble, asked: Direction) -> None:
+    """Read the character again, as it was asked for, and send that."""
+    armature = applying.find_character(trouble.owner, trouble.character)
+    if armature is None:
+        raise Work(context, trouble, {}).cannot(f"{trouble.character!r} is gone")
+    job = trouble.job
+    assert job is not None
+    asked = plan.renewed(armature, asked)
+    session.current().generate(armature, context.scene, asked, job.label, job.apply)
 
 
 CLASSES = (

@@ -30,7 +30,9 @@ class Job:
 
     ``retry`` is what is being tried again and when, on the monotonic clock. ``owner`` is the character's id,
     ``fields`` go with the submit message, ``row`` stands for the take on the shelf. ``sent`` is the id that the job was
-    first sent under; ``is_resumed``: by an earlier Blender.
+    first sent under; ``is_resumed``: by an earlier Blender. ``waiting``: the trouble's id that says why it waits, and
+    offers what helps sooner. ``direction``: what the scene was read by; ``troubles_before``: the newest trouble when it
+    was sent.
     """
 
     label: str
@@ -48,6 +50,9 @@ class Job:
     row: Row | None = None
     sent: str = ""
     is_resumed: bool = False
+    waiting: str = ""
+    direction: Direction | None = None
+    troubles_before: int = 0
 
     @property
     def id(self) -> str:

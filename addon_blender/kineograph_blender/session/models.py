@@ -120,6 +120,11 @@ class Models:
         default = reply.default_model or (every[0].id if every else "")
         return cls(tuple(every), default, reply.mmcp)
 
+    @property
+    def local(self) -> list[str]:
+        """Ids of the models that run on the daemon's own computer."""
+        return [m.id for m in self.every if m.extras.get("device") != "remote"]
+
     def get(self, wanted: str) -> Model | None:
         """The model of that id; the default one for an empty wish; None when it is not here."""
         name = wanted or self.default

@@ -39,7 +39,7 @@ from .models import Models
 from .pump import POLL_BUDGET_S, wake
 from .sent import Ledger
 from .shelf import Shelf
-from .troubles import Troubles
+from .troubles import Trouble, Troubles
 from .writer import Order, Writer
 
 log = logging.getLogger(__name__)
@@ -149,13 +149,14 @@ class Session:
         """
         began = time.perf_counter()
         outgoing = request.gather(armature, scene, direction)
-        job = Job(label or label_of(direction), outgoing, apply, owner=owner_of(armature))
+        job = Job(label or label_of(direction), outgoing, apply, owner=owner_of(armature), direction=direction)
         self._send(job)
         self.timings.submit_s = max(self.timings.submit_s, time.perf_counter() - began)
         return job
 
     def _send(self, job: Job) -> None:
         self.jobs.append(job)
+        job.troubles_before = self.troubles.newest
         if job.outgoing.request["model"] or self._choose_model(job):
             self._submit(job)
         else:
@@ -186,7 +187,12 @@ class Session:
         self._ledger.keep(Sent(job.sent, job.owner, job.label, job.outgoing, time.time(), *where))
 
     def send_again(self, job: Job, request: dict[str, Any], fields: dict[str, Any] | None = None) -> Job:
-        """The job once more, with a changed request; ``fields`` are those of the submit message."""
+        """The job once more, with a changed request; ``fields`` are those of the submit message.
+
+        One that still waits to be tried again gives way.
+        """
+        if not job.is_done:
+            self.give_up(job)
         again = replace(
             job,
             outgoing=replace(job.outgoing, request=request),
@@ -221,6 +227,11 @@ class Session:
     def cancel(self, job: Job) -> None:
         """Ask the daemon to stop this job, and no other; the answer comes through the job."""
         job.wants_cancel = True
+        if job.retry is not None and job.errand is not None:  # between two tries nothing runs that could be stopped
+            job.errand.abandon()
+            self._goes_on(job)
+            self._end(job, error(ErrorCode.REQUEST_CANCELLED, "cancelled before it was tried again", {"by": "you"}))
+            return
         if job in self._unsent:
             self._unsent.remove(job)
             self._end(job, error(ErrorCode.REQUEST_CANCELLED, "cancelled before it was sent", {"by": "you"}))
@@ -228,6 +239,13 @@ class Session:
         # Before its first status a job may not have reached the daemon: a cancel sent now would overtake it.
         if job.status is not None:
             self._send_cancel(job)
+
+    def give_up(self, job: Job) -> None:
+        """Drop a job that waits to be tried again: its last try has ended, so nothing of it runs."""
+        if job.errand is not None:
+            job.errand.abandon()
+        self.jobs = [j for j in self.jobs if j.errand is not job.errand]
+        job.is_done, job.retry = True, None
 
     def poll(self, budget_s: float = POLL_BUDGET_S) -> bool:
         """Run what has come and bake a little; returns whether there is more to wait for. Main thread only."""
@@ -309,12 +327,23 @@ class Session:
                 self._end(job, error(ErrorCode.UNKNOWN_MODEL, "this daemon has no models", nothing))
 
     def _heard(self, job: Job, status: JobStatus) -> None:
-        job.status, job.retry = status, None
+        job.status = status
+        self._goes_on(job)
         if job.wants_cancel:
             self._send_cancel(job)
 
     def _retrying(self, job: Job, why: KineographError, delay_s: float) -> None:
+        self._goes_on(job)
         job.retry = (why, time.monotonic() + delay_s)
+        job.waiting = self._trouble(job, why).id
+
+    def _goes_on(self, job: Job) -> None:
+        """It waits no longer, and what was to be said of that is settled."""
+        job.retry = None
+        trouble = self.troubles.get(job.waiting)
+        job.waiting = ""
+        if trouble is not None:
+            self.troubles.settle(trouble)
 
     def _send_cancel(self, job: Job) -> None:
         if not job.is_done and job.status is not None and not job.status.state.is_final:
@@ -348,7 +377,7 @@ class Session:
                 self._look_for(names[armature.name])
 
     def _arrived(self, job: Job, errand: Errand[Result]) -> None:
-        job.retry = None
+        self._goes_on(job)
         if errand.value is None:
             self._end(job, _known(errand.error))
             return
@@ -376,10 +405,20 @@ class Session:
             self.jobs.remove(job)
         elif failed is not None:
             written = {"take": job.take.id, "how": dict(job.apply or {})} if job.take is not None else {}
-            known = {"models": [m.id for m in self.models.every], "capabilities": self.models.document}
-            self.troubles.add(failed, owner=job.owner, character=job.armature, job=job, context=known, **written)
+            trouble = self._trouble(job, failed, **written)
+            # What only has to pass needs no mending.
+            trouble.can_go_on = self.troubles.problem(trouble).severity == "waiting"
         else:
-            self.troubles.settle_all(job.owner, of_generate=True)
+            self.troubles.settle_all(job.owner, of_generate=True, until=job.troubles_before)
+
+    def _trouble(self, job: Job, failed: KineographError, **written: Any) -> Trouble:
+        known = {
+            "models": [m.id for m in self.models.every],
+            "local_models": self.models.local,
+            "capabilities": self.models.document,
+            "first_frame": job.outgoing.first,
+        }
+        return self.troubles.add(failed, owner=job.owner, character=job.armature, job=job, context=known, **written)
 
 
 def client_name() -> str:
@@ -415,7 +454,7 @@ def check_address(address: str | None) -> None:
         raise error(
             ErrorCode.CONNECTION_FAILED,
             f"Blender is set to stay offline, and {host!r} is another computer",
-            {"where": {"setting": "online_access"}, "got": address},
+            {"where": {"setting": "online_access"}, "got": address, "endpoint": address},
         )
 
 

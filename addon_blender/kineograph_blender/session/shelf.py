@@ -192,7 +192,11 @@ class Shelf:
         found = self._takes.get(id)
         if found is None:
             row = self._rows[id]
-            found = self._takes[id] = archive.read(self._path(row, ".take"))
+            try:
+                found = self._takes[id] = archive.read(self._path(row, ".take"))
+            except KineographError as e:
+                e.details["take"] = id
+                raise
             self._make_room()
         return found
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,7 +20,8 @@ class Trouble:
     """One error with what is needed to mend it: the job it happened to, or the take that could not be written.
 
     ``how`` are the keywords that the take was to be written with. ``said`` is what a fix did, ``can_go_on`` whether to
-    try again makes sense now, ``changed`` the mended request, ``fields`` what goes with its submit message.
+    try again makes sense now, ``changed`` the mended request, ``fields`` what goes with its submit message. ``reread``:
+    the scene was mended, not the request, and is to be read anew.
     """
 
     id: str
@@ -35,6 +35,7 @@ class Trouble:
     can_go_on: bool = False
     changed: dict[str, Any] | None = None
     fields: dict[str, Any] = field(default_factory=dict)
+    reread: bool = False
     context: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -70,7 +71,7 @@ class Troubles:
     """Newest first, one of a kind for each character."""
 
     def __init__(self) -> None:
-        self._count = itertools.count(1)
+        self._newest = 0
         self._all: list[Trouble] = []
         self._shown: dict[str, Problem] = {}
 
@@ -82,7 +83,8 @@ class Troubles:
 
     def add(self, failed: KineographError, **facts: Any) -> Trouble:
         """One more; the same trouble of before goes. ``facts``: fields of ``Trouble``."""
-        trouble = Trouble(str(next(self._count)), failed, **facts)
+        self._newest += 1
+        trouble = Trouble(str(self._newest), failed, **facts)
         self._all = [t for t in self._all if not _alike(t, trouble)]
         self._all.insert(0, trouble)
         del self._all[MOST:]
@@ -107,10 +109,16 @@ class Troubles:
         self._all = [t for t in self._all if t is not trouble]
         self._shown.pop(trouble.id, None)
 
-    def settle_all(self, owner: str, *, of_generate: bool) -> None:
-        """A character's new attempt: what went wrong before is history."""
+    @property
+    def newest(self) -> int:
+        """The number of the newest that there ever was; 0 before the first."""
+        return self._newest
+
+    def settle_all(self, owner: str, *, of_generate: bool, until: int | None = None) -> None:
+        """A character's new attempt: what went wrong before is history. ``until``: no newer ones than that."""
         for trouble in tuple(self._all):
-            if trouble.owner == owner and bool(trouble.take) != of_generate:
+            is_old = until is None or int(trouble.id) <= until
+            if trouble.owner == owner and bool(trouble.take) != of_generate and is_old:
                 self.settle(trouble)
 
 

@@ -7,8 +7,10 @@ file without a held lock, or of a process that is gone, is stale.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -126,6 +128,16 @@ def start_daemon(python: str | None = None, extra_args: Sequence[str] = (), wait
             break
         time.sleep(_POLL_S)
     raise start_failure(process.poll(), wait_s)
+
+
+def end_daemon() -> bool:
+    """Tell this user's daemon to end, without talking to it: for one of another version. Whether there was one."""
+    run = find_daemon()
+    if run is None:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(run.pid, signal.SIGTERM)
+    return True
 
 
 def start_failure(exit_code: int | None, wait_s: float) -> LinkError:

@@ -216,6 +216,8 @@ def _orphans(source: Source, joints: list[Mapping[str, Any]], facts: Facts) -> N
 
 def frame_out_of_range(source: Source, facts: Facts) -> None:
     """The frame, the range, and where it could go."""
+    if _is_backwards(source, facts):
+        return
     frame = source.number("frame")
     frame = frame if frame is not None else source.number("got")
     total = source.number("total_frames")
@@ -247,6 +249,19 @@ def frame_out_of_range(source: Source, facts: Facts) -> None:
         furthest = max(frame, timeline.furthest_frame(source.request))
         facts.put("last_needed_frame", furthest)
         facts.put("last_needed", furthest + shift)
+
+
+def _is_backwards(source: Source, facts: Facts) -> bool:
+    """A range that ends before it starts: what is allowed begins after what was given, and has no end."""
+    end, allowed = source.number("got"), source.details.get("allowed")
+    if end is None or not isinstance(allowed, (list, tuple)) or len(allowed) != 2 or allowed[1] is not None:
+        return False
+    if not isinstance(allowed[0], int) or end >= allowed[0]:
+        return False
+    facts.put("backwards", True)
+    facts.put("range_start", allowed[0], str(allowed[0]))
+    facts.put("range_end", int(end), str(int(end)))
+    return True
 
 
 GATHERERS: Mapping[str, Callable[[Source, Facts], None]] = {

@@ -211,6 +211,9 @@ def daemon(source: Source, facts: Facts) -> None:
     facts.put("setup", "python3 installer run" if is_absent else None)
     # What a start says last is why it failed; a path in it is this computer's own affair.
     facts.put("last_words", told.splitlines()[-1].strip()[:160] if told and not is_absent else None)
+    where = source.details.get("where")
+    if isinstance(where, Mapping) and where.get("setting") == "online_access":
+        facts.put("offline", True)
     for name in ("resumed", "interrupted"):
         value = source.details.get(name)
         n = len(value) if isinstance(value, (list, tuple)) else value

@@ -51,6 +51,7 @@ class SceneAction(StrEnum):
     KEEP_EDITS = "keep_edits"
     NEW_ACTION = "new_action"
     OPEN_SAVED_RESULT = "open_saved_result"
+    TURN_RANGE = "turn_range"
 
 
 class SettingsAction(StrEnum):

@@ -14,6 +14,7 @@ import os
 import queue
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ class Bridge:
     def __init__(self, command: list[str]) -> None:
         self._command = command
         self._process: subprocess.Popen[str] | None = None
+        self._user: tempfile.TemporaryDirectory[str] | None = None
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
 
@@ -69,8 +71,12 @@ class Bridge:
         if self._process is None or self._process.poll() is not None:
             self._end()
             self._lines = queue.SimpleQueue()
+            # Not in the user's own folder: the child works with the factory's settings, which know no extension, and
+            # Blender then removes the packages that the user's extensions brought.
+            self._user = tempfile.TemporaryDirectory(prefix="kineograph-blender-", ignore_cleanup_errors=True)
             self._process = subprocess.Popen(
                 self._command,
+                env={**os.environ, "BLENDER_USER_RESOURCES": self._user.name},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -94,6 +100,8 @@ class Bridge:
                     pipe.close()
                 except OSError:  # what was still to be written has no reader
                     continue
+        if self._user is not None:
+            self._user.cleanup()
 
 
 def _listen(process: subprocess.Popen[str], lines: queue.SimpleQueue[str | None]) -> None:

@@ -73,7 +73,9 @@ class Package:
         except (OSError, RuntimeError, ValueError) as e:
             if "out of memory" in str(e).lower():
                 raise
-            details = {"model": "kimodo", "reason": f"{type(e).__name__}: {e}"[:300], "got": name}
+            details = {
+                "model": "kimodo", "state": "failed", "reason": f"{type(e).__name__}: {e}"[:300], "got": name,
+            }  # fmt: skip
             message = f"the weights {name} are not on this computer: kineograph models install kimodo"
             raise UnavailableError(ErrorCode.MODEL_UNAVAILABLE, message, details, retry_after_s=60.0) from e
         return TorchSampler(model)
