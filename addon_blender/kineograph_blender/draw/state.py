@@ -26,17 +26,19 @@ class Shown:
 
 @dataclass
 class Drawn:
-    """Everything that is drawn. ``dragged``: blocks as they would be if the mouse were let go now."""
+    """Everything that is drawn. ``dragged``: blocks as they would be if the mouse were let go now; ``browsed``: the take
+    whose samples the arrow keys step through."""
 
     preview: Shown | None = None
     verdicts: Shown | None = None
     drag: Drag | None = None
     dragged: Sequence[Block] = field(default_factory=tuple)
+    browsed: str = ""
 
     def clear(self) -> None:
         """Nothing is drawn any more."""
         self.preview = self.verdicts = self.drag = None
-        self.dragged = ()
+        self.dragged, self.browsed = (), ""
 
     @property
     def pictures(self) -> list[Picture]:

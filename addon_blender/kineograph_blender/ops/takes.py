@@ -11,6 +11,7 @@ from kineograph.errors import ErrorCode, error
 from .. import applying, compat, plan, session
 from ..bridge import stamps, switches
 from ..bridge.places import where
+from ..draw.state import drawn
 from ..props.scene import WAYS
 from ..session import Row
 from .base import CANCELLED, FINISHED, Outcome, told
@@ -116,24 +117,33 @@ class KINEOGRAPH_OT_take_browse(TakeOperator, bpy.types.Operator):
             self.report({"INFO"}, "This take has one sample")
             return CANCELLED
         self.take, self._before = row.id, row.sample
+        drawn.browsed = row.id
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Any, event: Any) -> Outcome:
         """Keys of this mode; everything else goes on to Blender."""
         row = session.current().shelf.get(self.take)
-        if row is None or plan.character_of(context) is None:
-            return CANCELLED
+        if row is None or drawn.browsed != row.id or session.owner_of(plan.character_of(context)) != row.owner:
+            return self._ended(CANCELLED)  # a file was loaded, or another character is looked at
         step = {"LEFT_ARROW": -1, "RIGHT_ARROW": 1}.get(event.type, 0)
         if event.value == "PRESS" and step:
             bpy.ops.kineograph.take_sample(take=self.take, step=step)
             return {"RUNNING_MODAL"}
         if event.type in ("RET", "NUMPAD_ENTER") and event.value == "PRESS":
-            return FINISHED
+            return self._ended(FINISHED)
         if event.type == "ESC" and event.value == "PRESS":
             bpy.ops.kineograph.take_sample(take=self.take, step=self._before - row.sample)
-            return CANCELLED
+            return self._ended(CANCELLED)
         return {"PASS_THROUGH"}
+
+    def cancel(self, context: Any) -> None:
+        """Blender ends it: another file, another screen."""
+        self._ended(CANCELLED)
+
+    def _ended(self, outcome: Outcome) -> Outcome:
+        drawn.browsed = ""
+        return outcome
 
     def execute(self, context: Any) -> Outcome:
         """Without a window there are no keys: the next sample."""

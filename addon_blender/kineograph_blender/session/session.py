@@ -245,6 +245,7 @@ class Session:
         if job.errand is not None:
             job.errand.abandon()
         self.jobs = [j for j in self.jobs if j.errand is not job.errand]
+        self._ledger.forget(job.owner, job.sent)
         job.is_done, job.retry = True, None
 
     def poll(self, budget_s: float = POLL_BUDGET_S) -> bool:
