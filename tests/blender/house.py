@@ -17,7 +17,7 @@ from kineograph.client import RunFile
 from kineograph.client.discovery import find_daemon
 
 ROOT = Path(__file__).resolve().parents[2]
-LONG_S = 30.0
+LONG_S = 60.0
 
 
 def python() -> str:

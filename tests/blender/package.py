@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from tempfile import mkdtemp
 from types import ModuleType
@@ -50,7 +50,7 @@ def take_up() -> None:
         return
     sys.path[:] = [p for p in sys.path if Path(p).resolve() not in SOURCES]
     _install(zip_path)
-    sys.meta_path.insert(0, _Alias())
+    sys.meta_path[:0] = [_Alias(), _Beside()]
 
 
 class Unbuilt(Exception):
@@ -101,6 +101,14 @@ def _install(path: Path) -> None:
     bpy.ops.extensions.package_install_files(filepath=str(path), repo="user_default", enable_on_install=True)
     # It stays enabled in the preferences, or its wheels would go; tests register and unregister it themselves.
     importlib.import_module(EXTENSION).unregister()
+
+
+class _Beside(MetaPathFinder):
+    """The program that reads FBX: no part of the extension, and beside its sources."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """That one package."""
+        return PathFinder.find_spec(fullname, [str(ROOT / "addon_blender")]) if fullname == "kineograph_fbx" else None
 
 
 def _folder(prefix: str) -> Path:

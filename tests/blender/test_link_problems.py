@@ -181,7 +181,7 @@ def test_a_queue_that_is_full(addon: Any) -> None:
 def test_a_result_that_is_no_longer_kept(addon: Any) -> None:
     with house() as made:
         made.start()
-        job = unheard(asking(), "walks", JobState.SUCCEEDED)
+        job = unheard(made)
         made.stop()
         made.flags = (*made.flags, "--keep-days", "0")
         made.start()
@@ -194,19 +194,25 @@ def test_a_result_that_is_no_longer_kept(addon: Any) -> None:
 def test_a_job_that_somebody_forgot_is_made_again(addon: Any) -> None:
     with house() as made:
         made.start()
-        job = unheard(asking(), "walks", JobState.SUCCEEDED, forget=True)
+        job = unheard(made, forget=True)
         assert session.current().wait(job, 60.0)
         assert job.error is None
         assert fake_layout.draw("problems") is None
 
 
-def unheard(armature: Any, prompt: str, state: JobState, *, forget: bool = False) -> session.Job:
-    """A job that went through its life while this Blender did not listen."""
-    armature.kineograph.prompt = prompt
+def unheard(made: House, *, forget: bool = False) -> session.Job:
+    """A job that went through its life while this Blender did not listen: it was sent, and no answer was read."""
+    asking()
+    session.current().connect()
+    ready()
+    made.hold(True)
     bpy.ops.kineograph.generate()
     job = session.current().jobs[-1]
+    while session.current().client.poll():
+        pass
+    made.hold(False)
     with Client() as other:
-        wait_until(lambda: any(j.job == job.id and j.state is state for j in other.list()))
+        wait_until(lambda: any(j.job == job.id and j.state is JobState.SUCCEEDED for j in other.list()))
         if forget:
             other.forget(job.id)
     return job

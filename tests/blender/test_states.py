@@ -92,4 +92,4 @@ def all_done() -> bool:
 
 def records(home: Path) -> list[Path]:
     """What was sent and has not ended here."""
-    return [p for p in (home / "data" / "takes").glob("*/*.sent")]
+    return list((home / "data" / "takes").glob("*/*.sent"))

@@ -111,7 +111,7 @@ class Troubled(KineographBackbone):
     any_fps = True
 
     def __init__(self) -> None:
-        self._refused: set[int | None] = set()
+        self._refused: set[tuple[str, int | None]] = set()
 
     def capabilities(self) -> ModelSpec:
         dial = {"name": "warmth", "type": "number", "title": "Warmth", "minimum": 0.0, "maximum": 9.0, "default": 1.0}
@@ -123,8 +123,8 @@ class Troubled(KineographBackbone):
 
     def generate_with_hooks(self, request: GenerateRequest, hooks: Hooks) -> MotionResult:
         prompt = prompt_of(request)
-        if prompt in ONCE and _seed(request) not in self._refused:
-            self._refused.add(_seed(request))
+        if prompt in ONCE and (prompt, _seed(request)) not in self._refused:
+            self._refused.add((prompt, _seed(request)))
             raise ONCE[prompt]()
         if prompt.startswith("slow"):
             self._wait(prompt, hooks)

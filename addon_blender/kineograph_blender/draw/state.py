@@ -26,8 +26,11 @@ class Shown:
 
 @dataclass
 class Drawn:
-    """Everything that is drawn. ``dragged``: blocks as they would be if the mouse were let go now; ``browsed``: the take
-    whose samples the arrow keys step through."""
+    """Everything that is drawn.
+
+    ``dragged``: blocks as they would be if the mouse were let go now; ``browsed``: the take whose samples the arrow
+    keys step through.
+    """
 
     preview: Shown | None = None
     verdicts: Shown | None = None
