@@ -211,6 +211,21 @@ def test_from_keys_on_controls_to_a_take_on_controls(scene: Any, daemon: Any) ->
     assert again.request["constraints"] == handle.job.outgoing.request["constraints"], "a take adds no keys"
 
 
+def test_one_undo_step_gives_the_limbs_back_to_ik(armature: Any) -> None:
+    name = armature.name
+    scenes.key(armature, "hand_ik.L", "location", 1, (-0.1, -0.1, 0.1))
+    guard.go_to(bpy.context.scene, 1)
+    rig = the_rig(armature)
+    before = measure.shown(armature, rig, [1])
+    bpy.ops.ed.undo_push(message="before")
+    measure.baked(rig, measure.wander(rig, 10))
+    bpy.ops.ed.undo_push(message="a take")
+    bpy.ops.ed.undo()
+    armature = bpy.data.objects[name]
+    assert switch(armature) == 0.0
+    assert max(measure.miss(rig, measure.shown(armature, rig, [1]), before)) < 1e-5
+
+
 @pytest.mark.daemon
 def test_reject_gives_the_limbs_back_to_ik(addon: Any, daemon: Any) -> None:
     armature = scenes.generated_rigify("Hero")

@@ -18,7 +18,7 @@ from tests.blender import fake_layout, package, scenes
 
 import kineograph_blender
 from kineograph_blender import props, registry, session
-from kineograph_blender.bridge import stamps
+from kineograph_blender.bridge import guard, stamps
 from kineograph_blender.props import migrate
 from kineograph_blender.ui import base, words
 
@@ -38,6 +38,28 @@ def test_one_undo_step_takes_a_take_back(addon: Any, daemon: Any) -> None:
     assert session.current().shelf.get(row.id) is row, "the take stays"
     bpy.ops.kineograph.take_apply(take=row.id)
     assert stamps.take_of(bpy.data.objects["Hero"].animation_data.action)
+
+
+@pytest.mark.daemon
+def test_timeline_markers_and_the_camera_that_they_switch_stay(addon: Any, daemon: Any) -> None:
+    hero = trial.hero()
+    hero.pose.bones["Spine"].constraints.new("LIMIT_ROTATION")  # so that its keyed frames are visited
+    wide, close = (scenes.add(bpy.data.cameras.new(n), n) for n in ("Wide", "Close"))
+    for name, frame, camera in (("shot 1", 1, wide), ("beat", 30, None), ("shot 2", 40, close)):
+        addon.timeline_markers.new(name, frame=frame).camera = camera
+    addon.frame_set(50)
+    addon.camera = wide  # by hand: a look through the other one
+    before = [(m.name, m.frame, m.camera, m.select) for m in addon.timeline_markers]
+    visits = guard.visits()
+    trial.generated()
+    assert guard.visits() > visits
+    assert addon.camera == wide
+    bpy.ops.kineograph.take_apply()
+    assert addon.camera == wide
+    addon.kineograph.apply.way = "STRIP"
+    bpy.ops.kineograph.take_apply()
+    assert [(m.name, m.frame, m.camera, m.select) for m in addon.timeline_markers] == before
+    assert (addon.frame_current, addon.camera) == (50, wide)
 
 
 def test_no_module_with_properties_blanks_them(addon: Any) -> None:

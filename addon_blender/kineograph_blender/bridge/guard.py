@@ -41,8 +41,11 @@ def go_to(scene: Any, frame: int | float) -> None:
 
 @contextmanager
 def untouched(scene: Any, armature: Any) -> Iterator[None]:
-    """Frame and subframe are restored, and what the user posed but did not key is still there afterwards."""
-    frame, subframe = scene.frame_current, scene.frame_subframe
+    """Frame and subframe are restored, and what the user posed but did not key is still there afterwards.
+
+    So is the camera: markers that are bound to one switch it with the frame.
+    """
+    frame, subframe, camera = scene.frame_current, scene.frame_subframe, scene.camera
     posed, before = read_pose(armature), visits()
     try:
         yield
@@ -50,6 +53,8 @@ def untouched(scene: Any, armature: Any) -> Iterator[None]:
         if visits() != before:
             scene.frame_set(frame, subframe=subframe)
             write_pose(armature, posed)
+            if scene.camera != camera:
+                scene.camera = camera
             bpy.context.view_layer.update()
 
 
