@@ -212,6 +212,7 @@ def bench(fake: FakeDaemon, make_panel: MakePanel, qtbot: QtBot, monkeypatch: py
     panel = make_panel(fake.endpoint)
     panel.link.address = None  # as if it were this computer's own
     panel.desk.settings.retry_itself = False
+    panel.window.queue.split.setSizes([140, 500])  # few rows to paint: this is about the card
     return Bench(panel, fake, qtbot, monkeypatch)
 
 

@@ -29,8 +29,8 @@ from kineograph_gui.model.words import TABLE, say
 from kineograph_gui.ui.palette import Palette
 from kineograph_gui.ui.window import PAGES
 
-OPENS = int(os.environ.get("KINEOGRAPH_TEST_OPENS", "10"))
-"""A leak of one object an open shows as ten."""
+OPENS = int(os.environ.get("KINEOGRAPH_TEST_OPENS", "50"))
+"""A leak of one object an open shows as fifty."""
 
 
 def _count() -> dict[str, int]:
