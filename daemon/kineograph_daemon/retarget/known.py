@@ -54,6 +54,14 @@ def by_value(skeleton: Skeleton) -> Hashable:
     )
 
 
+_SKELETONS: Kept[Skeleton] = Kept()
+
+
+def same(skeleton: Skeleton) -> Skeleton:
+    """The first skeleton of these values: what it has worked out of itself is known for every file of its rig."""
+    return _SKELETONS.get(by_value(skeleton), lambda: skeleton)
+
+
 def rig_map(skeleton: Skeleton) -> RigMap:
     """Roles of a skeleton, read once: by the user's or a built-in profile, else by names, tree and positions."""
     return _MAPS.get(

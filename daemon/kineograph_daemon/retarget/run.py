@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,7 @@ def retarget(
     """
     options = options or Options()
     _check(clip, options)
+    clip = replace(clip, skeleton=known.same(clip.skeleton))
     source_map = source_map or known.rig_map(clip.skeleton)
     target_map = target_map or known.rig_map(target)
     if options.fps_hz is not None:
