@@ -115,22 +115,37 @@ def scene_span(scene: Any) -> tuple[int, int]:
     return int(scene.frame_start), int(scene.frame_end)
 
 
-def gather(armature: Any, scene: Any, direction: Direction) -> Outgoing:
+def check(armature: Any, direction: Direction) -> None:
+    """Raises ``frame_out_of_range`` and ``apply_blocked`` where nothing can be read."""
+    _check_span(direction)
+    blockers.check_readable(armature)
+
+
+def gather(
+    armature: Any,
+    scene: Any,
+    direction: Direction,
+    seen: Mapping[float, FloatArray] | None = None,
+    now: Mapping[str, FloatArray] | None = None,
+) -> Outgoing:
     """Read everything and leave the scene as it was.
+
+    ``seen``: joints' world matrices (J, 4, 4) of the user's own action by scene frame, and ``now``: all bones' (4, 4)
+    as they are shown, where they were looked at before.
 
     Raises ``apply_blocked``, ``invalid_skeleton``, ``unknown_joint``, ``frame_out_of_range``, ``schema_validation``.
     """
-    _check_span(direction)
-    blockers.check_readable(armature)
-    now = shots.everything(armature) if direction.start_pose else None
+    check(armature, direction)
+    if now is None and direction.start_pose:
+        now = shots.everything(armature)
     with guard.untouched(scene, armature), identity.up_to_date(armature, *stamps.own_action(armature)) as own:
-        rig = _rig(armature, scene, direction, *own)
+        rig = rig_of(armature, scene, direction, *own)
         keyed = curves.read(*own)
         keys = user_keys.collect(armature, keyed, rig, direction.span, direction.keys, direction.pick)
         shot = shots.Shot(rig, direction, keys)
         if now is not None:
             shot.begin_in(now)
-        shot.look(armature, scene, *own, keyed)
+        shot.look(armature, scene, *own, keyed, seen or {})
         constraints, refs = shot.constraints()
     fps_hz = scene_fps_hz(scene)
     return Outgoing(
@@ -149,7 +164,7 @@ def gather(armature: Any, scene: Any, direction: Direction) -> Outgoing:
     )
 
 
-def _rig(armature: Any, scene: Any, direction: Direction, action: Any, slot: Any) -> Rig:
+def rig_of(armature: Any, scene: Any, direction: Direction, action: Any, slot: Any) -> Rig:
     """The rig where its object stands at the first frame."""
     wanted = direction.bones, direction.root, direction.ground_bu
     if curves.object_is_still(armature, action, slot):

@@ -74,8 +74,17 @@ class Shot:
         seen = np.stack([now[name] for name in self.rig.seen_on or self.rig.names])
         self.now = poses.as_joints(self.rig, seen)
 
-    def look(self, armature: Any, scene: Any, action: Any, slot: Any, keyed: Sequence[KeyedCurve]) -> None:
-        """Read what is needed, each frame once for each of the two actions; ``keyed``: the own action's curves.
+    def look(
+        self,
+        armature: Any,
+        scene: Any,
+        action: Any,
+        slot: Any,
+        keyed: Sequence[KeyedCurve],
+        ahead: Mapping[float, FloatArray],
+    ) -> None:
+        """Read what is needed, each frame once for each of the two actions; ``keyed``: the own action's curves,
+        ``ahead``: joints' matrices that were seen before.
 
         Poses that keys alone make are worked out; the others are looked at, frame by frame.
         """
@@ -85,8 +94,8 @@ class Shot:
         is_own = data is None or (data.action == action and compat.slot_of(data) == slot)
         rested = set() if is_own else curves.left_by_a_take(armature, keyed)
         self.own = self._worked_out(armature, action, slot, keyed, own_stops, rested)
-        left = own_stops - self.own.keys()
-        seen: dict[float, FloatArray] = {}
+        seen: dict[float, FloatArray] = {at: ahead[at] for at in own_stops - self.own.keys() if at in ahead}
+        left = own_stops - self.own.keys() - seen.keys()
         if stops := left | marked.stops:
             with switches.as_before(armature), guard.playing(armature, action, slot):
                 guard.rest(armature, rested)

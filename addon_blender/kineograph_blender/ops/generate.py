@@ -41,6 +41,8 @@ class KINEOGRAPH_OT_cancel(bpy.types.Operator):
         """Ask the daemon; the answer comes through the job."""
         current = session.current()
         running = [j for j in current.jobs if not j.is_done and self.job in ("", j.id)]
+        if not running and current.stop_reading():
+            return FINISHED
         if not running:
             self.report({"INFO"}, "Nothing runs")
             return CANCELLED
@@ -58,7 +60,10 @@ def _send(context: Any) -> None:
     link.ensure()
     current = session.current()
     for part in parts:
-        current.generate(armature, scene, part)
+        if bpy.app.background:
+            current.generate(armature, scene, part)
+        else:
+            current.generate_soon(armature, scene, part)
 
 
 CLASSES = (KINEOGRAPH_OT_generate, KINEOGRAPH_OT_cancel)

@@ -14,6 +14,7 @@ import logging
 import math
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ from kineograph.wire.messages import Empty, JobCancel, JobStatus, Method
 
 from .. import props
 from ..bridge import request
+from ..bridge.looking import Looking
 from ..bridge.request import Direction
 from ..takes import Take
 from .archive import Sent
@@ -64,6 +66,7 @@ class Session:
     _client: Client | None = None
     _writer: Writer = field(default_factory=Writer)
     _unsent: list[Job] = field(default_factory=list)
+    _looking: deque[tuple[Looking, str, str, Direction]] = field(default_factory=deque)
     _was_lost: bool = False
     _ledger: Ledger = field(init=False)
     _found: list[Sent] = field(default_factory=list)
@@ -105,14 +108,15 @@ class Session:
     def face(self) -> tuple[Any, ...]:
         """What the panels show of all this, to be compared: they are drawn anew when it changes, and not else."""
         jobs = tuple((j.status, j.is_done, j.wants_cancel, _left_s(j)) for j in self.jobs if not j.is_done)
+        reading = tuple(looking.progress for looking in self.reading)
         takes = (len(self.shelf.every()), len(self.shelf.unsaved), len(self._writer))
         newest = next((t.id for t in self.troubles), "")
-        return self.standing, jobs, len(self.jobs), takes, newest, len(self.troubles), id(self.models)
+        return self.standing, reading, jobs, len(self.jobs), takes, newest, len(self.troubles), id(self.models)
 
     @property
     def is_busy(self) -> bool:
         """Whether anything waits for ``poll``."""
-        return bool(self._writer) or any(not job.is_done for job in self.jobs)
+        return bool(self._writer) or bool(self._looking) or any(not job.is_done for job in self.jobs)
 
     def connect(self) -> None:
         """Look for the daemon, follow what it says and keep its list of models; returns at once."""
@@ -132,6 +136,7 @@ class Session:
                 job.errand.abandon()
         self.jobs = [job for job in self.jobs if job.is_done]
         self._unsent.clear()
+        self._looking.clear()
         self._found.clear()
         self._mine.clear()
         self._ledger.ask_again()
@@ -153,6 +158,47 @@ class Session:
         self._send(job)
         self.timings.submit_s = max(self.timings.submit_s, time.perf_counter() - began)
         return job
+
+    def generate_soon(self, armature: Any, scene: Any, direction: Direction) -> Job | None:
+        """``generate`` for an interface: what takes long to read is read from ``poll``, some frames a turn; None then.
+
+        Raises what is wrong at once; what is found wrong later becomes a trouble.
+        """
+        began = time.perf_counter()
+        looking = Looking.ahead(armature, scene, direction)
+        if looking is None:
+            return self.generate(armature, scene, direction)
+        self._looking.append((looking, label_of(direction), owner_of(armature), direction))
+        self.timings.submit_s = max(self.timings.submit_s, time.perf_counter() - began)
+        wake()
+        return None
+
+    @property
+    def reading(self) -> list[Looking]:
+        """Requests whose scene is still being read."""
+        return [looking for looking, *_ in self._looking]
+
+    def stop_reading(self) -> bool:
+        """Nothing that is still being read is sent; whether there was any."""
+        found = bool(self._looking)
+        self._looking.clear()
+        return found
+
+    def _look(self, budget_s: float) -> None:
+        """Read on, for the first in line."""
+        if not self._looking:
+            return
+        looking, label, owner, direction = self._looking[0]
+        try:
+            if not looking.step(budget_s):
+                return
+            outgoing = looking.gather()
+        except KineographError as e:
+            self._looking.popleft()
+            self.troubles.add(e, owner=owner, character=looking.character)
+            return
+        self._looking.popleft()
+        self._send(Job(label, outgoing, None, owner=owner, direction=direction))
 
     def _send(self, job: Job) -> None:
         self.jobs.append(job)
@@ -256,7 +302,9 @@ class Session:
         self.shelf.settle()
         self._go_on()
         left_s = budget_s - (time.perf_counter() - began)
-        if left_s > 0.0:
+        if left_s > 0.0 and self._looking:
+            self._look(left_s)
+        elif left_s > 0.0:
             self._writer.step(left_s)
         self.timings.bake_slice_s = max(self.timings.bake_slice_s, self._writer.longest_slice_s)
         self.timings.poll_s = max(self.timings.poll_s, time.perf_counter() - began)

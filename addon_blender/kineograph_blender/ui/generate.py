@@ -9,6 +9,9 @@ from .. import plan, session
 from . import words
 from .base import CharacterPanel, grey, order_of
 
+READING = "reading"
+"""In a job's stead: what is still being read."""
+
 
 class KINEOGRAPH_PT_generate(CharacterPanel, bpy.types.Panel):
     """Make motion for this character."""
@@ -32,6 +35,8 @@ class KINEOGRAPH_PT_generate(CharacterPanel, bpy.types.Panel):
         seed.prop(settings, "seed")
         row.prop(settings, "new_seed", text="", icon="FILE_REFRESH")
         draw_button(layout, context, armature)
+        for reading in session.current().reading:
+            draw_reading(layout, reading)
         for job in session.current().jobs:
             if not job.is_done:
                 draw_job(layout, job)
@@ -49,6 +54,17 @@ def draw_button(layout: Any, context: Any, armature: Any) -> None:
     row.operator("kineograph.preview", text="", icon="HIDE_OFF")
     if why:
         grey(layout, why)
+
+
+def draw_reading(layout: Any, reading: Any) -> None:
+    """A scene that is being read for a request."""
+    box = layout.box()
+    row = box.row(align=True)
+    done, every = reading.progress
+    row.label(text=f"Reading {reading.character}, {done} of {every} keyed frames")
+    stop = row.row()
+    stop.ui_units_x = 4.2
+    stop.operator("kineograph.cancel", text="Cancel", icon="X").job = READING
 
 
 def draw_job(layout: Any, job: session.Job) -> None:
