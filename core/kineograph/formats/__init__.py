@@ -2,8 +2,9 @@
 """Motion files: ``load`` and ``save`` by extension.
 
 Everything that comes out is right-handed, y up, in metres. ``bvh``, ``glb`` (with VRM), ``amass``, ``fbx`` and ``usd``
-hold the readers and writers with all their options; FBX and USD need libraries of their own (extras ``[fbx]``,
-``[usd]``), which are looked for when a file asks for them.
+hold the readers and writers with all their options; they are imported with the first file, so that a program starts
+without them. FBX and USD need libraries of their own (extras ``[fbx]``, ``[usd]``), which are looked for when a file
+asks for them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from kineograph.errors import SceneError
-from kineograph.formats import amass, bvh, fbx, glb, usd, whole
+from kineograph.formats import whole
 from kineograph.formats.asset import Asset, Mesh, Source
 from kineograph.formats.failure import unreadable
 from kineograph.formats.takes import choose
@@ -67,6 +68,8 @@ def save(
     and materials are kept. ``units_per_metre`` and ``up`` are for formats that leave them open (BVH, USD). Raises
     ``file_unreadable`` for an extension, a missing library, or a place that cannot be written.
     """
+    from kineograph.formats import bvh, fbx, glb, usd
+
     path = Path(path)
     kind = path.suffix.lower()
     if kind not in WRITTEN:
@@ -97,6 +100,8 @@ def save(
 
 
 def _load(path: Path, metres_per_unit: float | None, up: Literal["y", "z"] | None, fps_hz: float | None) -> Asset:
+    from kineograph.formats import amass, bvh, fbx, glb, usd
+
     match path.suffix.lower():
         case ".bvh":
             return bvh.read(path, metres_per_unit=metres_per_unit, up=up)

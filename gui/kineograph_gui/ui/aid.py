@@ -15,7 +15,6 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog
 
 from kineograph import formats
 from kineograph.errors import KineographError, SceneError
-from kineograph.formats import fbx
 from kineograph.motion.skeleton import Skeleton
 from kineograph_gui.model import rows
 from kineograph_gui.model.desk import log_folder
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
 
 def kinds() -> str:
     """What a motion is saved as, here: FBX only where something can write it."""
+    from kineograph.formats import fbx  # not on the time of a start
+
     endings = [".glb", ".bvh", *([".fbx"] if fbx.is_available() else [])]
     return ";;".join(f"{ending[1:].upper()} (*{ending})" for ending in endings)
 
