@@ -153,7 +153,8 @@ def check(data: JobResultData) -> None:
     for name, (array, expected) in arrays.items():
         if array is not None and np.shape(array) != expected:
             raise _unfit(name, f"{name} has shape {np.shape(array)}, expected {expected}")
-        if array is not None and not np.isfinite(array).all():
+        is_known = name == "rotations_xyzw" and data.rotations_are_finite
+        if array is not None and not is_known and not np.isfinite(array).all():
             raise _unfit(name, f"{name} holds numbers that are not finite")
     for joint, mask in data.contacts.items():
         if joint not in data.joint_names or np.shape(mask) != shape[:2]:
@@ -181,7 +182,14 @@ def wire_safe(value: Any) -> Any:
 
     Arrays stay arrays; what has no wire form becomes its text. For what comes from backbones and goes to people.
     """
-    if value is None or isinstance(value, (str, bool)):
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return value
+    if kind is dict:
+        return {k if type(k) is str else str(k): wire_safe(item) for k, item in value.items()}
+    if kind is list or kind is tuple:
+        return [wire_safe(item) for item in value]
+    if isinstance(value, (str, bool)):
         return value
     if isinstance(value, int):
         return value if -(2**63) <= value < 2**64 else str(value)

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from motionmcp.backbone import Backbone, MotionResult
 from motionmcp.errors import ProtocolError
 from motionmcp.schemas import GenerateRequest
+from numpy.typing import NDArray
 
 from kineograph.errors import RETRYABLE_CODES, ErrorCode, InternalError, KineographError, error
 from kineograph.motion import quat
@@ -21,7 +24,16 @@ from kineograph_daemon.pipeline.types import JobHooks, Stopped
 _log = logging.getLogger(__name__)
 
 
-def generate(backbone: Backbone, request: GenerateRequest, hooks: JobHooks) -> MotionResult:
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """A model's answer whose numbers are finite; the least and the greatest squared length of its quaternions."""
+
+    result: MotionResult
+    least_square: float
+    greatest_square: float
+
+
+def generate(backbone: Backbone, request: GenerateRequest, hooks: JobHooks) -> Checked:
     """One checked result. Raises ``Stopped`` or a ``KineographError``."""
     if isinstance(backbone, KineographBackbone) and has_hooks(backbone):
         answer = guarded(lambda: settle(backbone.generate_with_hooks(request, hooks), hooks.should_stop))
@@ -32,7 +44,7 @@ def generate(backbone: Backbone, request: GenerateRequest, hooks: JobHooks) -> M
 
 def generate_batch(
     backbone: Backbone, requests: Sequence[GenerateRequest], hooks: JobHooks
-) -> list[MotionResult | KineographError]:
+) -> list[Checked | KineographError]:
     """One checked result or error an item, in order, from the backbone's own batch pass."""
     answers = guarded(lambda: settle(backbone.generate_batch(list(requests)), hooks.should_stop))
     try:
@@ -44,7 +56,7 @@ def generate_batch(
     return [_item(item, request, hooks) for item, request in zip(items, requests, strict=True)]
 
 
-def _item(item: Any, request: GenerateRequest, hooks: JobHooks) -> MotionResult | KineographError:
+def _item(item: Any, request: GenerateRequest, hooks: JobHooks) -> Checked | KineographError:
     try:
         if isinstance(item, BaseException):
             raise translated(item)
@@ -82,7 +94,7 @@ def translated(e: BaseException) -> KineographError:
             return _failed(f"{type(e).__name__}: {e}"[:500], e)
 
 
-def checked(answer: Any, request: GenerateRequest) -> MotionResult:
+def checked(answer: Any, request: GenerateRequest) -> Checked:
     """The answer, if it is a motion of the asked length, samples and joints, with finite numbers and unit rotations."""
     if not isinstance(answer, MotionResult):
         raise _failed(f"generate must return a MotionResult, got {type(answer).__name__}")
@@ -97,14 +109,16 @@ def checked(answer: Any, request: GenerateRequest) -> MotionResult:
     if answer.joint_names is not None and list(answer.joint_names) != joints:
         raise _failed("joint_names differ from the request's skeleton")
     _check_finite(answer, expected)
+    least, greatest = _squares(rotations)
     unknown = sorted(set(answer.foot_contacts or {}) - set(joints))
     if unknown:
         raise _failed(f"foot_contacts name joints that the skeleton lacks: {', '.join(unknown[:6])}")
-    return answer
+    return Checked(answer, least, greatest)
 
 
 def _check_finite(answer: MotionResult, expected: tuple[int, ...]) -> None:
-    arrays = {"rotations": answer.rotations, "root_translations": answer.root_translations}
+    """Everything but the numbers of the rotations: ``_squares`` looks at those."""
+    arrays = {"root_translations": answer.root_translations}
     if answer.translations is not None:
         arrays["translations"] = answer.translations
         if np.shape(answer.translations) != (*expected[:3], 3):
@@ -112,9 +126,21 @@ def _check_finite(answer: MotionResult, expected: tuple[int, ...]) -> None:
     for name, array in arrays.items():
         if not np.issubdtype(np.asarray(array).dtype, np.floating) or not np.isfinite(array).all():
             raise _failed(f"{name} must be finite floating point numbers")
-    rotations = np.asarray(answer.rotations)
-    if quat.squared_length(rotations).min(initial=1.0) < 1e-6:
+
+
+def _squares(rotations_xyzw: NDArray[Any]) -> tuple[float, float]:
+    """The least and the greatest squared length: one pass over the motion says all that has to be known of it."""
+    if not np.issubdtype(rotations_xyzw.dtype, np.floating):
+        raise _failed("rotations must be finite floating point numbers")
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = quat.squared_length(rotations_xyzw)
+    # A number that is not finite shows in its sum, and so in the greatest (NaN goes before everything).
+    least, greatest = float(squares.min(initial=1.0)), float(squares.max(initial=1.0))
+    if not math.isfinite(greatest) and not np.isfinite(rotations_xyzw).all():
+        raise _failed("rotations must be finite floating point numbers")
+    if least < 1e-6:
         raise _failed("rotations hold quaternions of length zero")
+    return least, greatest
 
 
 def _failed(message: str, cause: BaseException | None = None) -> InternalError:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from kineograph.motion import quat
 from kineograph_daemon.pipeline import meet
+from kineograph_daemon.pipeline.call import Checked
 from kineograph_daemon.pipeline.rates import Line, Moved
 from kineograph_daemon.pipeline.types import JobResultData
 from kineograph_daemon.solve import report as reports
@@ -40,9 +41,13 @@ def is_wanted(request: GenerateRequest, line: Line | None) -> bool:
     )
 
 
-def _is_unit(rotations_xyzw: FloatArray) -> bool:
-    squares = quat.squared_length(rotations_xyzw)
-    return bool(squares.max() - 1.0 <= UNIT_TOLERANCE and 1.0 - squares.min() <= UNIT_TOLERANCE)
+def _is_unit(rotations_xyzw: FloatArray, checked: Checked | None) -> bool:
+    if checked is None:
+        squares = quat.squared_length(rotations_xyzw)
+        least, greatest = float(squares.min(initial=1.0)), float(squares.max(initial=1.0))
+    else:
+        least, greatest = checked.least_square, checked.greatest_square
+    return greatest - 1.0 <= UNIT_TOLERANCE and 1.0 - least <= UNIT_TOLERANCE
 
 
 def finish(
@@ -51,10 +56,12 @@ def finish(
     spec: ModelSpec,
     result: MotionResult,
     mapping: Mapping[str, Any] | None = None,
+    checked: Checked | None = None,
 ) -> JobResultData:
-    """The model's checked answer as the result."""
+    """The model's answer as the result; ``checked`` is what is known of its numbers, if they are still its own."""
     rotations = np.asarray(result.rotations, np.float32)
-    if not _is_unit(rotations):
+    is_unit = _is_unit(rotations, checked)
+    if not is_unit:
         rotations = quat.normalize(rotations)
     moved = None if result.translations is None else np.asarray(result.translations, np.float32)
     contacts = {k: np.asarray(v, bool) for k, v in (result.foot_contacts or {}).items()}
@@ -75,4 +82,5 @@ def finish(
         notes=[dict(n) for n in result.notes] + meet.notes(report),
         trajectories=None if result.trajectories is None else list(result.trajectories),
         report=report,
+        rotations_are_finite=is_unit,
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from motionmcp.backbone import Backbone, ModelSpec, MotionResult
+from motionmcp.backbone import Backbone, ModelSpec
 from motionmcp.schemas import GenerateRequest
 
 from kineograph.errors import ErrorCode, KineographError, NoteCode
@@ -29,8 +29,8 @@ def run_one(request: GenerateRequest, backbone: Backbone, spec: ModelSpec, hooks
         if (stand_in := getattr(backbone, "stand_in", None)) is None or e.code != ErrorCode.RETARGETING_UNSUPPORTED:
             raise
         return _stood_in(request, stand_in, spec, hooks, e)
-    result = call.generate(backbone, order.asked, _ModelHooks(hooks))
-    return finish(order, backbone, spec, result, hooks)
+    answer = call.generate(backbone, order.asked, _ModelHooks(hooks))
+    return finish(order, backbone, spec, answer, hooks)
 
 
 def _stood_in(
@@ -62,8 +62,8 @@ def run_many(
         if isinstance(order, KineographError):
             out.append(order)
             continue
-        result = next(results)
-        out.append(result if isinstance(result, KineographError) else _finished(order, backbone, spec, result, hooks))
+        answer = next(results)
+        out.append(answer if isinstance(answer, KineographError) else _finished(order, backbone, spec, answer, hooks))
     return out
 
 
@@ -103,24 +103,24 @@ def _alone(
 
 
 def _finished(
-    order: Order, backbone: Backbone, spec: ModelSpec, result: MotionResult, hooks: JobHooks
+    order: Order, backbone: Backbone, spec: ModelSpec, answer: call.Checked, hooks: JobHooks
 ) -> JobResultData | KineographError:
     try:
-        return finish(order, backbone, spec, result, hooks)
+        return finish(order, backbone, spec, answer, hooks)
     except KineographError as e:
         return e
 
 
-def finish(order: Order, backbone: Backbone, spec: ModelSpec, result: MotionResult, hooks: JobHooks) -> JobResultData:
+def finish(order: Order, backbone: Backbone, spec: ModelSpec, answer: call.Checked, hooks: JobHooks) -> JobResultData:
     """A model's checked answer as the finished motion on the request's own frames and skeleton."""
     stop_if_asked(hooks)
-    request, line = order.request, order.line
+    request, line, result = order.request, order.line, answer.result
     if order.over is not None:
         hooks.progress(MODEL_SHARE, 0, 0, "retargeting")
         result = order.over.home(result, order.asked.fps(spec.fps))
     mapping = None if order.over is None else order.over.mapping
     if raw.is_wanted(request, line):
-        return raw.finish(request, backbone, spec, result, mapping)
+        return raw.finish(request, backbone, spec, result, mapping, answer if order.over is None else None)
     moved = rates.from_model(result, line)
     work = meet.Work.of(request, backbone, spec, line, moved, mapping)
     count = len(moved.root_m)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
@@ -37,18 +36,17 @@ class Cancels:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: dict[str, threading.Event] = {}
-        self._early: deque[str] = deque(maxlen=_REMEMBERED)
-        self._ended: deque[str] = deque(maxlen=_REMEMBERED)
+        self._early: dict[str, None] = {}
+        self._ended: dict[str, None] = {}
 
     def begin(self, job: str) -> threading.Event:
         """The job's event, already set when its cancel came first."""
         with self._lock:
             event = threading.Event()
             if job in self._early:
-                self._early.remove(job)
+                del self._early[job]
                 event.set()
-            if job in self._ended:
-                self._ended.remove(job)
+            self._ended.pop(job, None)
             self._running[job] = event
             return event
 
@@ -56,7 +54,7 @@ class Cancels:
         """The job has been answered; a cancel that comes now is too late."""
         with self._lock:
             self._running.pop(job, None)
-            self._ended.append(job)
+            _remember(self._ended, job)
 
     def cancel(self, job: str) -> None:
         """Stop this job and no other."""
@@ -64,8 +62,14 @@ class Cancels:
             event = self._running.get(job)
             if event is not None:
                 event.set()
-            elif job not in self._ended and job not in self._early:
-                self._early.append(job)
+            elif job not in self._ended:
+                _remember(self._early, job)
+
+
+def _remember(jobs: dict[str, None], job: str) -> None:
+    jobs[job] = None
+    if len(jobs) > _REMEMBERED:
+        del jobs[next(iter(jobs))]  # the oldest
 
 
 class Hooks:
