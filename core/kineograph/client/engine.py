@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any, assert_never
 
 from kineograph.client import link
@@ -24,9 +25,19 @@ from kineograph.client.link import Link, LinkState
 from kineograph.client.pending import Pending, PendingTable, settle, settle_error
 from kineograph.client.transport import Arrival, PeerGone, PeerReached, PeerRefused, Published, Replied, Transport
 from kineograph.errors import ErrorCode, InternalError, KineographError, LinkError, RequestError, from_envelope
-from kineograph.wire import codec, messages
+from kineograph.wire import codec, messages, stored
 from kineograph.wire.codec import Buffer, Header, Kind
-from kineograph.wire.messages import EventName, Hello, HelloReply, JobList, JobListReply, Method
+from kineograph.wire.messages import (
+    EventName,
+    Hello,
+    HelloReply,
+    JobList,
+    JobListReply,
+    JobResult,
+    JobResultReply,
+    Method,
+    ResultFormat,
+)
 
 log = logging.getLogger(__name__)
 
@@ -261,9 +272,30 @@ class Engine:
         if request is None:
             return
         try:
-            settle(request.future, open_reply(request.method, header, frames))
+            reply = open_reply(request.method, header, frames)
+            if isinstance(reply, JobResultReply) and reply.file:
+                reply = self._fetched(reply)
+                if reply is None:
+                    self._ask_for_bytes(request)
+                    return
+            settle(request.future, reply)
         except KineographError as e:
             settle_error(request.future, e)
+
+    def _fetched(self, reply: JobResultReply) -> JobResultReply | None:
+        """The reply with the result out of the file that it names; None where that cannot be read from here."""
+        target = self._link.target
+        frames = stored.read(reply.file) if target is not None and target.endpoint.startswith("ipc:") else None
+        if frames is None:
+            return None
+        return replace(reply, result=codec.decode_body(frames[0], frames[1:]), file="")
+
+    def _ask_for_bytes(self, request: Pending) -> None:
+        """Ask again for what a request was to get as a file: this machine, or this user, cannot read it."""
+        asked = codec.decode_body(request.body[0], request.body[1:])
+        format = ResultFormat(asked.get("format", ResultFormat.ARRAYS))
+        body = pack(JobResult(asked["job"], format))
+        self._accept(Pending(f"{next(self._ids):x}", Method.JOB_RESULT, body, request.future, request.deadline_s))
 
     def _hello_replied(self, header: Header, frames: list[Buffer]) -> None:
         try:

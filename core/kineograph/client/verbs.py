@@ -145,7 +145,8 @@ def cancelled(reply: m.JobCancelReply) -> Cancelled:
 
 def result(job: str, form: ResultFormat, wait_s: float) -> Conversation[dict[str, Any] | None]:
     """The result, or None while the job has not ended. Raises what it failed with."""
-    reply: m.JobResultReply = yield Call(Method.JOB_RESULT, m.JobResult(job, form, wait_s), wait_s + DEFAULT_DEADLINE_S)
+    asked = m.JobResult(job, form, wait_s, by_file=True)
+    reply: m.JobResultReply = yield Call(Method.JOB_RESULT, asked, wait_s + DEFAULT_DEADLINE_S)
     if reply.job.state is not JobState.SUCCEEDED:
         raise_if_over(reply.job)
     return reply.result
@@ -175,7 +176,7 @@ def order(message: m.Generate, wait_s: float, rng: Random) -> Conversation[m.Job
     """
     attempt = 0
     values = {f.name: getattr(message, f.name) for f in dataclass_fields(message)}
-    asked = m.GenerateWait(**values, wait_s=wait_s)
+    asked = m.GenerateWait(**values, wait_s=wait_s, by_file=True)
     while True:
         try:
             reply: m.JobResultReply = yield Call(Method.GENERATE_WAIT, asked, wait_s + DEFAULT_DEADLINE_S)
@@ -228,7 +229,7 @@ def fetch(
         asked_s = clock()
         try:
             reply: m.JobResultReply = yield Call(
-                Method.JOB_RESULT, m.JobResult(job, form, wait_s), wait_s + DEFAULT_DEADLINE_S
+                Method.JOB_RESULT, m.JobResult(job, form, wait_s, by_file=True), wait_s + DEFAULT_DEADLINE_S
             )
         except LinkError as e:
             patience.bear(e)

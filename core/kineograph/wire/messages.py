@@ -190,6 +190,7 @@ class GenerateWait(Generate):
     """Submit one job and wait up to ``wait_s`` seconds for its arrays: ``generate`` and ``job.result`` in one."""
 
     wait_s: float = 0.0
+    by_file: bool = False
 
 
 @dataclass(frozen=True)
@@ -242,6 +243,7 @@ class JobResult:
     job: str
     format: ResultFormat = ResultFormat.ARRAYS
     wait_s: float = 0.0
+    by_file: bool = False
 
 
 @dataclass(frozen=True)
@@ -284,10 +286,11 @@ class JobStatus:
 
 @dataclass(frozen=True)
 class JobResultReply:
-    """``result`` is None while the job has not ended: a partial answer, ask again."""
+    """``result`` is None while the job has not ended: a partial answer, ask again. Or it lies in ``file``."""
 
     job: JobStatus
     result: dict[str, Any] | None = None
+    file: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frames on disk: what a request brought and what a result holds, readable without a copy.
 
-A file is ``magic "KGB1" | u32 count | u64 length * count | frames``, little-endian, every frame at a multiple of 64
-bytes. The frames are those of ``codec.pack_body``: a stored body is sent again as it lies, unopened. A file appears
-under its name only when it is complete: it is written beside it under a temporary name, then renamed.
+The layout is that of ``wire.stored``. A stored body is sent again as it lies, unopened, or read by a client where it
+lies. A file appears under its name only when it is complete: it is written beside it under a temporary name, then
+renamed; and it is never written to while it has its name (see ``spares``).
 """
 
 from __future__ import annotations
@@ -21,13 +21,11 @@ from pathlib import Path
 
 from kineograph.errors import ErrorCode as Code
 from kineograph.errors import InternalError, JobError, KineographError, UnavailableError
+from kineograph.wire import stored
+from kineograph.wire.stored import ALIGN_BYTES, HEAD, MAGIC, MAX_FRAMES
 
 Buffer = bytes | bytearray | memoryview
 
-MAGIC = b"KGB1"
-ALIGN_BYTES = 64
-MAX_FRAMES = 4096
-_HEAD = struct.Struct("<4sI")
 _FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
 _mapped: weakref.WeakKeyDictionary[mmap.mmap, str] = weakref.WeakKeyDictionary()
 _MAX_PARTS = 512  # of one writev call; the smallest limit among today's systems is 1024
@@ -74,7 +72,10 @@ def open(path: str | os.PathLike[str]) -> list[memoryview]:
     except (OSError, ValueError) as e:  # ValueError: an empty file cannot be mapped
         raise _damaged(target, str(e)) from e
     _mapped[mapped] = target
-    return _split(target, memoryview(mapped))
+    try:
+        return stored.split(memoryview(mapped))
+    except ValueError as e:
+        raise _damaged(target, str(e)) from None
 
 
 def is_open(path: str | os.PathLike[str]) -> bool:
@@ -96,7 +97,7 @@ def _parts(frames: Sequence[Buffer]) -> Iterator[Buffer]:
     if len(frames) > MAX_FRAMES:
         raise ValueError(f"{len(frames)} frames in one file, limit {MAX_FRAMES}")
     lengths = [len(f) if isinstance(f, (bytes, bytearray)) else f.nbytes for f in frames]
-    head = _HEAD.pack(MAGIC, len(frames)) + struct.pack(f"<{len(frames)}Q", *lengths)
+    head = HEAD.pack(MAGIC, len(frames)) + struct.pack(f"<{len(frames)}Q", *lengths)
     yield head + bytes(-len(head) % ALIGN_BYTES)
     for frame, length in zip(frames, lengths, strict=True):
         if length:
@@ -162,29 +163,6 @@ def _sync_folder(folder: str) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
-
-
-def _split(path: str, data: memoryview) -> list[memoryview]:
-    if len(data) < _HEAD.size:
-        raise _damaged(path, f"it has {len(data)} bytes")
-    magic, count = _HEAD.unpack_from(data)
-    if magic != MAGIC:
-        raise _damaged(path, "it does not begin with KGB1")
-    if count > MAX_FRAMES or len(data) < _HEAD.size + 8 * count:
-        raise _damaged(path, f"it claims {count} frames")
-    lengths = struct.unpack_from(f"<{count}Q", data, _HEAD.size)
-    at = _aligned(_HEAD.size + 8 * count)
-    frames = []
-    for length in lengths:
-        if at + length > len(data):
-            raise _damaged(path, f"it ends at byte {len(data)}, a frame reaches to {at + length}")
-        frames.append(data[at : at + length])
-        at = _aligned(at + length)
-    return frames
-
-
-def _aligned(offset: int) -> int:
-    return offset + (-offset % ALIGN_BYTES)
 
 
 def _damaged(path: str, why: str) -> InternalError:

@@ -11,6 +11,8 @@ import contextlib
 import os
 from pathlib import Path
 
+from kineograph.wire import stored
+
 _MOST_BYTES = 64 * 2**20
 _MOST_FILES = 64
 
@@ -28,7 +30,7 @@ class Spares:
         self._lent: dict[str, tuple[str, int]] = {}
 
     def keep(self, path: Path) -> int | None:
-        """Take a file that nobody reads any more; the bytes it has, or None where there is no room or no file."""
+        """Take a file that nobody here reads any more; the bytes it has, or None where there is no room or no file."""
         try:
             size = path.stat().st_size
             if len(self._files) >= self._most_files or self._bytes + size > self._most_bytes:
@@ -36,6 +38,9 @@ class Spares:
             self._count += 1
             spare = str(self._folder / f"{self._count}.spare")
             os.replace(path, spare)
+            if stored.is_held(spare):  # a client still has it: it keeps the bytes, nobody gets the file
+                os.unlink(spare)
+                return size
         except OSError:
             return None
         self._put((spare, size))

@@ -50,6 +50,11 @@ class Door:
     role_of: Callable[[str], Role | None] | None = None
     _topics: set[bytes] = field(default_factory=set)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether who comes in here is on this machine, and may read what this user may."""
+        return self.endpoint.startswith("ipc:")
+
     def receive(self) -> Iterator[Incoming]:
         """The messages that wait, without waiting for more."""
         while self.requests.get(zmq.EVENTS) & zmq.POLLIN:

@@ -50,7 +50,8 @@ class JobHandlers:
         """``job.result``: may be answered later."""
         m: JobResult = call.message
         answer = answer_to(self._outbox, call.sender)
-        self._results.ask(m.job, m.format, min(m.wait_s, self._wait_limit_s), answer)
+        by_file = m.by_file and call.sender.door.is_local
+        self._results.ask(m.job, m.format, min(m.wait_s, self._wait_limit_s), answer, by_file)
 
     def request(self, call: Call) -> None:
         """``job.request``: what the job was submitted with."""

@@ -2,7 +2,7 @@
 """Results: sent as they lie on disk, waited for without blocking anybody.
 
 The reply's body is put together from packed parts, and the arrays are the mapped file's own pages: a result of a
-hundred megabytes costs the front no copy.
+hundred megabytes costs the front no copy. Who can read the file, and says so, is told its name instead.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Answer = Callable[[list[Buffer] | KineographError], None]
 """Takes the packed body of the reply, or the error; called exactly once."""
 
 _TWO_KEYS = b"\x82"
-_KEY_JOB, _KEY_RESULT = msgpack.packb("job"), msgpack.packb("result")
+_KEY_JOB, _KEY_RESULT, _KEY_FILE = msgpack.packb("job"), msgpack.packb("result"), msgpack.packb("file")
 _NIL = msgpack.packb(None)
 
 
@@ -42,6 +42,7 @@ class _Waiter:
     form: ResultFormat
     until_s: float
     answer: Answer
+    by_file: bool
     done: bool = False
 
 
@@ -60,24 +61,24 @@ class Results:
         desk.on_final = self._job_ended
         desk.on_encoded = self._encode_ended
 
-    def ask(self, job: str, form: ResultFormat, wait_s: float, answer: Answer) -> None:
-        """Answer with the result, or with the status alone: at once for a job that failed or was cancelled, after
-        ``wait_s`` for one that goes on.
+    def ask(self, job: str, form: ResultFormat, wait_s: float, answer: Answer, by_file: bool = False) -> None:
+        """Answer with the result (``by_file``: with the name of its file), or with the status alone: at once for a
+        job that failed or was cancelled, after ``wait_s`` for one that goes on.
 
         Raises ``request_not_found`` or ``result_expired``; ``model_unavailable`` when the form cannot be written now.
         """
-        body = self._now(job, form)
+        body = self._now(job, form, by_file)
         if body is not None:
             answer(body)
         elif wait_s <= 0.0:
             answer(self._partial(job))
         else:
-            self._wait(_Waiter(job, form, self._clock.now_s() + wait_s, answer))
+            self._wait(_Waiter(job, form, self._clock.now_s() + wait_s, answer, by_file))
 
-    def ask_gently(self, job: str, wait_s: float, answer: Answer) -> None:
+    def ask_gently(self, job: str, wait_s: float, answer: Answer, by_file: bool = False) -> None:
         """As ``ask`` for the arrays, but where there is no room to wait the status is the answer: ask again."""
         try:
-            self.ask(job, ResultFormat.ARRAYS, wait_s, answer)
+            self.ask(job, ResultFormat.ARRAYS, wait_s, answer, by_file)
         except UnavailableError:
             answer(self._partial(job))
 
@@ -95,13 +96,13 @@ class Results:
 
     # ---- answers ---------------------------------------------------------------------------------------------------
 
-    def _now(self, job_id: str, form: ResultFormat) -> list[Buffer] | None:
+    def _now(self, job_id: str, form: ResultFormat, by_file: bool) -> list[Buffer] | None:
         job = self._desk.machine.jobs.get(job_id)
         if job is None:
             raise unknown(job_id)
         match job.state:
             case JobState.SUCCEEDED:
-                return self._stored(job_id, form)
+                return self._stored(job_id, form, by_file)
             case JobState.EXPIRED:
                 raise _expired(job_id)
             case JobState.FAILED | JobState.CANCELLED:
@@ -110,12 +111,15 @@ class Results:
             case _:
                 return None
 
-    def _stored(self, job_id: str, form: ResultFormat) -> list[Buffer] | None:
+    def _stored(self, job_id: str, form: ResultFormat, by_file: bool) -> list[Buffer] | None:
         job = self._desk.machine.jobs[job_id]
         file = self._desk.store.result_path(job_id, job.attempt, form)
         if form is not ResultFormat.ARRAYS and not os.path.exists(file):
             self._order(job_id, form)
             return None
+        if by_file:  # one that is gone is noticed when the client asks again, for its bytes
+            status = msgpack.packb(status_map(self._desk.machine.status(job_id)))
+            return [b"".join((_TWO_KEYS, _KEY_JOB, status, _KEY_FILE, msgpack.packb(file)))]
         try:
             stored = blobs.open(file)
         except JobError:
@@ -171,7 +175,7 @@ class Results:
 
     def _try(self, waiter: _Waiter) -> None:
         try:
-            body = self._now(waiter.job, waiter.form)
+            body = self._now(waiter.job, waiter.form, waiter.by_file)
         except KineographError as e:
             self._settle(waiter, e)
             return

@@ -76,7 +76,8 @@ class Submitting:
         if self._admit(call) is not None:
             m: GenerateWait = call.message
             answer = answer_to(self._outbox, call.sender, promises=m.job)
-            self._results.ask_gently(m.job, min(m.wait_s, self._wait_limit_s), answer)
+            by_file = m.by_file and call.sender.door.is_local
+            self._results.ask_gently(m.job, min(m.wait_s, self._wait_limit_s), answer, by_file)
 
     def batch(self, call: Call) -> None:
         """One job an item, each with its own answer."""

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from tests.fakes.backbones import request_map
 from tests.integration.daemon.conftest import House, generate, new_id, wait_until
 
 from kineograph.errors import ErrorCode, KineographError
+from kineograph.wire import codec, stored
 
 
 def test_the_result_comes_with_the_one_answer(house: House) -> None:
@@ -76,6 +79,43 @@ def test_a_result_is_never_written_over_while_it_is_read(house: House) -> None:
         first = wire.call("generate.wait", {**asked, "wait_s": 60.0})["result"]["rotations_xyzw"]
         seen.append((first, first.copy()))
         wire.call("job.forget", {"job": asked["job"]})
+    for kept, copy in seen:
+        np.testing.assert_array_equal(kept, copy)
+    assert len({copy.tobytes() for _, copy in seen}) == 6
+
+
+@pytest.mark.parametrize("method", ["generate.wait", "job.result"])
+def test_who_can_read_files_gets_the_results_name(house: House, method: str) -> None:
+    wire, asked = house.wire(), {**generate("fake", frames=12), "wait_s": 10.0}
+    sent = wire.call("generate.wait", asked)
+    body = asked if method == "generate.wait" else {"job": asked["job"], "wait_s": 10.0}
+    reply = wire.call(method, {**body, "by_file": True})
+    assert reply.get("result") is None
+    frames = stored.read(reply["file"])
+    assert frames is not None
+    read = codec.decode_body(frames[0], frames[1:])
+    np.testing.assert_array_equal(read["rotations_xyzw"], sent["result"]["rotations_xyzw"])
+    os.unlink(reply["file"])
+    assert wire.error(method, body).code is ErrorCode.RESULT_EXPIRED
+
+
+def test_a_client_that_cannot_read_the_file_gets_the_bytes(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, tried = house.client(), []
+    monkeypatch.setattr(stored, "read", tried.append)  # which returns nothing
+    result = client.generate(request_map("fake", frames=12))
+    assert (len(tried), result.frames) == (1, 12)
+    again = client.result(result.job.job, "glb", wait_s=10.0)
+    assert again is not None
+    assert len(tried) == 2
+    assert bytes(again["glb"][:4]) == b"glTF"
+
+
+def test_a_result_in_a_clients_hands_is_never_written_over(house: House) -> None:
+    client, seen = house.client(), []
+    for seed in range(6):
+        result = client.generate(request_map("fake", seed=seed, frames=400))
+        seen.append((result.rotations_xyzw, result.rotations_xyzw.copy()))
+        client.forget(result.job.job)
     for kept, copy in seen:
         np.testing.assert_array_equal(kept, copy)
     assert len({copy.tobytes() for _, copy in seen}) == 6
