@@ -53,6 +53,8 @@ _log = logging.getLogger(__name__)
 
 _GARBAGE_EVERY = 20_000
 """Objects made, less those gone, between two looks for cycles of garbage."""
+_ASK_EVERY_S = 0.005
+"""How often the doors are asked whether anybody listens to events; a subscription takes longer to come."""
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -134,6 +136,8 @@ class Daemon:
         self.clock = Clock()
         self._context = zmq.Context()
         self._doors: list[Door] = []
+        self._heard = False
+        self._asked_s = 0.0
         self._zap: ZapHandler | None = None
         self._server_key: str | None = None
         self._open_doors()
@@ -223,7 +227,11 @@ class Daemon:
             door.publish(frames)
 
     def _is_heard(self) -> bool:
-        return sum(door.is_heard for door in self._doors) > 0  # each door is asked: it has news to take in
+        now_s = time.monotonic()
+        if now_s - self._asked_s > _ASK_EVERY_S:
+            self._asked_s = now_s
+            self._heard = any([door.is_heard for door in self._doors])  # each is asked: it has news to take in
+        return self._heard
 
     def _open_doors(self) -> None:
         settings, epoch8 = self._settings, self._residence.epoch[:8]

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 import numpy as np
@@ -34,8 +34,10 @@ class Kind(StrEnum):
     EVENT = "event"
 
 
-@dataclass(frozen=True)
-class Header:
+_KINDS: Mapping[str, Kind] = {str(kind): kind for kind in Kind}
+
+
+class Header(NamedTuple):
     """The first frame. ``request_id`` pairs a reply with its request; ``seq`` numbers events within an ``epoch``."""
 
     kind: Kind
@@ -167,10 +169,10 @@ def decode_header(frames: Sequence[Buffer]) -> tuple[Header, int]:
     size = sum(map(len, frames))
     if size > limits.MAX_MESSAGE_BYTES:
         raise _bad(f"the message has {size} bytes, limit {limits.MAX_MESSAGE_BYTES}")
-    try:
-        kind = Kind(str(raw.get("k")))
-    except ValueError:
-        raise _bad(f"unknown message kind {raw.get('k')!r}") from None
+    said = raw.get("k")
+    kind = _KINDS.get(said) if isinstance(said, str) else None
+    if kind is None:
+        raise _bad(f"unknown message kind {said!r}"[:200])
     method, request_id, epoch = raw.get("m"), raw.get("id", ""), raw.get("e", "")
     if (
         not (isinstance(method, str) and isinstance(request_id, str) and isinstance(epoch, str))

@@ -62,6 +62,8 @@ def _unsupported_segment(types: Sequence[Any], spec: ModelSpec, index: int, take
 
 
 def _constraints(request: GenerateRequest, spec: ModelSpec, takers: Takers) -> None:
+    if not request.constraints:
+        return
     names = frozenset(joint.name for joint in request.skeleton.joints)
     total = request.total_frames
     for index, constraint in enumerate(request.constraints):

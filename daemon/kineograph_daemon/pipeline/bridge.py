@@ -179,9 +179,9 @@ def misfit(sent: MmcpSkeleton, own: MmcpSkeleton) -> KineographError | None:
 
     For the front, which must not wait: roles are read (once a rig), nothing is compiled.
     """
-    if _names(sent) == _names(own):
-        return None
     source, target = skeleton_of(own), skeleton_of(sent)
+    if source.names == target.names:
+        return None
     try:
         pairs.check(source, known.rig_map(source), target, known.rig_map(target))
     except KineographError as e:

@@ -24,6 +24,8 @@ Socket = Any
 
 _COPY_BYTES = 16 * 1024
 """Below this a copy costs less than keeping libzmq's own buffer alive."""
+_EVENTS, _POLLIN, NOBLOCK, _SNDMORE = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.NOBLOCK), int(zmq.SNDMORE)
+"""Plain numbers: arithmetic with pyzmq's own costs more than a system call."""
 _MAX_FRAMES = limits.MAX_ARRAYS + 2
 _USER = "User-Id"
 
@@ -57,8 +59,8 @@ class Door:
 
     def receive(self) -> Iterator[Incoming]:
         """The messages that wait, without waiting for more."""
-        while self.requests.get(zmq.EVENTS) & zmq.POLLIN:
-            peer = self.requests.recv(zmq.NOBLOCK, copy=False)
+        while is_readable(self.requests):
+            peer = self.requests.recv(NOBLOCK, copy=False)
             frames, user = _rest(self.requests, peer, self.role_of is not None)
             yield Incoming(self, peer.bytes, self._role(user), frames)
 
@@ -70,8 +72,8 @@ class Door:
     @property
     def is_heard(self) -> bool:
         """Whether anybody subscribes to anything here; asks the socket, which says so only where somebody reads."""
-        while self.events.get(zmq.EVENTS) & zmq.POLLIN:
-            told = self.events.recv(zmq.NOBLOCK)
+        while is_readable(self.events):
+            told = self.events.recv(NOBLOCK)
             if told[:1] == b"\1":
                 self._topics.add(told)
             elif told[:1] == b"\0":
@@ -145,4 +147,9 @@ def send(socket: Socket, frames: Sequence[Buffer]) -> None:
     last = len(frames) - 1
     for n, frame in enumerate(frames):
         # Only the first part can be refused: libzmq takes a message whole.
-        socket.send(frame, zmq.NOBLOCK | (zmq.SNDMORE if n < last else 0), copy=len(frame) <= _COPY_BYTES)
+        socket.send(frame, NOBLOCK if n == last else NOBLOCK | _SNDMORE, copy=len(frame) <= _COPY_BYTES)
+
+
+def is_readable(socket: Socket) -> bool:
+    """Whether a message waits; libzmq takes in news of its own thread with this question."""
+    return bool(socket.getsockopt(_EVENTS) & _POLLIN)

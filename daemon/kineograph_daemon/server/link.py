@@ -17,7 +17,7 @@ from kineograph_daemon.jobs import signals as s
 from kineograph_daemon.jobs.record import RETARGET, Job
 from kineograph_daemon.server.clock import Clock
 from kineograph_daemon.server.desk import Desk
-from kineograph_daemon.server.doors import send
+from kineograph_daemon.server.doors import NOBLOCK, is_readable, send
 from kineograph_daemon.server.events import Publisher
 from kineograph_daemon.server.models import ModelTable
 from kineograph_daemon.workers import link
@@ -97,8 +97,8 @@ class WorkerLink:
 
     def receive(self) -> None:
         """Take what workers have said."""
-        while self.socket.get(zmq.EVENTS) & zmq.POLLIN:
-            peer, *frames = self.socket.recv_multipart(zmq.NOBLOCK)
+        while is_readable(self.socket):
+            peer, *frames = self.socket.recv_multipart(NOBLOCK)
             worker = peer.decode("ascii", "replace")
             try:
                 for message in link.unpack_train(frames):
