@@ -230,7 +230,8 @@ class Daemon:
         now_s = time.monotonic()
         if now_s - self._asked_s > _ASK_EVERY_S:
             self._asked_s = now_s
-            self._heard = any([door.is_heard for door in self._doors])  # each is asked: it has news to take in
+            heard = [door.is_heard for door in self._doors]  # each is asked: it has news to take in
+            self._heard = True in heard
         return self._heard
 
     def _open_doors(self) -> None:

@@ -2,7 +2,8 @@
 """The engine: one background thread that owns the transport, drives the link and settles futures.
 
 Every face (``Client``, ``AsyncClient``, Blender's inbox) stands on three methods: ``call`` returns a future,
-``watch`` adds a listener, ``close`` ends it. None of them waits.
+``watch`` adds a listener, ``close`` ends it. None of them waits. ``ask`` is ``call`` for who waits: the loop is then
+turned by the waiting thread itself (see ``turns``).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from kineograph.client.finder import Finder
 from kineograph.client.link import Link, LinkState
 from kineograph.client.pending import Pending, PendingTable, settle, settle_error
 from kineograph.client.transport import Arrival, PeerGone, PeerReached, PeerRefused, Published, Replied, Transport
+from kineograph.client.turns import Turns
 from kineograph.errors import ErrorCode, InternalError, KineographError, LinkError, RequestError, from_envelope
 from kineograph.wire import codec, messages, stored
 from kineograph.wire.codec import Buffer, Header, Kind
@@ -60,7 +62,10 @@ class Engine:
         self._hello_id = ""
         self._commands: deque[Callable[[], None]] = deque()
         self._gate = threading.Lock()
+        self._turns = Turns()
         self._closing = False
+        self._interrupted = False
+        self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="kineograph-client", daemon=True)
         self._thread.start()
 
@@ -88,6 +93,20 @@ class Engine:
         """
         return self._ask(method, pack(message), deadline_s)
 
+    def ask(self, method: Method, message: Any, deadline_s: float = DEFAULT_DEADLINE_S) -> Any:
+        """``call``, waited for. Raises as ``call``, and what the daemon answered."""
+        body = pack(message)
+        future: Future[Any] = Future()
+        try:
+            if self._may_be_driven and self._turns.take(self._transport.wake) and self._may_be_driven:
+                self._drive(Pending(f"{next(self._ids):x}", method, body, future, time.monotonic() + deadline_s))
+            else:
+                self._turns.give(self._has_work)
+                future = self._ask(method, body, deadline_s)
+        finally:
+            self._turns.give(self._has_work)
+        return future.result()
+
     def greet(self, deadline_s: float = DEFAULT_DEADLINE_S) -> Future[HelloReply]:
         """``hello`` again: the future tells whether a daemon answers now, or why none does."""
         return self._ask(Method.HELLO, self._introduction, deadline_s)
@@ -113,6 +132,7 @@ class Engine:
         with self._gate:
             self._closing = True
         self._transport.wake()
+        self._turns.nudge()
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout_s)
 
@@ -129,26 +149,63 @@ class Engine:
                 return False
             self._commands.append(command)
         self._transport.wake()
+        self._turns.nudge()
         return True
+
+    # --- a caller's thread, while it turns ----------------------------------------------------------------------------
+    @property
+    def _may_be_driven(self) -> bool:
+        # Listeners are called on the engine's own thread; a connection that is not up is looked after by it.
+        return self._link.state is LinkState.READY and not (self._closing or self._feed.is_wanted)
+
+    def _drive(self, request: Pending) -> None:
+        try:
+            self._accept(request)
+            while not (request.future.done() or self._closing):
+                self._turn()
+        except Exception as e:  # noqa: BLE001 - the engine's own thread tells it, to everybody who waits
+            self._failure = e
+        except BaseException:
+            self._interrupted = True
+            self._pending.take(request.request_id)
+            raise
+
+    def _has_work(self) -> bool:
+        """Whether something is left that the engine's own thread must see to now."""
+        broken = self._closing or self._interrupted or self._failure is not None
+        return broken or bool(self._commands or len(self._pending)) or not self._may_be_driven
 
     # --- the engine's thread ------------------------------------------------------------------------------------------
     def _run(self) -> None:
         try:
-            self._happened(link.Begin())
+            with self._turns.mine():
+                self._happened(link.Begin())
             while not self._closing:
-                self._turn()
+                self._turns.stand_by(self._has_work)
+                with self._turns.mine():
+                    while not (self._closing or self._turns.is_wanted):
+                        self._turn()
         except Exception as e:
             log.exception("the client's engine failed")
-            self._pending.fail(
-                InternalError(ErrorCode.INTERNAL_ERROR, f"the client failed: {e!r}"), sent_once_only=False
-            )
+            with self._turns.mine():
+                self._pending.fail(
+                    InternalError(ErrorCode.INTERNAL_ERROR, f"the client failed: {e!r}"), sent_once_only=False
+                )
         finally:
-            self._end()
+            with self._turns.mine():
+                self._end()
 
     def _turn(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        if self._interrupted:  # between any two steps: only a fresh connection is known to be in order
+            self._interrupted = False
+            self._happened(link.Dropped(LinkError(ErrorCode.CONNECTION_FAILED, "the caller was interrupted")))
         while self._commands:
-            self._commands.popleft()()
-        self._happened(link.Tick())
+            self._commands[0]()  # taken off when it is done: twice does no harm, never would
+            self._commands.popleft()
+        if self._link.deadline_s is not None:
+            self._happened(link.Tick())
         self._expire()
         for arrival in self._transport.wait(self._patience_s()):
             self._arrived(arrival)
@@ -268,19 +325,20 @@ class Engine:
         if header.request_id == self._hello_id:
             self._hello_replied(header, frames)
             return
-        request = self._pending.take(header.request_id)
+        request = self._pending.get(header.request_id)
         if request is None:
             return
         try:
             reply = open_reply(request.method, header, frames)
             if isinstance(reply, JobResultReply) and reply.file:
                 reply = self._fetched(reply)
-                if reply is None:
-                    self._ask_for_bytes(request)
-                    return
-            settle(request.future, reply)
+            if reply is None:
+                self._ask_for_bytes(request)
+            else:
+                settle(request.future, reply)
         except KineographError as e:
             settle_error(request.future, e)
+        self._pending.take(header.request_id)
 
     def _fetched(self, reply: JobResultReply) -> JobResultReply | None:
         """The reply with the result out of the file that it names; None where that cannot be read from here."""

@@ -47,6 +47,10 @@ class PendingTable:
         self._by_id[request.request_id] = request
         heapq.heappush(self._deadlines, (request.deadline_s, request.request_id))
 
+    def get(self, request_id: str) -> Pending | None:
+        """A request; None for an unknown id (a late or foreign answer)."""
+        return self._by_id.get(request_id)
+
     def take(self, request_id: str) -> Pending | None:
         """Forget and return a request; None for an unknown id (a late or foreign answer)."""
         return self._by_id.pop(request_id, None)

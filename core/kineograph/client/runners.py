@@ -16,7 +16,7 @@ from kineograph.client.events import ClientEvent, JobEvent
 from kineograph.client.inbox import Inbox
 from kineograph.client.verbs import Call, Conversation, Pause, Step, Tell, Ticket
 from kineograph.errors import KineographError
-from kineograph.wire.messages import JobState, JobStatus
+from kineograph.wire.messages import JobState, JobStatus, Method
 
 T = TypeVar("T")
 OnStatus = Callable[[JobStatus], None]
@@ -109,7 +109,7 @@ class SyncRunner:
         match step:
             case Call(method, message, deadline_s):
                 try:
-                    reply = self._await(self._engine.call(method, message, deadline_s))
+                    reply = self._ask(method, message, deadline_s)
                 except KineographError as e:
                     return advance(conversation, error=e)
                 return advance(conversation, reply)
@@ -120,9 +120,10 @@ class SyncRunner:
                 self._narrator.show(job)
         return advance(conversation)
 
-    def _await(self, future: Future[Any]) -> Any:
+    def _ask(self, method: Method, message: Any, deadline_s: float) -> Any:
         if self._watch is None:
-            return future.result()
+            return self._engine.ask(method, message, deadline_s)
+        future = self._engine.call(method, message, deadline_s)
         future.add_done_callback(lambda _: self._heard.put(None))
         while not future.done():
             job = self._heard.get()

@@ -351,7 +351,7 @@ class Client:
 
     # --- inside -------------------------------------------------------------------------------------------------------
     def _ask(self, method: Method, message: Any) -> Any:
-        return self._engine.call(method, message, self._deadline_s).result()
+        return self._engine.ask(method, message, self._deadline_s)
 
     def _run(
         self,

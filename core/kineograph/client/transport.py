@@ -46,7 +46,7 @@ Arrival = Replied | Published | PeerReached | PeerGone | PeerRefused
 
 
 class Transport(Protocol):
-    """Every method but ``wake`` belongs to the engine's thread."""
+    """Every method but ``wake`` belongs to whoever turns the engine's loop: one thread at a time."""
 
     def connect(self, endpoint: str, server_key: str | None) -> None:
         """Open a fresh request socket, dropping the one before. Raises ``connection_failed`` for a bad address."""

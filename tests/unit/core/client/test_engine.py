@@ -29,6 +29,7 @@ class ScriptedTransport:
         self.sent: list[codec.Message] = []
         self.log: list[str] = []
         self.takes = True
+        self.waits_on = 0
         self._arrivals: queue.SimpleQueue[Arrival | None] = queue.SimpleQueue()
 
     def arrive(self, arrival: Arrival) -> None:
@@ -63,11 +64,12 @@ class ScriptedTransport:
         return self.takes
 
     def wait(self, timeout_s: float | None) -> list[Arrival]:
+        self.waits_on = threading.get_ident()
         try:
             arrival = self._arrivals.get(timeout=timeout_s)
         except queue.Empty:
             return []
-        if isinstance(arrival, Exception):
+        if isinstance(arrival, BaseException):
             raise arrival
         return [] if arrival is None else [arrival]
 
