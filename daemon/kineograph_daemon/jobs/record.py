@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
 from kineograph.wire.messages import JobState, JobStatus, Priority, Progress, ResultFormat
@@ -103,14 +104,15 @@ def to_status(job: Job, position: int | None, eta_s: float | None) -> JobStatus:
 
 _TRANSIENT = ("facts", "worker", "task", "stop_s", "progress", "state")
 _KEPT = tuple(f.name for f in fields(Job) if f.name not in _TRANSIENT)
-_FACTS = frozenset(f.name for f in fields(JobFacts))
+_FACTS = tuple(f.name for f in fields(JobFacts))
+_facts_of, _kept_of = attrgetter(*_FACTS), attrgetter(*_KEPT)
 
 
 def to_map(job: Job) -> dict[str, Any]:
     """What the store keeps of a job: plain values only."""
-    facts = {name: value for name in _FACTS if (value := getattr(job.facts, name)) is not None}
+    facts = dict(zip(_FACTS, _facts_of(job.facts), strict=True))
     facts["formats"] = [str(f) for f in job.facts.formats]
-    out = {name: getattr(job, name) for name in _KEPT}
+    out = dict(zip(_KEPT, _kept_of(job), strict=True))
     p = job.progress
     progress = {"fraction": p.fraction, "step": p.step, "steps": p.steps, "stage": p.stage}
     return {**out, "state": str(job.state), "facts": facts, "progress": progress}

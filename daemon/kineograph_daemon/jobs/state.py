@@ -85,9 +85,15 @@ class JobMachine:
 
     def handle(self, event: s.Event) -> Out:
         """What has to be done about an event, in order."""
-        match event:
+        match event:  # what every job brings comes first
+            case s.Tick():
+                return self._tick(event.at_s)
             case s.Submit():
                 return self._submit(event)
+            case s.TaskDone():
+                return self._task_done(event)
+            case s.TaskEnd():
+                return self._task_end(event)
             case s.WorkerReady():
                 return self._worker_ready(event)
             case s.WorkerLost():
@@ -96,14 +102,10 @@ class JobMachine:
                 return self._models_settled(event)
             case s.TaskProgress():
                 return self._task_progress(event)
-            case s.TaskDone():
-                return self._task_done(event)
             case s.TaskFailed():
                 return self._task_failed(event)
             case s.TaskCancelled():
                 return self._task_cancelled(event)
-            case s.TaskEnd():
-                return self._task_end(event)
             case s.Cancel():
                 return self._cancel(event)
             case s.Move():
@@ -119,8 +121,6 @@ class JobMachine:
                 return self._encode(event)
             case s.Encoded():
                 return self._encoded(event)
-            case s.Tick():
-                return self._tick(event.at_s)
             case _:
                 assert_never(event)
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol, assert_never
 from kineograph.errors import KineographError, from_envelope
 from kineograph.wire.codec import Buffer
 from kineograph.wire.messages import EventName, JobState, JobStatus, OnBusy, ResultFormat
+from kineograph_daemon import logs
 from kineograph_daemon.jobs import signals as s
 from kineograph_daemon.jobs.record import Job, JobFacts
 from kineograph_daemon.jobs.state import JobMachine
@@ -169,7 +170,7 @@ class Desk:
         self.store.save(job, lazily=i.event is EventName.JOB_STARTED)
         self._events.job(i.event, lambda: self.machine.status(i.job))
         if job.state.is_final:
-            _log.info("job %s", job.state, extra={"job": i.job, "data": _told(job)})
+            logs.tell(_log, f"job {job.state}", i.job, _told(job))
             self._told_s.pop(i.job, None)
             self._drop_fresh(i.job)
             self.store.spares.returned(i.job)

@@ -172,17 +172,16 @@ class Front:
     def _patience_s(self) -> float:
         if self._idle:
             return 0.02
+        chore_s, start_s = self._heartbeat_s + self._heartbeat_every_s, self._supervisor.next_s()
+        if start_s is not None and start_s < chore_s:
+            chore_s = start_s
         now_s = self._clock.now_s()
-        chores = [self._heartbeat_s + self._heartbeat_every_s, self._supervisor.next_s()]
-        due = [
-            # A dead worker is noticed by polling its process, so never sleep long.
-            now_s + _NAP_S,
-            max(min(d for d in chores if d is not None), self._chores_s + _CHORES_EVERY_S),
-            self._desk.machine.next_deadline_s(),
-            self._results.next_s(),
-            self._parking.next_s(),
-        ]
-        return max(0.0, min(d for d in due if d is not None) - now_s)
+        # A dead worker is noticed by polling its process, so never sleep long.
+        until_s = min(now_s + _NAP_S, max(chore_s, self._chores_s + _CHORES_EVERY_S))
+        for due_s in (self._desk.machine.next_deadline_s(), self._results.next_s(), self._parking.next_s()):
+            if due_s is not None and due_s < until_s:
+                until_s = due_s
+        return max(0.0, until_s - now_s)
 
     def _register(self) -> None:
         self._wake.setblocking(False)

@@ -101,7 +101,7 @@ class WorkerLink:
             peer, *frames = self.socket.recv_multipart(NOBLOCK)
             worker = peer.decode("ascii", "replace")
             try:
-                for message in link.unpack_train(frames):
+                for message in link.unpack_all(frames):
                     self._said(worker, message)
             except KineographError as e:
                 _log.warning("a message of worker %s was dropped: %s", worker, e)
@@ -126,6 +126,8 @@ class WorkerLink:
         if not self._supervisor.seen(worker, now_s, rss):
             return  # the late words of a worker that is gone
         match message:
+            case link.TaskDone() | link.TaskEnd() | link.TaskProgress():
+                self._about_a_task(worker, message, now_s)
             case link.WorkerHeartbeat():
                 pass
             case link.WorkerReady():
@@ -141,11 +143,11 @@ class WorkerLink:
 
     def _about_a_task(self, worker: str, message: Any, now_s: float) -> None:
         match message:
+            case link.TaskDone(job=job):
+                self._desk.feed(s.TaskDone(worker, job, now_s, message.bytes, message.elapsed_s))
             case link.TaskProgress(job=job):
                 progress = Progress(message.fraction, message.step, message.steps, message.stage)
                 self._desk.feed(s.TaskProgress(worker, job, progress, now_s))
-            case link.TaskDone(job=job):
-                self._desk.feed(s.TaskDone(worker, job, now_s, message.bytes, message.elapsed_s))
             case link.TaskFailed(job=job):
                 self._desk.feed(s.TaskFailed(worker, job, message.error, now_s))
             case link.TaskCancelled(job=job):

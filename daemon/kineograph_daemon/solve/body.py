@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from kineograph.motion import quat
 from kineograph.motion.skeleton import Skeleton
 from kineograph.rigs import RigMap, Role
-from kineograph.rigs.profiles.use import read_rig, stamp
+from kineograph.rigs.profiles.use import Stamp, read_rig, stamp
 
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
@@ -112,17 +112,26 @@ def rest_floor(skeleton: Skeleton) -> float:
 
 
 def read_body(skeleton: Skeleton) -> Body:
-    """What a skeleton is made of. Equal skeletons share one reading."""
-    return _read(_Key(skeleton))
+    """What a skeleton is made of. Equal skeletons share one reading, as long as the profiles stay as they are."""
+    global _last
+    now = stamp()
+    last = _last
+    if last is None or last[0] is not skeleton or last[1] != now:
+        last = _last = (skeleton, now, _read(_Key(skeleton, now)))
+    return last[2]
+
+
+_last: tuple[Skeleton, Stamp, Body] | None = None
+"""The last one by identity: job after job is for one character."""
 
 
 class _Key:
     """A skeleton by value: requests bring a new object each time."""
 
-    def __init__(self, skeleton: Skeleton) -> None:
+    def __init__(self, skeleton: Skeleton, profiles: Stamp) -> None:
         self.skeleton = skeleton
         arrays = (skeleton.parents, skeleton.rest_translations_m, skeleton.rest_rotations_xyzw)
-        self.value = (skeleton.names, stamp(), *(a.tobytes() for a in arrays))
+        self.value = (skeleton.names, profiles, *(a.tobytes() for a in arrays))
 
     def __hash__(self) -> int:
         return hash(self.value)

@@ -139,6 +139,7 @@ class TaskDone:
     bytes: int
     elapsed_s: float
     seed: int | None = None
+    ends: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,7 @@ class TaskFailed:
 
     job: str
     error: dict[str, Any]
+    ends: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,11 @@ class TaskCancelled:
     job: str
     step: int = 0
     steps: int = 0
+    ends: str = ""
+
+
+Ending = TaskDone | TaskFailed | TaskCancelled
+"""A job's one final answer. ``ends`` names the task that is over with it: a ``task.end`` need not follow."""
 
 
 @dataclass(frozen=True)
@@ -241,14 +248,10 @@ def pack(message: Any, frames: Sequence[codec.Buffer] = ()) -> list[codec.Buffer
     return [*codec.encode(codec.Header(kind, METHOD_OF[cls]), body), *frames]
 
 
-def pack_train(messages: Sequence[Any]) -> list[codec.Buffer]:
-    """The frames of messages to the front that travel as one, so that it wakes once for all of them."""
-    return [frame for message in messages for frame in pack(message)]
-
-
-def unpack_train(frames: Sequence[codec.Buffer]) -> list[Any]:
-    """The messages of ``pack_train``. Raises as ``unpack`` does."""
-    return [unpack(frames[at : at + 2]).message for at in range(0, max(len(frames), 1), 2)]
+def unpack_all(frames: Sequence[codec.Buffer]) -> list[Any]:
+    """A worker's message, and the end of the task that it ends. Raises as ``unpack`` does."""
+    message = unpack(frames).message
+    return [message, TaskEnd(message.ends)] if isinstance(message, Ending) and message.ends else [message]
 
 
 def unpack(frames: Sequence[codec.Buffer]) -> Packet:

@@ -159,10 +159,11 @@ class Worker:
             case other:
                 _log.error("%s is not for a worker's main socket", type(other).__name__)
 
-    def _send(self, *messages: Any) -> None:
+    def _send(self, message: Any) -> None:
+        frames = link.pack(message)
         # Progress may come from a thread of the backbone; a socket is not for two threads at once.
         with self._sending:
-            self._dealer.send_multipart(link.pack_train(messages))
+            self._dealer.send_multipart(frames)
 
     def _on_lost(self, why: str) -> None:
         self._stopping.set()

@@ -3,7 +3,8 @@
 
     payload -> typed request -> seed -> pipeline -> arrays (and the other forms asked for) -> file -> ``task.done``
 
-Whatever happens to one job is told of that job alone; ``task.end`` comes last, always, with the last answer.
+Whatever happens to one job is told of that job alone. The last answer ends the task; ``task.end`` does where there is
+no last answer.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from motionmcp.backbone import Backbone, ModelSpec
@@ -38,8 +39,7 @@ from kineograph_daemon.workers.models import Models
 
 _log = logging.getLogger(__name__)
 
-Send = Callable[..., None]
-"""Takes one message, or several that travel as one."""
+Send = Callable[[Any], None]
 
 
 @dataclass
@@ -83,7 +83,7 @@ class Tasks:
         self._device = device
         self._fsync = fsync
         self._open = 0
-        self._last_answer: list[Any] = []
+        self._last_answer: link.Ending | None = None
 
     def run(self, packet: link.Packet, task: link.TaskRun) -> None:
         """Run a task to its end. Raises nothing that a job or a backbone does."""
@@ -101,8 +101,8 @@ class Tasks:
         finally:
             for job in task.jobs:
                 self._cancels.end(job.job)
-            last, self._last_answer = self._last_answer, []
-            self._send(*last, link.TaskEnd(task.task))
+            last, self._last_answer = self._last_answer, None
+            self._send(link.TaskEnd(task.task) if last is None else replace(last, ends=task.task))
 
     def encode(self, packet: link.Packet, task: link.TaskEncode) -> None:
         """Write another form of a stored result."""
@@ -295,15 +295,15 @@ class Tasks:
         _log.info("job failed: %s", e, extra={"job": run.job.job})
         self._answer(run, link.TaskFailed(run.job.job, e.to_envelope()))
 
-    def _answer(self, run: Run, message: Any) -> None:
-        """A job's one final message; the task's last one waits the moment until ``task.end`` goes with it."""
+    def _answer(self, run: Run, message: link.Ending) -> None:
+        """A job's one final message; the task's last one waits the moment until the task is over too."""
         run.answered = True
         self._open -= 1
         _log.debug("job answered: %s", type(message).__name__, extra={"job": run.job.job})
         if self._open:
             self._send(message)
         else:
-            self._last_answer.append(message)
+            self._last_answer = message
 
 
 def _parse(body: ReadBody, known: ReadAs | None) -> GenerateRequest:

@@ -72,13 +72,15 @@ def stamp(project: Iterable[str | Path] = ()) -> Stamp:
 
 
 def _stamp_of(places: Iterable[Path]) -> Stamp:
-    out = []
+    out: list[tuple[str, int, int]] = []
     for folder in places:
         try:
-            files = sorted(p for p in folder.glob("*.toml") if p.is_file())
-            for path in files:
-                info = path.stat()
-                out.append((str(path), info.st_mtime_ns, info.st_size))
+            with os.scandir(folder) as entries:
+                files = [e for e in entries if e.name.endswith(".toml") and e.is_file()]
+            for path, info in sorted((e.path, e.stat()) for e in files):
+                out.append((path, info.st_mtime_ns, info.st_size))
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # most people have none
         except OSError as e:
             _log.warning("profiles in %s cannot be listed: %s", folder, e)
     return tuple(out)

@@ -69,7 +69,7 @@ class Front:
         """Receive one message."""
         identity, *frames = self.router.recv_multipart()
         now_s = time.monotonic()
-        self.said.extend((identity, message, now_s) for message in link.unpack_train(frames))
+        self.said.extend((identity, message, now_s) for message in link.unpack_all(frames))
 
     def drain(self) -> list[Any]:
         """What has been said so far and not been taken, heartbeats left out."""
