@@ -44,7 +44,7 @@ class Result:
     def from_body(cls, job: JobStatus, body: Mapping[str, Any]) -> Result:
         """From the ``arrays`` form of a result. Raises ``bad_response`` when shapes do not fit together."""
         try:
-            names = tuple(str(name) for name in body["joint_names"])
+            names = tuple(map(str, body["joint_names"]))
             rotations = np.asarray(body["rotations_xyzw"])
             root = np.asarray(body["root_m"])
             translations = body.get("translations_m")

@@ -82,6 +82,7 @@ _METHOD_OF: dict[type[Any], Method] = {m.Generate: Method.GENERATE, m.Retarget: 
 
 
 M = TypeVar("M")
+_NAMES: dict[type[Any], list[str]] = {}
 
 
 def ask(method: Method, message: Any, deadline_s: float = DEFAULT_DEADLINE_S) -> Conversation[Any]:
@@ -111,13 +112,13 @@ def retarget_submission(request: Any, job: str | None, fields: Mapping[str, Any]
 
 def checked(kind: type[M], values: Mapping[str, Any]) -> M:
     """A message from keyword arguments. A name it does not have is an error here, not something to skip."""
-    names = [f.name for f in dataclass_fields(cast(Any, kind))]
+    names = _NAMES.get(kind) or _NAMES.setdefault(kind, [f.name for f in dataclass_fields(cast(Any, kind))])
     for name in values:
         if name not in names:
             raise RequestError(
                 ErrorCode.SCHEMA_VALIDATION,
                 f"{kind.__name__} has no field {name!r}",
-                {"where": {"path": [name]}, "got": name, "allowed": names},
+                {"where": {"path": [name]}, "got": name, "allowed": [*names]},
             )
     return m.from_body(kind, values)
 
@@ -175,8 +176,7 @@ def order(message: m.Generate, wait_s: float, rng: Random) -> Conversation[m.Job
     The reply's result is None when the job has not ended in time; ``fetch`` goes on from there.
     """
     attempt = 0
-    values = {f.name: getattr(message, f.name) for f in dataclass_fields(message)}
-    asked = m.GenerateWait(**values, wait_s=wait_s, by_file=True)
+    asked = m.GenerateWait(**vars(message), wait_s=wait_s, by_file=True)
     while True:
         try:
             reply: m.JobResultReply = yield Call(Method.GENERATE_WAIT, asked, wait_s + DEFAULT_DEADLINE_S)

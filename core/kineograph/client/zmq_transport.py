@@ -23,6 +23,8 @@ _BURST = 64
 _COPY_BYTES = 16 * 1024
 """Below this a copy costs less than keeping libzmq's own buffer alive."""
 _MAX_FRAMES = limits.MAX_ARRAYS + 2
+_EVENTS, _POLLIN, _NOBLOCK, _SNDMORE = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.NOBLOCK), int(zmq.SNDMORE)
+"""Plain numbers: arithmetic with pyzmq's own costs more than a system call."""
 _WATCHED = (
     zmq.EVENT_CONNECTED
     | zmq.EVENT_DISCONNECTED
@@ -100,7 +102,11 @@ class ZmqTransport:
         if self._dealer is None:
             return False
         try:
-            self._dealer.send_multipart(frames, zmq.NOBLOCK, copy=False)
+            last = len(frames) - 1
+            for n, frame in enumerate(frames):
+                # Only the first part can be refused: libzmq takes a message whole.
+                flags = _NOBLOCK if n == last else _NOBLOCK | _SNDMORE
+                self._dealer.send(frame, flags, copy=len(frame) <= _COPY_BYTES)
         except zmq.Again:
             return False
         return True
@@ -160,9 +166,11 @@ def _no_address(endpoint: str, why: Exception) -> LinkError:
 
 def _receive(socket: Any) -> list[list[Buffer]]:
     messages: list[list[Buffer]] = []
-    for _ in range(_BURST):
+    for n in range(_BURST):
+        if n and not socket.getsockopt(_EVENTS) & _POLLIN:  # asking costs less than the exception of a vain try
+            break
         try:
-            frame = socket.recv(zmq.NOBLOCK, copy=False)
+            frame = socket.recv(_NOBLOCK, copy=False)
         except zmq.Again:
             break
         frames: list[Buffer] = []
