@@ -109,3 +109,40 @@ def test_a_folder_that_is_gone_takes_nobody_down(tmp_path: Path, monkeypatch: py
     handler.emit(logging.makeLogRecord({"msg": "lost"}))
     handler.close()
     assert not (tmp_path / "away").exists()
+
+
+def test_a_jobs_line_is_the_same_whichever_way_it_goes(lines: Path) -> None:
+    log = logging.getLogger("desk")
+    logs.tell(log, "job succeeded", "j1", {"x": 1})
+    log.info("job succeeded", extra={"job": "j1", "data": {"x": 1}})
+    short, long = read(lines)
+    assert {**short, "t": 0} == {**long, "t": 0}
+    assert list(short) == list(long)
+    log.setLevel(logging.ERROR)
+    try:
+        logs.tell(log, "job succeeded", "j2", {})
+    finally:
+        log.setLevel(logging.NOTSET)
+    assert len(read(lines)) == 2
+
+
+def test_a_jobs_line_reaches_other_handlers_too(lines: Path) -> None:
+    heard: list[logging.LogRecord] = []
+    other = logging.Handler()
+    other.emit = heard.append  # type: ignore[method-assign]
+    logging.getLogger().addHandler(other)
+    logs.tell(logging.getLogger("desk"), "job failed", "j1", {"x": 1})
+    assert [r.getMessage() for r in heard] == ["job failed"]
+    assert [line["job"] for line in read(lines)] == ["j1"]
+
+
+def test_a_jobs_line_that_cannot_be_written_is_lost_in_silence(lines: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "no space")
+
+    logs.tell(logging.getLogger("desk"), "one", "j1", {})
+    monkeypatch.setattr("kineograph_daemon.logs.os.write", full)
+    logs.tell(logging.getLogger("desk"), "two", "j1", {})
+    monkeypatch.undo()
+    logs.tell(logging.getLogger("desk"), "three", "j1", {})
+    assert [line["msg"] for line in read(lines)] == ["one", "three"]

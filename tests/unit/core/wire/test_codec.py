@@ -36,6 +36,7 @@ HEADERS = st.builds(
     request_id=st.text(max_size=128),
     epoch=st.text(max_size=40),
     seq=st.integers(0, 2**63),
+    wire=st.sampled_from(version.SUPPORTED_WIRE_VERSIONS),
 )
 
 
@@ -246,6 +247,7 @@ def test_another_wire_version_is_a_mismatch_that_names_both(wire: Any) -> None:
     [
         {"k": "gossip"},
         {"k": None},
+        {"k": ["reply"]},
         {"m": 3},
         {"m": None},
         {"id": 3},

@@ -72,3 +72,11 @@ def test_unknown_and_wrong_messages_are_refused() -> None:
     wrong = codec.encode(codec.Header(codec.Kind.REQUEST, "task.cancel"), {"job": 5})
     with pytest.raises(KineographError, match="job"):
         link.unpack(wrong)
+
+
+def test_a_last_answer_ends_its_task() -> None:
+    done = link.TaskDone("j", 30, 1, 4096, 0.25, 99, ends="t1")
+    assert link.unpack_all(link.pack(done)) == [done, link.TaskEnd("t1")]
+    for message in EXAMPLES:
+        if type(message) not in link._TO_WORKER:
+            assert link.unpack_all(link.pack(message)) == [message]
