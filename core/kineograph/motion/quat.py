@@ -36,6 +36,30 @@ def squared_length(q_xyzw: FloatArray) -> FloatArray:
     return total
 
 
+_CHUNK = 2**15
+
+
+def squared_length_range(q_xyzw: FloatArray) -> tuple[float, float]:
+    """The least and the greatest ``squared_length`` of quaternions (..., 4), and of 1: a look at a whole motion.
+
+    A number that is not finite shows in the greatest: NaN goes before everything, and infinity is greatest.
+    """
+    q = np.ascontiguousarray(q_xyzw).reshape(-1)
+    least = greatest = 1.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        # The squares in one go, then pairs of them added as complex numbers are: in pieces that stay in the cache, and
+        # without the columns that ``squared_length`` picks one by one.
+        pair = np.complex64 if q.dtype == np.float32 else np.complex128
+        squares = np.empty(min(q.size, 4 * _CHUNK), np.float32 if pair is np.complex64 else np.float64)
+        for at in range(0, q.size, 4 * _CHUNK):
+            part = q[at : at + 4 * _CHUNK]
+            pairs = np.multiply(part, part, out=squares[: part.size], casting="same_kind").view(pair)
+            sums = pairs[0::2] + pairs[1::2]
+            total = sums.real + sums.imag
+            least, greatest = np.minimum(least, total.min()), np.maximum(greatest, total.max())
+    return float(least), float(greatest)
+
+
 def normalize(q_xyzw: FloatArray) -> FloatArray:
     """Unit length. A quaternion of length zero becomes the identity instead of NaN."""
     q = np.asarray(q_xyzw)

@@ -109,13 +109,21 @@ def _parts(frames: Sequence[Buffer]) -> Iterator[Buffer]:
 def _create(temporary: str, folder: str, over: str) -> int:
     """An open file under the temporary name: the one to be used up, else a new one."""
     flags = os.O_WRONLY | getattr(os, "O_BINARY", 0)
-    if not os.path.isdir(folder):
-        os.makedirs(folder, exist_ok=True)
     if over:
         with contextlib.suppress(OSError):
-            os.replace(over, temporary)
+            _take(over, temporary, folder)
             return os.open(temporary, flags)
+    if not os.path.isdir(folder):
+        os.makedirs(folder, exist_ok=True)
     return os.open(temporary, flags | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+def _take(over: str, temporary: str, folder: str) -> None:
+    try:
+        os.replace(over, temporary)
+    except FileNotFoundError:  # the file, or the folder: that is there already where a daemon lives
+        os.makedirs(folder, exist_ok=True)
+        os.replace(over, temporary)
 
 
 def _write_all(fd: int, parts: Sequence[Buffer], fsync: bool) -> int:

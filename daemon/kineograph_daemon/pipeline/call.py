@@ -132,10 +132,7 @@ def _squares(rotations_xyzw: NDArray[Any]) -> tuple[float, float]:
     """The least and the greatest squared length: one pass over the motion says all that has to be known of it."""
     if not np.issubdtype(rotations_xyzw.dtype, np.floating):
         raise _failed("rotations must be finite floating point numbers")
-    with np.errstate(over="ignore", invalid="ignore"):
-        squares = quat.squared_length(rotations_xyzw)
-    # A number that is not finite shows in its sum, and so in the greatest (NaN goes before everything).
-    least, greatest = float(squares.min(initial=1.0)), float(squares.max(initial=1.0))
+    least, greatest = quat.squared_length_range(rotations_xyzw)
     if not math.isfinite(greatest) and not np.isfinite(rotations_xyzw).all():
         raise _failed("rotations must be finite floating point numbers")
     if least < 1e-6:

@@ -43,8 +43,7 @@ def is_wanted(request: GenerateRequest, line: Line | None) -> bool:
 
 def _is_unit(rotations_xyzw: FloatArray, checked: Checked | None) -> bool:
     if checked is None:
-        squares = quat.squared_length(rotations_xyzw)
-        least, greatest = float(squares.min(initial=1.0)), float(squares.max(initial=1.0))
+        least, greatest = quat.squared_length_range(rotations_xyzw)
     else:
         least, greatest = checked.least_square, checked.greatest_square
     return greatest - 1.0 <= UNIT_TOLERANCE and 1.0 - least <= UNIT_TOLERANCE

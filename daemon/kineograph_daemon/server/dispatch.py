@@ -22,6 +22,9 @@ Reader = Callable[[Sequence[Buffer]], dict[str, Any]]
 """From a request's body frames to its fields."""
 
 
+_METHODS = {str(method): method for method in Method}
+
+
 class Dispatcher:
     """Takes messages in, sees to it that each is answered."""
 
@@ -54,11 +57,11 @@ class Dispatcher:
     def _open(self, incoming: Incoming, to: Sender, header: codec.Header, arrays: int) -> None:
         if header.kind is not codec.Kind.REQUEST:
             raise LinkError(ErrorCode.BAD_RESPONSE, f"a daemon takes requests, not {header.kind}", {"got": header.kind})
-        if header.method not in Method.__members__.values():
-            allowed = [str(m) for m in Method]
+        method = _METHODS.get(header.method)
+        if method is None:
+            allowed = list(_METHODS)
             details = {"where": {"path": ["m"]}, "got": header.method[:80], "allowed": allowed}
             raise RequestError(ErrorCode.SCHEMA_VALIDATION, f"there is no method {header.method[:80]!r}", details)
-        method = Method(header.method)
         check_role(incoming.role, method)
         frames = incoming.frames[1 : 2 + arrays]
         read = self._readers.get(method, _decoded)

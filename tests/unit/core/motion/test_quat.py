@@ -155,3 +155,22 @@ def test_make_unit_is_normalize_in_place_whatever_the_lengths(dtype: type) -> No
     again = q.copy()
     quat.make_unit(q)
     np.testing.assert_allclose(q, again, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(4,), (7, 4), (2, 300, 77, 4), (0, 4)])
+def test_the_range_of_squared_lengths_is_theirs_and_ones(shape: tuple[int, ...], dtype: type) -> None:
+    q = np.random.default_rng(len(shape)).normal(size=shape).astype(dtype)
+    squares = quat.squared_length(q.astype(np.float64))
+    least, greatest = quat.squared_length_range(q)
+    assert least == pytest.approx(float(squares.min(initial=1.0)), rel=1e-6)
+    assert greatest == pytest.approx(float(squares.max(initial=1.0)), rel=1e-6)
+    assert quat.squared_length_range(np.moveaxis(q[None], 0, -2)[..., 0, :]) == (least, greatest)
+
+
+@pytest.mark.parametrize("at", [(0, 0, 0), (1, 299, 3)])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30])
+def test_a_number_that_is_not_finite_shows_in_the_range(at: tuple[int, ...], bad: float) -> None:
+    q = np.ones((2, 300, 77, 4), np.float32)
+    q[*at[:2], 5, at[2]] = bad
+    assert not np.isfinite(quat.squared_length_range(q)[1])
