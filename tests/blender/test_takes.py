@@ -16,6 +16,7 @@ from tests.blender import measure, scenes
 from kineograph.errors import ErrorCode, KineographError
 from kineograph_blender import applying, session
 from kineograph_blender.bridge import stamps
+from kineograph_blender.draw.state import drawn
 from kineograph_blender.session import archive
 from kineograph_blender.session.shelf import Shelf
 
@@ -103,6 +104,21 @@ def test_reject_costs_nothing(addon: Any, daemon: Any) -> None:
     assert not row.rejected
     bpy.ops.kineograph.take_apply()
     assert clip_shows(armature, row)
+
+
+def test_a_rejected_take_leaves_no_pose_behind(addon: Any, daemon: Any) -> None:
+    armature = trial.hero()
+    row = trial.generated(seed=5)
+    armature.animation_data_clear()
+    addon.frame_set(30)
+    bpy.ops.kineograph.take_apply()
+    assert drawn.verdicts is not None
+    bpy.ops.kineograph.take_reject(take=row.id)
+    bpy.context.view_layer.update()
+    assert armature.animation_data.action is None
+    off = [np.abs(np.array(b.matrix_basis) - np.eye(4)).max() for b in armature.pose.bones]
+    assert max(off) < 1e-6, "as it stood before"
+    assert drawn.verdicts is None
 
 
 def test_a_starred_take_is_not_cleared(addon: Any, daemon: Any) -> None:

@@ -140,6 +140,20 @@ def at_rest(armature: Any, bones: Iterable[str], at: float) -> list[Channels]:
     return out
 
 
+def channels_of(action: Any, slot: Any) -> set[datapath.Channel]:
+    """The bones' transforms that an action moves; none for no action."""
+    found = (datapath.parse(c.data_path) for c in compat.curves(action, slot))
+    return {c for c in found if c is not None and c.prop in datapath.TRANSFORM_PROPS}
+
+
+def put_to_rest(armature: Any, channels: Iterable[datapath.Channel]) -> None:
+    """Transforms that nothing moves any more do not stay where they were: nobody set that pose."""
+    for channel in channels:
+        bone = armature.pose.bones.get(channel.bone)
+        if bone is not None:
+            setattr(bone, channel.prop, datapath.AT_REST[channel.prop])
+
+
 def _says_more(source: Any, slot: Any, written: set[str], replaced: Collection[datapath.Channel]) -> bool:
     return any(not _is_written(c, written, replaced) for c in compat.curves(source, slot))
 

@@ -4,14 +4,14 @@ samples, and here one of them is looked at. Plain values, no bpy."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.motion import quat
+from kineograph.motion import kinematics, quat
 from kineograph.motion.clip import Clip
 
 FloatArray = NDArray[np.floating[Any]]
@@ -29,12 +29,23 @@ class Miss:
 
 
 class Measured:
-    """One sample, with the joints' places (T, J, 3) and turns (T, J, 4) in the world; T counts the leads too."""
+    """One sample, the leads' frames included. Only frames that something was asked of are worked out in the world."""
 
     def __init__(self, clip: Clip) -> None:
         self.clip = clip
         self.index = clip.skeleton.index
-        self.places_m, self.turns_xyzw = clip.world()
+
+    def world(self, frames: Sequence[int]) -> tuple[FloatArray, FloatArray]:
+        """The joints' places (N, J, 3) and turns (N, J, 4) at some frames."""
+        clip, at = self.clip, list(frames)
+        moved = None if clip.translations_m is None else clip.translations_m[at]
+        return kinematics.forward(clip.skeleton, clip.rotations_xyzw[at], clip.root_m[at], moved)
+
+    def place_m(self, frame: int, joint: int) -> FloatArray:
+        """Where a joint is at a frame (3,)."""
+        if joint == self.clip.skeleton.root:
+            return np.asarray(self.clip.root_m[frame], float)
+        return np.asarray(self.world([frame])[0][0, joint], float)
 
     def miss(self, item: Mapping[str, Any]) -> Miss | None:
         """How far the sample is from a constraint; None for one of another kind or of other bones."""
@@ -74,9 +85,10 @@ class Measured:
 
     def _target(self, item: Mapping[str, Any]) -> Miss:
         frames, joint = [int(f) for f in item["frames"]], self.index[item["joint"]]
-        cm = 100.0 * np.linalg.norm(self.places_m[frames, joint] - np.asarray(item["positions"], float), axis=-1)
+        places_m, turns_xyzw = self.world(frames)
+        cm = 100.0 * np.linalg.norm(places_m[:, joint] - np.asarray(item["positions"], float), axis=-1)
         turns = item.get("rotations")
         deg = None
         if turns is not None:
-            deg = np.degrees(quat.angle_between_rad(self.turns_xyzw[frames, joint], np.asarray(turns, float)))
+            deg = np.degrees(quat.angle_between_rad(turns_xyzw[:, joint], np.asarray(turns, float)))
         return Miss(tuple(frames), cm, deg, str(item["joint"]))

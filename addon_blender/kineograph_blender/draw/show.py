@@ -31,6 +31,7 @@ def take(found: Take, sample: int = 0, start: float | None = None) -> Shown:
     seen = [replace(v, frame=v.frame + later) for v in verdicts.of_take(found, sample)]
     picture = verdicts.picture(seen, sent.size_bu(found.rig))
     lines = tuple(verdicts.changed(found))
+    drawn.preview = None  # that was sent, and this is what came of it
     drawn.verdicts = Shown(found.rig.armature, picture, found.label, lines, (), tuple(seen))
     redraw()
     return drawn.verdicts

@@ -91,7 +91,7 @@ def grade(cm: float | None, deg: float | None) -> Grade:
 def of_take(take: Take, sample: int = 0) -> list[Verdict]:
     """Verdicts of one sample of a take, the worst first. Leads are no question of the user's."""
     seen = Measured(take.result.clip(sample, take.rig.skeleton))
-    last = take.lead_in + len(take.clip(sample))
+    last = take.lead_in + (take.frames if take.frames is not None else take.result.frames)
     out: list[Verdict] = []
     entries = {e.get("index"): e for e in take.report.get("constraints") or []}
     for index, (item, ref) in enumerate(zip(take.asked, take.refs, strict=False)):
@@ -161,7 +161,7 @@ def _of_miss(
 def _places(seen: Measured, item: Mapping[str, Any], miss: Miss, k: int) -> tuple[FloatArray, FloatArray]:
     """Where it was to be and where it is, metres. A turn is shown where the joint is that is furthest off."""
     frame, joint = miss.frames[k], seen.index[miss.joint]
-    got = seen.places_m[frame, joint]
+    got = seen.place_m(frame, joint)
     if item["type"] == "effector_target":
         return np.asarray(item["positions"][k], float), got
     if item["type"] == "root_path":

@@ -9,8 +9,9 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from kineograph.errors import ErrorCode, error
 
 from .. import applying, compat, plan, session
-from ..bridge import stamps, switches
+from ..bridge import action, stamps, switches
 from ..bridge.places import where
+from ..draw import show
 from ..draw.state import drawn
 from ..props.scene import WAYS
 from ..session import Row
@@ -325,9 +326,14 @@ def reject(armature: Any, row: Row) -> None:
         return
     made = armature.animation_data.action
     source, slot = stamps.own_action(armature)
+    unkeyed = action.channels_of(made, action.slot_in(made)) - action.channels_of(source, slot)
     compat.bind(armature.animation_data, source, slot)
+    action.put_to_rest(armature, unkeyed)
     switches.put_back(armature, made)
     stamps.remove_unused(str(stamps.take_of(made)))
+    if drawn.verdicts is not None and drawn.verdicts.character == armature.name:
+        drawn.verdicts = None
+        show.redraw()
 
 
 def flip(context: Any, armature: Any, row: Row) -> None:

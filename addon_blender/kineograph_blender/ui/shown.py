@@ -8,7 +8,7 @@ import bpy
 from .. import plan
 from ..draw.state import drawn
 from ..draw.verdicts import Grade
-from .base import CharacterPanel, grey
+from .base import CharacterPanel, grey, lines_of
 
 MOST = 12
 _ICONS = {Grade.MET: "CHECKMARK", Grade.NEAR: "DOT", Grade.MISSED: "ERROR"}
@@ -63,7 +63,7 @@ class KINEOGRAPH_PT_verdicts(CharacterPanel, bpy.types.Panel):
         if shown is None:
             return
         row = layout.row(align=True)
-        row.label(text=_count(shown))
+        lines_of(row.column(align=True), _count(shown))
         row.operator("kineograph.hide", text="", icon="X")
         column = layout.column(align=True)
         for verdict in shown.verdicts[:MOST]:
