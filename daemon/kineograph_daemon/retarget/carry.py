@@ -98,7 +98,7 @@ class Carrier:
     @cached_property
     def driven_by(self) -> dict[int, frozenset[int]]:
         """Target joint to the source joints whose rotations it takes on."""
-        return {link.target: frozenset(j for j, _ in link.way) for link in self.plan.links}
+        return {link.target: link.joints for link in self.plan.links}
 
     def standing(self, rotations_xyzw: FloatArray, root_m: FloatArray, fps_hz: float) -> dict[int, BoolArray]:
         """Where the target's feet stand, (T,) by the joint that touches the ground, as seen in the source's motion."""

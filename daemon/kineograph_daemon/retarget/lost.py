@@ -96,7 +96,7 @@ def put_back(plan: Plan, kept: Kept | None, rotations_xyzw: FloatArray) -> None:
 
 def between(plan: Plan) -> list[int]:
     """Joints of the source that nothing of the target stands for alone, with such above and below them."""
-    driving = {p.source for p in plan.pairs}
+    driving = {p.source for p in plan.pairs if p.between is None}
     above: set[int] = set()
     for j in driving:
         above.update(plan.source.chain(j)[:-1])

@@ -2,7 +2,8 @@
 """Which joint of the source drives which joint of the target.
 
 Roles pair by themselves. Spines, necks and tails of different length pair joint by joint at the nearest normalised arc
-length, both ends kept; the longer chain's other joints take shares of the turn between their paired neighbours.
+length, both ends kept; the longer chain's other joints take shares of the turn between their paired neighbours. A neck
+of one joint turns as the longer one does at its place, between two of its joints.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Pair:
     target: int
     role: Role | None = None
     shares: tuple[tuple[int, float], ...] = ()
+    between: tuple[int, float] | None = None
+    """A neck of one joint for a longer one: the source's next joint, and how far towards its turn this one goes."""
 
 
 @dataclass
@@ -138,6 +141,11 @@ def _pair_chain(found: _Found, source: _Side, target: _Side) -> None:
     arc_a = arcs(source_skeleton, a, source[2], source[3])
     arc_b = arcs(target_skeleton, b, b_low, b_high)
     matched = match(arc_a, arc_b) if a else []
+    if b_high is not None and a and 1 in (len(a), len(b)) and len(a) != len(b):
+        # From the neck's own first joint: how far it stands above the chest differs from rig to rig.
+        necks = arcs(source_skeleton, a, None, source[3]), arcs(target_skeleton, b, None, b_high)
+        _pair_neck(found, a, necks[0], b, necks[1])
+        return
     arc_of = dict(zip(b, arc_b, strict=True))
     paired = {b[k]: a[i] for i, k in matched}
     waiting: list[int] = []
@@ -151,6 +159,23 @@ def _pair_chain(found: _Found, source: _Side, target: _Side) -> None:
             found.pairs[joint] = Pair(end.source, joint, end.role, _shares(waiting, arc_of, before, 1.0))
         else:
             waiting.append(joint)
+
+
+def _pair_neck(found: _Found, a: list[int], arc_a: list[float], b: list[int], arc_b: list[float]) -> None:
+    """One neck joint on either side: it turns as the longer neck does at its place, so that the head is where it is.
+
+    The other way the longer neck goes as one, stiff from where the single joint stands between two of its own.
+    """
+    one, many = (arc_a[0], arc_b) if len(a) == 1 else (arc_b[0], arc_a)
+    i = min(max(int(np.searchsorted(many, one, side="right")) - 1, 0), len(many) - 2)
+    gap = many[i + 1] - many[i]
+    share = float(np.clip((one - many[i]) / gap, 0.0, 1.0)) if gap > 1e-9 else 0.5
+    if len(a) == 1:
+        below = b[:i]
+        found.add(Pair(a[0], b[i], None, _shares(below, dict(zip(b, arc_b, strict=True)), 0.0, arc_b[i])))
+    else:
+        found.add(Pair(a[i], b[0], None, between=(a[i + 1], share)))
+        found.used.add(a[i + 1])
 
 
 def _shares(joints: list[int], arc_of: dict[int, float], low: float, high: float) -> tuple[tuple[int, float], ...]:

@@ -35,10 +35,20 @@ _FINGER_BASES = ("index_1", "middle_1", "ring_1", "pinky_1")
 
 
 @dataclass(frozen=True, eq=False)
+class Factor:
+    """(The product along ``way`` of the source, taken to the target's frame by ``inner`` (4, 4)) ** ``share``."""
+
+    way: tuple[Step, ...]
+    inner: FloatArray
+    share: float
+
+
+@dataclass(frozen=True, eq=False)
 class Link:
     """Local rotation of ``target`` = matrix (4, 4) times (the product along ``way`` of the source) ** ``share``.
 
-    For a share below 1 the product is first taken to the target's frame by ``inner`` (4, 4).
+    For a share below 1 the product is first taken to the target's frame by ``inner`` (4, 4). ``ahead`` and ``then``
+    are multiplied to it on either side, in that frame too.
     """
 
     target: int
@@ -46,6 +56,14 @@ class Link:
     matrix: FloatArray
     share: float = 1.0
     inner: FloatArray | None = None
+    ahead: Factor | None = None
+    then: Factor | None = None
+
+    @property
+    def joints(self) -> frozenset[int]:
+        """The source's joints that decide it."""
+        ways = [self.way, *(f.way for f in (self.ahead, self.then) if f is not None)]
+        return frozenset(j for way in ways for j, _ in way)
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,11 +197,15 @@ class _Compiler:
         above = self._paired_above(pair.target)
         if above is None:
             return [self._top_link(pair)]
-        way = path(self.source, above.source, pair.source)
-        body, reflect = self.body, _reflect_matrix(self.reflect)
-        # E = the turn between the two joints as the target's world sees it
-        inner = reflect @ left(mul(body, self.rest_s[above.source]))
-        inner = inner @ right(mul(conj(self.rest_s[pair.source]), conj(body)))
+        # What hangs below a joint that stands between two of the source begins at the second, with what is left of
+        # the turn from the first.
+        start, ahead = above.source, None
+        if above.between is not None:
+            start = above.between[0]
+            ahead = self._factor(above.source, start, 1.0 - above.between[1])
+        then = None if pair.between is None else self._factor(pair.source, *pair.between)
+        way = path(self.source, start, pair.source)
+        inner = self._inner(start, pair.source)
         before, after = conj(self.align[above.target]), self.align[pair.target]
         if pair.role is not None and pair.role.group is Group.FINGERS:
             palm = self.palm[str(pair.role.side)]
@@ -196,9 +218,19 @@ class _Compiler:
             out.append(Link(joint, way, outer, share, inner))
             rest -= share
         outer = left(mul(self._parent_rest(pair.target), before)) @ right(mul(after, self.rest_t[pair.target]))
-        whole = abs(rest - 1.0) < 1e-9
-        out.append(Link(pair.target, way, outer @ inner if whole else outer, rest, None if whole else inner))
+        if abs(rest - 1.0) < 1e-9 and ahead is None and then is None:
+            out.append(Link(pair.target, way, outer @ inner))
+        else:
+            out.append(Link(pair.target, way, outer, rest, inner, ahead, then))
         return out
+
+    def _inner(self, start: int, end: int) -> FloatArray:
+        """(4, 4) from the source's rotation between two joints to the turn between them in the target's world."""
+        inner = _reflect_matrix(self.reflect) @ left(mul(self.body, self.rest_s[start]))
+        return np.asarray(inner @ right(mul(conj(self.rest_s[end]), conj(self.body))))
+
+    def _factor(self, start: int, end: int, share: float) -> Factor:
+        return Factor(path(self.source, start, end), self._inner(start, end), share)
 
     def _top_link(self, pair: Pair) -> Link:
         """The hips: the source's world rotation gives the target's, below ancestors that stay at rest."""

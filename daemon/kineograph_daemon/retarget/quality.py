@@ -233,4 +233,5 @@ def _back(there: Result, options: Options) -> Clip:
 def _unmapped(skeleton: Skeleton, plan: Plan, which: int) -> list[str]:
     used = {(p.source, p.target)[which] for p in plan.pairs}
     used |= {joint for p in plan.pairs for joint, _ in p.shares} if which else set()
+    used |= {p.between[0] for p in plan.pairs if p.between is not None and not which}
     return [name for j, name in enumerate(skeleton.names) if j not in used]

@@ -55,7 +55,7 @@ def rotations(plan: Plan, clip: Clip) -> FloatArray:
                 if inner is None:
                     np.matmul(turn, matrix, out=into[:, link.target])
                 else:
-                    into[:, link.target] = _turned(turn, link, matrix, inner)
+                    into[:, link.target] = _turned(block, turn, link, matrix, inner)
 
     in_blocks(len(clip), plan.options.threads, work)
     return out
@@ -67,14 +67,26 @@ def some(plan: Plan, rotations_xyzw: FloatArray, joints: Sequence[int]) -> dict[
     for way, links in _grouped(tuple(link for link in plan.links if link.target in out)):
         turn = _along(rotations_xyzw, way)
         for link, matrix, inner in links:
-            out[link.target] = _turned(turn, link, matrix, inner)
+            out[link.target] = _turned(rotations_xyzw, turn, link, matrix, inner)
     return out
 
 
-def _turned(turn: FloatArray, link: Link, matrix: FloatArray, inner: FloatArray | None) -> FloatArray:
+def _turned(
+    block: FloatArray, turn: FloatArray, link: Link, matrix: FloatArray, inner: FloatArray | None
+) -> FloatArray:
     if inner is None:
         return np.asarray(turn @ matrix)
-    return np.asarray(soa.power(np.ascontiguousarray((turn @ inner).T), link.share).T @ matrix)
+    own = _powered(turn, inner, link.share)
+    for factor, is_first in ((link.ahead, True), (link.then, False)):
+        if factor is not None:
+            other = _powered(_along(block, factor.way), factor.inner.T.astype(np.float32), factor.share)
+            own = soa.mul(other, own) if is_first else soa.mul(own, other)
+    return np.asarray(own.T @ matrix)
+
+
+def _powered(turn: FloatArray, inner: FloatArray, share: float) -> FloatArray:
+    own = np.ascontiguousarray((turn @ inner).T)
+    return own if share == 1.0 else soa.power(own, share)
 
 
 _Job = tuple[Link, FloatArray, FloatArray | None]
