@@ -13,6 +13,7 @@ import pytest
 from mathutils import Euler, Matrix
 from tests.blender import measure, scenes
 
+from kineograph_blender.bridge import guard
 from kineograph_blender.bridge import rig as rigs
 from kineograph_blender.bridge.bones import Which
 
@@ -151,10 +152,30 @@ def test_an_animated_object_is_sampled_at_every_frame(scene: Any) -> None:
     curve.keyframe_points.insert(1, 0.0)
     curve.keyframe_points.insert(30, 1.5)
     scene.frame_set(1)
+    rig = rigs.read(armature, scene)
+    before = guard.visits()
+    measure.baked(rig, measure.wander(rig, 5))
+    assert guard.visits() == before, "its own curves say where it stands"
     comes_back(armature)
     assert armature.animation_data.action != action
     scene.frame_set(30)
     assert abs(armature.matrix_world.translation.x - 2.0) < 1e-6, "the object's own animation is carried on"
+
+
+@pytest.mark.parametrize("mode", ["QUATERNION", "AXIS_ANGLE", "YZX"])
+def test_an_animated_object_in_every_rotation_mode_below_a_still_parent(scene: Any, mode: str) -> None:
+    armature = scenes.simple()
+    armature.parent = scenes.empty((1.0, 2.0, 0.5), "Stage")
+    armature.parent.rotation_euler = (0.2, 0.1, 1.0)
+    armature.rotation_mode = mode
+    for frame, turn in ((1, 0.1), (30, 1.2)):
+        armature.location = (turn, 2.0 * turn, 0.0)
+        armature.rotation_quaternion = armature.rotation_axis_angle = (0.9, 0.3 * turn, 0.1, 0.2)
+        armature.rotation_euler = (0.2, turn, 0.4)
+        for prop in ("location", scenes.datapath.rotation_prop(mode)[0]):
+            armature.keyframe_insert(prop, frame=frame)
+    scene.frame_set(1)
+    comes_back(armature)
 
 
 def test_a_parent_that_is_animated(scene: Any) -> None:

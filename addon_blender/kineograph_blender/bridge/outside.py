@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .. import compat
 from . import action as actions
-from . import curves, datapath, guard, tables
+from . import curves, datapath, guard, standing, tables
 from .channels import BoneTable
 from .datapath import Channel
 from .frame import rotation_of, scale_of
@@ -74,15 +74,16 @@ def influencers(armature: Any, table: BoneTable) -> set[str]:
 
 
 def sample(armature: Any, scene: Any, made: Any, table: BoneTable, frames: NDArray[np.float32]) -> Surroundings:
-    """The surroundings while the take's action plays: one look where nothing moves, else one a frame."""
-    if not table.outside_names and curves.object_is_still(armature, made, actions.slot_in(made)):
-        bpy.context.view_layer.update()
-        world = np.array(armature.matrix_world, float)[None]
-        none = np.zeros((1, 0, 4)), np.zeros((1, 0, 3))
-        return Surroundings(rotation_of(world), world[:, :3, 3], scale_of(world).mean(axis=-1), *none)
+    """The surroundings while the take's action plays: worked out where that is possible, looked at once where nothing
+    moves, else at every frame."""
+    slot = actions.slot_in(made)
+    worlds = standing.worlds(armature, made, slot, frames)
+    if worlds is not None and _are_still(armature, made, table):
+        _, bones = evaluated_matrices(armature, table.outside_names)
+        return _surroundings(worlds, np.repeat(bones[None], len(worlds), axis=0))
     had_data = armature.animation_data is not None
     armature.animation_data_create()
-    with guard.untouched(scene, armature), guard.playing(armature, made, actions.slot_in(made)):
+    with guard.untouched(scene, armature), guard.playing(armature, made, slot):
         stops = frames if _may_move(armature, made, table) else frames[:1]
         looks = []
         for at in stops:
@@ -90,8 +91,11 @@ def sample(armature: Any, scene: Any, made: Any, table: BoneTable, frames: NDArr
             looks.append(evaluated_matrices(armature, table.outside_names))
     if not had_data:
         armature.animation_data_clear()
-    worlds = np.array([w for w, _ in looks])
     bones = np.array([b for _, b in looks]).reshape(len(looks), len(table.outside_names), 4, 4)
+    return _surroundings(np.array([w for w, _ in looks]), bones)
+
+
+def _surroundings(worlds: FloatArray, bones: FloatArray) -> Surroundings:
     return Surroundings(
         object_xyzw=rotation_of(worlds),
         object_bu=worlds[:, :3, 3],
@@ -101,13 +105,31 @@ def sample(armature: Any, scene: Any, made: Any, table: BoneTable, frames: NDArr
     )
 
 
+def _are_still(armature: Any, made: Any, table: BoneTable) -> bool:
+    """Whether the outside parents stand now as they will at every frame: nothing says anything of what moves them."""
+    if not table.outside_names:
+        return True
+    near = influencers(armature, table)
+    both = ((made, actions.slot_in(made)), actions.shown(armature))
+    said = {datapath.parse(c.data_path) for pair in both for c in compat.curves(*pair)}
+    if any(channel is not None and channel.bone in near for channel in said):
+        return False
+    drivers = armature.animation_data.drivers if armature.animation_data is not None else ()
+    return not _bones_may_move(armature, near, said, drivers)
+
+
 def _may_move(armature: Any, made: Any, table: BoneTable) -> bool:
     """Whether the object or an outside parent can differ between frames. When in doubt, yes: a look is only slow."""
     said = {datapath.parse(c.data_path) for c in compat.curves(made, actions.slot_in(made))}
-    near = influencers(armature, table)
-    if None in said or any(_may_drive(armature, d, near, said) for d in armature.animation_data.drivers):
+    data = armature.animation_data
+    if None in said or curves.nla_plays(data) or curves.parents_move(armature):
         return True
-    if curves.nla_plays(armature.animation_data) or curves.parents_move(armature):
+    return _bones_may_move(armature, influencers(armature, table), said, data.drivers)
+
+
+def _bones_may_move(armature: Any, near: set[str], said: set[Channel | None], drivers: Any) -> bool:
+    """Whether constraints or drivers can move any of ``near``."""
+    if any(_may_drive(armature, driver, near, said) for driver in drivers):
         return True
     # What they are bound to in the armature itself is held as well.
     return any(not _is_within(armature, c) for n in near for c in armature.pose.bones[n].constraints)
