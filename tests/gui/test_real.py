@@ -20,6 +20,7 @@ from kineograph_gui.app import Panel
 from kineograph_gui.model.words import say
 from kineograph_gui.ui import problem_card
 from kineograph_gui.ui.joint_dialog import JointDialog, Scope
+from kineograph_gui.ui.lanes import Kind
 
 WAIT_MS = 30_000
 
@@ -50,6 +51,10 @@ def test_the_demo_runs_and_can_be_played(panel: Panel, qtbot: QtBot) -> None:
     take = panel.window.focus_model.take
     assert take is not None
     assert take.frames > 100
+    panel.window.new.lanes.choose(Kind.PROMPT, 0)
+    prompts = panel.window.new.editor.prompt
+    offered = [prompts.itemText(i) for i in range(prompts.count())]
+    assert "a person walks" in offered, "the model's own list of prompts"
     player = panel.window.queue.player
     assert player.is_playing, "what was just sent plays as soon as it is there"
     qtbot.waitUntil(lambda: player.preview.frame > 3)

@@ -8,7 +8,7 @@ A request is read, never written to: the skeleton in it is the same object for a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, Protocol, TypeVar
 
 from motionmcp.backbone import Backbone, MotionResult
@@ -31,6 +31,10 @@ class Hooks(Protocol):
         """Whether to give up: ask once a model step, and raise ``pipeline.Stopped`` when true."""
 
 
+MOST_PHRASES = 500
+"""So many are told: a list to choose from, not a pack."""
+
+
 class KineographBackbone(Backbone):
     """A backbone that tells more about itself. ``generate_with_hooks`` is preferred over ``generate`` when present."""
 
@@ -38,6 +42,9 @@ class KineographBackbone(Backbone):
     """Name for people; empty means the model's id."""
     text_support: TextSupport = "full"
     """``ignored``: prompts change nothing, and clients say so before sending."""
+    phrases: Sequence[str] = ()
+    """Prompts that it is known to understand, the commonest first: clients offer them. Where text support is ``full``
+    no others are taken; where it is ``weak`` a prompt may say more around one."""
     any_skeleton: bool = False
     """Works on the request's own skeleton; no retargeting needed."""
     any_fps: bool = False
@@ -76,6 +83,7 @@ def extras_of(backbone: Backbone) -> dict[str, Any]:
     return {
         "label": text("label"),
         "text": support if support in ("ignored", "weak", "full") else "full",
+        "phrases": [str(p) for p in list(getattr(backbone, "phrases", None) or ())[:MOST_PHRASES]],
         "any_skeleton": bool(getattr(backbone, "any_skeleton", False)),
         "any_fps": bool(getattr(backbone, "any_fps", False)),
         "version": text("version"),

@@ -162,6 +162,9 @@ def test_text_that_a_model_ignores_is_said_once() -> None:
 def test_a_phrase_that_a_model_does_not_know() -> None:
     phrases = ["a person walks", "a person waves", "a person sits down"]
     assert notes(scene(prompt="A person walks."), text="weak", phrases=phrases) == []
+    assert notes(scene(prompt="A person walks to the shelf."), text="weak", phrases=phrases) == []
+    (strict,) = notes(scene(prompt="A person walks to the shelf."), text="full", phrases=phrases)
+    assert "a person walks" in strict.text, "a model of phrases takes no others"
     (note,) = notes(scene(prompt="the man sits"), text="weak", phrases=phrases)
     assert note.text == "'starter' does not know 'the man sits'. Nearest: 'a person sits down'."
     assert apply(note.fixes[0], scene()).request["segments"][0]["prompt"] == "a person sits down"

@@ -75,6 +75,7 @@ def test_extras_have_defaults_for_a_backbone_of_another_project() -> None:
     assert base.extras_of(fakes.Foreign()) == {
         "label": "",
         "text": "full",
+        "phrases": [],
         "any_skeleton": False,
         "any_fps": False,
         "version": "",

@@ -103,7 +103,7 @@ def text_not_understood(scene: Scene) -> Iterator[Finding]:
         if support == "ignored":
             yield found.put("ignored", True)
             return  # true of every prompt: saying it once is enough
-        elif phrases and not _known(prompt, phrases):
+        elif phrases and not _known(prompt, phrases, loosely=support == "weak"):
             near = difflib.get_close_matches(_plain(prompt), {_plain(p): p for p in phrases}, 1, 0.3)
             if near:
                 best = next(p for p in phrases if _plain(p) == near[0])
@@ -129,11 +129,13 @@ def _plain(prompt: str) -> str:
     return " ".join(words) or prompt.strip().lower()
 
 
-def _known(prompt: str, phrases: list[str]) -> bool:
-    """Whether a prompt says what one of the phrases says: the same words, or all of a phrase's words among them."""
+def _known(prompt: str, phrases: list[str], *, loosely: bool) -> bool:
+    """Whether a prompt says what one of the phrases says: nearly the same words, or ``loosely`` these among others."""
     mine = _plain(prompt)
     for phrase in phrases:
         theirs = _plain(phrase)
+        if loosely and set(theirs.split()) <= set(mine.split()):
+            return True
         if mine == theirs or difflib.SequenceMatcher(None, mine, theirs).ratio() >= _CLOSE + 0.1:
             return True
     return False

@@ -14,7 +14,7 @@ from motionmcp.schemas import GenerateRequest
 
 from kineograph.motion import quat
 from kineograph_daemon.backbones.base import Hooks, KineographBackbone
-from kineograph_daemon.backbones.kimodo import costs, encoders, plan
+from kineograph_daemon.backbones.kimodo import costs, encoders, phrases, plan
 from kineograph_daemon.backbones.kimodo.seam import Encoder, Estimate, Made, Notes, Order, Rig, Runtime, Sampler
 from kineograph_daemon.pipeline.types import Stopped
 
@@ -43,6 +43,7 @@ class KimodoBackbone(KineographBackbone):
         self._sampler: Sampler | None = None
         self.version = runtime.version
         self.text_support = "ignored" if self._encoder.reads == "ignored" else "full"
+        self.phrases = sorted(phrases.Book(MODEL_ID).known) if self._encoder.reads == "phrases" else []
         self.about = (
             f"NVIDIA Kimodo on your own computer. {_READS[self._encoder.reads]} Paths and pose keys guide it, pins are "
             f"met afterwards; more than {plan.LONGEST_S:g} s are made in stretches."
