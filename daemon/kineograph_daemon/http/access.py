@@ -38,8 +38,8 @@ class Access:
     """The rules of one door."""
 
     def __init__(self, config: DoorConfig, tokens: TokenBook) -> None:
-        self._config = config
         self._tokens = tokens
+        self._is_loopback = config.is_loopback
         self._hosts = {h.lower() for h in (config.host, *config.hosts)} | {"localhost"}
         self._origins = {o.lower().rstrip("/") for o in config.origins}
 
@@ -71,7 +71,7 @@ class Access:
             if found is None:
                 raise AccessError(ErrorCode.UNAUTHORIZED, "this daemon does not know the token", {"got": "a token"})
             return Caller(f"http:{found.name}", found.role)
-        if not self._config.is_loopback:
+        if not self._is_loopback:
             raise AccessError(
                 ErrorCode.UNAUTHORIZED, "this daemon wants a bearer token", {"got": None, "allowed": "Bearer TOKEN"}
             )

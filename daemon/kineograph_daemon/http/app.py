@@ -141,14 +141,16 @@ class Door:
     async def _capabilities(self, x: Exchange, caller: Caller) -> None:
         caller.check(Method.CAPABILITIES)
         page = await self._book.page()
-        headers = [("content-type", JSON), ("vary", "accept-encoding"), *x.extra]
-        if takes_gzip(x.headers.get("accept-encoding", "")):
+        headers = [("content-type", JSON), ("vary", "accept-encoding"), ("etag", page.etag), *x.extra]
+        if page.etag in x.headers.get("if-none-match", ""):
+            await x.respond_packed(304, b"", [("etag", page.etag), *x.extra])
+        elif takes_gzip(x.headers.get("accept-encoding", "")):
             await x.respond_packed(200, page.packed, [*headers, ("content-encoding", "gzip")])
         else:
             await x.respond_packed(200, page.body, headers)
 
     async def _health(self, x: Exchange, _caller: Caller) -> None:
-        await self._book.page()
+        await self._book.check()
         await x.respond(200, to_json({"status": "ok", "version": __version__}), JSON)
 
     async def _metrics_page(self, x: Exchange, caller: Caller) -> None:

@@ -113,9 +113,9 @@ class Exchange:
             *headers,
             ("x-request-id", self.request_id),
             ("x-content-type-options", "nosniff"),
-            ("cache-control", "no-store"),
+            ("cache-control", "no-cache" if any(name == "etag" for name, _ in headers) else "no-store"),
         ]
-        if status != 204:
+        if status not in (204, 304):
             out.append(("content-length", str(len(body))))
         if self._unread:
             out.append(("connection", "close"))

@@ -35,6 +35,7 @@ class Metrics:
         self._workers = Gauge("kineograph_workers", "Worker processes by state", ("state",), registry=r)
         self._memory = Gauge("kineograph_daemon_memory_bytes", "Resident memory of the daemon's front", registry=r)
         self._uptime = Gauge("kineograph_daemon_uptime_seconds", "Since the daemon's start", registry=r)
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.active = 0
 
     def begin(self) -> float:
@@ -45,8 +46,13 @@ class Metrics:
     def end(self, began_s: float, route: str, method: str, status: int, received: int, sent: int) -> None:
         """It was answered, or its client left (status 499)."""
         self.active -= 1
-        self._requests.labels(route, method, str(status or 499)).inc()
-        self._seconds.labels(route, method).observe(time.perf_counter() - began_s)
+        key = (route, method, status)
+        series = self._series.get(key)
+        if series is None:  # looked up once: finding a series costs more than counting in it
+            counter = self._requests.labels(route, method, str(status or 499))
+            series = self._series[key] = (counter, self._seconds.labels(route, method))
+        series[0].inc()
+        series[1].observe(time.perf_counter() - began_s)
         self._received.inc(received)
         self._sent.inc(sent)
 

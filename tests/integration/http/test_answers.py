@@ -162,6 +162,16 @@ def test_gzip_both_ways(door: Site) -> None:
     assert len(small.body) < len(plain.body)
 
 
+def test_capabilities_that_have_not_changed_are_not_sent_again(door: Site) -> None:
+    first = door.ask("GET", "/capabilities")
+    tag = first.headers["etag"]
+    for known in (tag, f'"other", {tag}', f"W/{tag}"):
+        again = door.ask("GET", "/capabilities", headers={"If-None-Match": known})
+        assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
+    other = door.ask("GET", "/capabilities", headers={"If-None-Match": '"other"'})
+    assert (other.status, other.json) == (200, first.json)
+
+
 def test_a_form_that_there_is_not(door: Site) -> None:
     answer = door.ask("POST", "/generate", request_map(), {"Accept": "video/mp4"})
     assert (answer.status, answer.code) == (406, "invalid_parameters")
