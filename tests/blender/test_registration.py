@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import pkgutil
@@ -10,6 +11,8 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,6 @@ from tests.blender import package
 
 import kineograph
 import kineograph_blender
-from kineograph_blender import session
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDON = Path(kineograph_blender.__file__).parent
@@ -33,14 +35,79 @@ def handlers() -> dict[str, int]:
     return {n: len(found) for n, found in lists.items() if isinstance(found, list)}
 
 
-def test_twenty_times_on_and_off(scene: Any) -> None:
-    before = (handlers(), threading.active_count(), len(dir(bpy.types)))
-    for _ in range(20):
-        kineograph_blender.register()
-        assert session.current().link is not None
-        kineograph_blender.unregister()
-    assert (handlers(), threading.active_count(), len(dir(bpy.types))) == before
-    assert not bpy.app.timers.is_registered(session.pump.tick)
+def standing() -> dict[str, Any]:
+    """All that the add-on hangs on Blender and on this process."""
+    gc.collect()
+    bases = (bpy.types.Operator, bpy.types.Panel, bpy.types.UIList, bpy.types.PropertyGroup, bpy.types.AddonPreferences)
+    name = kineograph_blender.__name__
+    return {
+        "handlers": handlers(),
+        "threads": sorted(t.name for t in threading.enumerate() if "reaper" not in t.name),
+        "registered": [n for n in dir(bpy.types) if n.startswith("KINEOGRAPH")],
+        "classes": sum(c.__module__.startswith(name) for base in bases for c in base.__subclasses__()),
+        "owners": [hasattr(t, "kineograph") for t in (bpy.types.Scene, bpy.types.Object)],
+        "keys": sum(len(k.keymap_items) for k in _keymaps()),
+    }
+
+
+def _keymaps() -> list[Any]:
+    found = bpy.context.window_manager.keyconfigs.addon
+    return [] if found is None else list(found.keymaps)
+
+
+def timers() -> list[bool]:
+    """Whether any of the add-on's timers is set."""
+    module = sys.modules
+    name = kineograph_blender.__name__
+    return [
+        bpy.app.timers.is_registered(module[f"{name}.session.pump"].tick),
+        bpy.app.timers.is_registered(module[f"{name}.link"].look),
+    ]
+
+
+@pytest.mark.parametrize("reload", [False, True], ids=["switched", "reloaded"])
+def test_twenty_times_on_and_off(scene: Any, reload: bool, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time with a connection sought, a shelf read and a timer set, so that there is something to leak."""
+    monkeypatch.setenv("KINEOGRAPH_HOME", str(home / "nobody"))
+    with kept_modules():
+        before = None
+        for turn in range(20):
+            if reload:
+                importlib.reload(kineograph_blender)
+            kineograph_blender.register()
+            module = sys.modules[f"{kineograph_blender.__name__}.session"]
+            module.current().connect()
+            module.current().shelf.rows("somebody")
+            bpy.app.timers.register(module.pump.tick, first_interval=60.0, persistent=True)
+            assert any(t.name.startswith("kineograph") for t in threading.enumerate())
+            kineograph_blender.unregister()
+            assert timers() == [False, False]
+            assert not [t for t in threading.enumerate() if t.name.startswith("kineograph")]
+            if turn in (3, 19):  # to look for leaked classes takes a while
+                left = standing()
+                before = before or left
+                assert left == before
+        assert before is not None
+        assert not before["registered"]
+        assert before["owners"] == [False, False]
+
+
+@contextmanager
+def kept_modules() -> Iterator[None]:
+    """Other tests hold what was imported before a reload: it comes back."""
+    name = kineograph_blender.__name__
+    kept = {n: m for n, m in sys.modules.items() if n == name or n.startswith(f"{name}.")}
+    try:
+        yield
+    finally:
+        for one in [n for n in sys.modules if n.startswith(f"{name}.")]:
+            del sys.modules[one]
+            vars(kineograph_blender).pop(one.removeprefix(f"{name}."), None)
+        sys.modules.update(kept)
+        for one, module in kept.items():
+            above, _, last = one.rpartition(".")
+            if above:
+                setattr(sys.modules[above], last, module)
 
 
 def test_the_core_runs_in_blenders_python() -> None:
