@@ -17,7 +17,7 @@ from typing import Any
 
 import bpy
 from tests.blender import addon as trial
-from tests.blender import scenes
+from tests.blender import scenes, troubled
 
 from kineograph.wire.messages import JobState
 from kineograph_blender import applying, session
@@ -34,6 +34,7 @@ def make(path: str, gate: str) -> None:
         armature.animation_data.action.name = f"{name} by hand"
     settings = bpy.context.scene.kineograph
     settings.model, settings.seed, settings.new_seed = "troubled", 7, False
+    troubled.ready()
     for name in ("Done", "Shown", "Halfway"):
         send(name, until=lambda job: job.is_done)
     bpy.ops.kineograph.take_apply(take=look_at("Shown").kineograph.uid and newest("Shown"))

@@ -13,10 +13,10 @@ import pytest
 from tests.blender import addon as trial
 from tests.blender import fake_layout
 from tests.blender.house import House, python, wait_until
-from tests.blender.troubled import asking, fails, goes_on, house
+from tests.blender.troubled import asking, fails, goes_on, house, ready
 from tests.fakes.daemon import FakeDaemon, Raw
 
-from kineograph.client import Client, LinkState, RunFile, find_daemon
+from kineograph.client import Client, RunFile, find_daemon
 from kineograph.client.discovery import pid_exists
 from kineograph.client.keys import client_keys
 from kineograph.errors import ErrorCode
@@ -43,11 +43,6 @@ def empty_house(addon: Any) -> Iterator[House]:
             with Client(run) as client:
                 client.stop_daemon()
             wait_until(lambda: not pid_exists(run.pid))
-
-
-def ready() -> None:
-    """Poll until the link is up."""
-    wait_until(lambda: session.current().poll() or session.current().link is LinkState.READY)
 
 
 def test_a_daemon_that_does_not_run_is_started(empty_house: House) -> None:
@@ -163,6 +158,7 @@ def told(job: session.Job) -> JobState | None:
 def test_a_queue_that_is_full(addon: Any) -> None:
     with house("--queue-limit", "1") as made:
         made.start()
+        ready()
         gate = made.home / "gate"
         armature = asking()
         for ahead in range(2):
@@ -203,7 +199,6 @@ def test_a_job_that_somebody_forgot_is_made_again(addon: Any) -> None:
 def unheard(made: House, *, forget: bool = False) -> session.Job:
     """A job that went through its life while this Blender did not listen: it was sent, and no answer was read."""
     asking()
-    session.current().connect()
     ready()
     made.hold(True)
     bpy.ops.kineograph.generate()
@@ -221,6 +216,7 @@ def unheard(made: House, *, forget: bool = False) -> session.Job:
 def test_a_daemon_that_crashed_and_came_back(addon: Any) -> None:
     with house() as made:
         made.start()
+        ready()
         gate = made.home / "gate"
         asking().kineograph.prompt = f"slow {gate}"
         bpy.ops.kineograph.generate()

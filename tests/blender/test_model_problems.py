@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import bpy
@@ -10,12 +11,20 @@ import pytest
 from tests.blender import addon as trial
 from tests.blender import fake_layout, scenes
 from tests.blender.house import House, wait_until
-from tests.blender.troubled import asking, fails, goes_on, hero, troubled, waits
+from tests.blender.troubled import asking, fails, goes_on, hero, ready, troubled, waits
 
 from kineograph_blender import api, session
 
 pytestmark = pytest.mark.daemon
 __all__ = ["hero", "troubled"]
+
+
+@pytest.fixture(autouse=True)
+def linked(troubled: House, addon: Any) -> Iterator[None]:
+    """A session of this test's own, connected."""
+    ready()
+    yield
+    session.detach()
 
 
 @pytest.mark.parametrize(
@@ -87,7 +96,6 @@ def test_cancel_while_it_waits_to_be_tried_again(hero: Any) -> None:
 
 
 def test_a_field_that_the_service_does_not_take(hero: Any) -> None:
-    session.current().connect()
     wait_until(lambda: session.current().poll() or session.current().models.every)
     bpy.ops.kineograph.set_option(option="warmth", value="3")
     assert "'options.model options.warmth' is 3" in fails(hero, "warm")

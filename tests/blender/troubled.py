@@ -16,6 +16,7 @@ from tests.blender import addon as trial
 from tests.blender import fake_layout
 from tests.blender.house import House, wait_until
 
+from kineograph.client import LinkState
 from kineograph_blender import session
 
 FLAGS = (
@@ -50,10 +51,15 @@ def troubled() -> Iterator[House]:
 
 
 @pytest.fixture
-def hero(troubled: House, addon: Any) -> Iterator[Any]:
-    """A character, the model that fails as its prompt says, and a session of this test's own."""
-    yield asking("troubled")
-    session.detach()
+def hero(troubled: House, addon: Any) -> Any:
+    """A character, and the model that fails as its prompt says."""
+    return asking("troubled")
+
+
+def ready() -> None:
+    """Wait until the daemon has answered: on a busy machine that may take longer than a first request has patience."""
+    session.current().connect()
+    wait_until(lambda: session.current().poll() or session.current().link is LinkState.READY)
 
 
 def asking(model: str = "troubled") -> Any:
