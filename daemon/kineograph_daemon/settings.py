@@ -175,6 +175,10 @@ def document() -> str:
         "`python -m kineograph_daemon settings` shows the values in force, `--set NAME=VALUE` changes the file;",
         "the panel has a form for both.",
         "",
+        "A program that starts a daemon for itself alone says so with two more flags of `run`, which no file holds:",
+        "`--end-with PID` ends it when that process has ended, once no other client has jobs; jobs of the client that",
+        "`--end-with-client NAME` names do not keep it, and go on after the next start.",
+        "",
         "| setting | takes | default | unit | meaning | environment | flag |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]

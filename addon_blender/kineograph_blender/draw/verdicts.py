@@ -142,7 +142,7 @@ def _of_miss(
     if not inside:
         return []
     if ref.get("kind") != "waypoint":
-        inside = [max(inside, key=lambda k: _share(_at(miss.cm, k), _at(miss.deg, k)))]
+        inside = [inside[int(np.argmax(_shares(miss)[inside]))]]
     names = ref.get("names") or []
     back = take.rig.frame.points_bu
     out = []
@@ -175,6 +175,13 @@ def _places(seen: Measured, item: Mapping[str, Any], miss: Miss, k: int) -> tupl
 
 def _share(cm: float | None, deg: float | None) -> float:
     return max((cm or 0.0) / MET_CM, (deg or 0.0) / MET_DEG)
+
+
+def _shares(miss: Miss) -> FloatArray:
+    """``_share`` of all frames at once."""
+    none = np.zeros(len(miss.frames))
+    cm, deg = (none if values is None else values for values in (miss.cm, miss.deg))
+    return np.asarray(np.maximum(cm / MET_CM, deg / MET_DEG))
 
 
 def _at(values: FloatArray | None, k: int) -> float | None:

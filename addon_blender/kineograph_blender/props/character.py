@@ -28,9 +28,6 @@ class KINEOGRAPH_PG_character(bpy.types.PropertyGroup):
     root: StringProperty(
         name="Root", description="Send only this bone and what hangs below it; empty sends all of the chosen bones"
     )
-    profile: StringProperty(
-        name="Profile", description="Which rig profile says what the bones are; empty finds it by the rig itself"
-    )
     prompt: StringProperty(
         name="Prompt", description="What the character does over the whole range, where there are no blocks"
     )
