@@ -8,7 +8,7 @@ scale, a moving object, somebody's handlers) sends the reader back to Blender it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import bpy
@@ -135,25 +135,30 @@ class Poses:
     """What the keys of one action show. Make it by ``of``."""
 
     def __init__(
-        self, armature: Any, rig: Rig, names: tuple[str, ...], curves: Sequence[KeyedCurve], rested: Iterable[Channel]
+        self,
+        armature: Any,
+        rig: Rig,
+        above: Mapping[str, str | None],
+        modes: Mapping[str, str],
+        curves: Sequence[KeyedCurve],
+        rested: Iterable[Channel],
     ) -> None:
+        names = tuple(name for name in above if name in modes)  # parents first, as Blender keeps them
         self._rig, self._names, self._curves = rig, names, curves
         bones = armature.data.bones
         index = {name: i for i, name in enumerate(names)}
-        every = [bones[name] for name in names]
-        ups = [b.parent for b in every]
         self._index = index
-        self._parents = np.array([-1 if up is None else index[up.name] for up in ups], np.int32)
+        self._parents = np.array([index.get(above[name] or "", -1) for name in names], np.int32)
         rest = read_matrices(bones, "matrix_local", names)
         self._rest_xyzw = rotation_of(rest)
         offsets = np.where(self._parents[:, None] < 0, rest[:, :3, 3], rest[:, :3, 3] - rest[self._parents, :3, 3])
         # Rest rotations of identity: a turn is then measured along the armature's axes.
         self._skeleton = Skeleton.build(names, self._parents, offsets)
         up_xyzw = np.where(self._parents[:, None] < 0, quat.IDENTITY_XYZW, self._rest_xyzw[self._parents])
-        local = np.array([b.use_local_location for b in every])
+        local = _flags(bones, "use_local_location", names)
         self._axes_xyzw = np.where(local[:, None], self._rest_xyzw, up_xyzw)
-        self._connected = np.array([b.use_connect for b in every]) & (self._parents >= 0)
-        self._modes = [armature.pose.bones[name].rotation_mode for name in names]
+        self._connected = _flags(bones, "use_connect", names) & (self._parents >= 0)
+        self._modes = [modes[name] for name in names]
         self._posed = _posed_now(armature, names)
         for bone, prop in rested:
             if bone in index:
@@ -185,10 +190,16 @@ class Poses:
         for name in rig.names:
             if above[name] is not None and above[name] not in wanted:
                 wanted.update(ancestors(above, name))
-        names = tuple(b.name for b in bones if b.name in wanted)  # parents first, as Blender keeps them
-        if sum(above[name] is None for name in names) != 1 or any(_is_special(armature, name) for name in names):
+        modes: dict[str, str] = {}
+        for bone in armature.pose.bones:
+            if (name := bone.name) in wanted:
+                if len(bone.constraints):
+                    return None
+                modes[name] = bone.rotation_mode
+        names = tuple(modes)
+        if sum(above[name] is None for name in names) != 1 or not _flags(bones, "use_inherit_rotation", names).all():
             return None
-        found = cls(armature, rig, names, [c for c in curves if c.channel.bone in wanted], rested)
+        found = cls(armature, rig, above, modes, [c for c in curves if c.channel.bone in wanted], rested)
         return None if found._is_scaled() else found
 
     def _is_scaled(self) -> bool:
@@ -210,10 +221,15 @@ class Poses:
         # Turns along the armature's axes, seen along the request's.
         axes = quat.mul(rig.frame.turn_xyzw, rotation_of(self._world))
         points = rig.frame.points_m(places[:, which] @ self._world[:3, :3].T + self._world[:3, 3])
-        local = _seen_along(axes, along[:, which])
-        if not self._is_same_tree(which):
+        nothing = np.zeros(points.shape[:-1])
+        if self._is_same_tree(which):
+            local = _seen_along(axes, along[:, which])
+            below = np.delete(moves, root, axis=1)
+            if not below.any():  # then rotations alone put every joint where it is
+                return Pose(local, points, nothing, np.zeros(points.shape))
+        else:
             local = kinematics.local_from_world(rig.skeleton, _seen_along(axes, rotations[:, which]))
-        return poses.of_turns(rig, local, points, np.zeros(points.shape[:-1]))
+        return poses.of_turns(rig, local, points, nothing)
 
     def _is_same_tree(self, which: list[int]) -> bool:
         sent = self._rig.skeleton.parents
@@ -246,8 +262,12 @@ def _seen_along(axes_xyzw: FloatArray, turns_xyzw: FloatArray) -> FloatArray:
     return np.concatenate([quat.rotate(axes_xyzw, turns_xyzw[..., :3]), turns_xyzw[..., 3:]], axis=-1)
 
 
-def _is_special(armature: Any, name: str) -> bool:
-    return bool(len(armature.pose.bones[name].constraints)) or not armature.data.bones[name].use_inherit_rotation
+def _flags(bones: Any, attribute: str, names: Sequence[str]) -> NDArray[np.bool_]:
+    """A yes or no of some bones, read in one go."""
+    every = np.empty(len(bones), bool)
+    bones.foreach_get(attribute, every)
+    index = {name: i for i, name in enumerate(bones.keys())}
+    return every[[index[name] for name in names]]
 
 
 def _posed_now(armature: Any, names: tuple[str, ...]) -> dict[str, FloatArray]:
