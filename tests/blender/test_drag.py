@@ -122,6 +122,7 @@ def test_a_file_loaded_or_a_character_deleted_in_the_middle_ends_the_drag(hero: 
     hand.context.scene, hand.context.active_object = bpy.context.scene, bpy.data.objects["Hero"]
     assert hand.do("modal", 700) == {"CANCELLED"}
     hand.do("invoke", 450)
+    bpy.data.objects.remove(bpy.data.objects["Hero"])
     hand.context.active_object = None
     assert hand.do("modal", 700) == {"CANCELLED"}
     assert drawn.drag is None
