@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import bpy
@@ -125,3 +126,16 @@ def test_a_model_that_cannot_is_not_asked(addon: Any, daemon: Any) -> None:
     model.facts["supports_keyframe_reduction"] = False  # type: ignore[index]
     assert "keyframe_budget" not in plan.options_of(addon)
     assert "This model cannot" in trial.shown("options").text
+
+
+def test_a_bake_that_is_given_up_while_it_thins_leaves_no_thread(addon: Any, daemon: Any) -> None:
+    armature = trial.hero()
+    own = armature.animation_data.action
+    row = trial.generated(thin=True)
+    bake = session.current().shelf.take(row.id).bake()
+    while not bake._waits:
+        bake.step(1e-6)
+    bake.abandon()
+    assert not [t for t in threading.enumerate() if t.name.startswith("kineograph-thin")]
+    assert armature.animation_data.action == own
+    assert not [a for a in bpy.data.actions if stamps.take_of(a)]

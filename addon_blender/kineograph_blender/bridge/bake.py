@@ -258,12 +258,14 @@ class Bake:
         modes = dict(zip(table.names, table.modes, strict=True))
         pool = ThreadPoolExecutor(1, thread_name_prefix="kineograph-thin")
         found = pool.submit(thinned.thin, todo, wanted, self._rig, clip, self._start, modes, self._edits())
-        pool.shutdown(wait=False)
         self._waits = True
-        while not found.done():
-            yield
-        self._waits = False
-        return found.result()
+        try:
+            while not found.done():
+                yield
+            return found.result()
+        finally:  # also when the bake is given up: no thread stays behind
+            self._waits = False
+            pool.shutdown()
 
     @property
     def _adds(self) -> bool:
