@@ -260,6 +260,7 @@ class Bake:
         found = pool.submit(thinned.thin, todo, wanted, self._rig, clip, self._start, modes, self._edits())
         self._waits = True
         try:
+            yield
             while not found.done():
                 yield
             return found.result()
