@@ -119,6 +119,7 @@ def round_of(armature: Any, session: Any) -> dict[str, Spent]:
     made = armature.animation_data.action
     put_back(armature, source)
     bpy.data.actions.remove(made)
+    bpy.context.view_layer.update()  # as the next redraw would: what follows starts from a scene that is up to date
     return {
         "submit": submit,
         "pump_turn": longest(turns),

@@ -152,8 +152,7 @@ class Poses:
         rest = read_matrices(bones, "matrix_local", names)
         self._rest_xyzw = rotation_of(rest)
         offsets = np.where(self._parents[:, None] < 0, rest[:, :3, 3], rest[:, :3, 3] - rest[self._parents, :3, 3])
-        # Rest rotations of identity: a turn is then measured along the armature's axes.
-        self._skeleton = Skeleton.build(names, self._parents, offsets)
+        self._offsets_bu = offsets
         up_xyzw = np.where(self._parents[:, None] < 0, quat.IDENTITY_XYZW, self._rest_xyzw[self._parents])
         local = _flags(bones, "use_local_location", names)
         self._axes_xyzw = np.where(local[:, None], self._rest_xyzw, up_xyzw)
@@ -212,24 +211,30 @@ class Poses:
         """What is shown at some frames (T,)."""
         rig = self._rig
         turns, moves = self._channels(np.asarray(frames, float))
-        rest = self._rest_xyzw
-        along = _seen_along(rest, turns)
-        offsets = self._skeleton.rest_translations_m + quat.rotate(self._axes_xyzw, moves)
-        root = self._skeleton.root
-        places, rotations = kinematics.forward(self._skeleton, along, offsets[:, root], offsets)
-        which = [self._index[name] for name in rig.names]
+        along = _seen_along(self._rest_xyzw, turns)
+        offsets = self._offsets_bu + quat.rotate(self._axes_xyzw, moves)
         # Turns along the armature's axes, seen along the request's.
         axes = quat.mul(rig.frame.turn_xyzw, rotation_of(self._world))
-        points = rig.frame.points_m(places[:, which] @ self._world[:3, :3].T + self._world[:3, 3])
-        nothing = np.zeros(points.shape[:-1])
-        if self._is_same_tree(which):
+        which = [self._index[name] for name in rig.names]
+        same = self._is_same_tree(which)
+        if same and not np.delete(moves, which[0], axis=1).any():
+            # Rotations alone put every joint where it is.
             local = _seen_along(axes, along[:, which])
-            below = np.delete(moves, root, axis=1)
-            if not below.any():  # then rotations alone put every joint where it is
-                return Pose(local, points, nothing, np.zeros(points.shape))
+            points, _ = kinematics.forward(rig.skeleton, local, self._points_m(offsets[:, which[0]]))
+            return Pose(local, points, np.zeros(points.shape[:-1]), np.zeros(points.shape))
+        # Rest rotations of identity: a turn is then measured along the armature's axes.
+        skeleton = Skeleton.build(self._names, self._parents, self._offsets_bu)
+        places, rotations = kinematics.forward(skeleton, along, offsets[:, skeleton.root], offsets)
+        if same:
+            local = _seen_along(axes, along[:, which])
         else:
             local = kinematics.local_from_world(rig.skeleton, _seen_along(axes, rotations[:, which]))
-        return poses.of_turns(rig, local, points, nothing)
+        points = self._points_m(places[:, which])
+        return poses.of_turns(rig, local, points, np.zeros(points.shape[:-1]))
+
+    def _points_m(self, places_bu: FloatArray) -> FloatArray:
+        """Places (..., 3) in the armature's space as the request's metres."""
+        return self._rig.frame.points_m(places_bu @ self._world[:3, :3].T + self._world[:3, 3])
 
     def _is_same_tree(self, which: list[int]) -> bool:
         sent = self._rig.skeleton.parents
