@@ -45,10 +45,9 @@ def test_check_says_each_role_how_sure_and_why(rig: Path) -> None:
 def test_the_list_of_profiles_says_which_were_tested(rig: Path) -> None:
     code, said = call("profile", "--json")
     assert code == Exit.OK
-    tested = {row["name"]: bool(row["tested"]) for row in said["profiles"]}
-    assert tested == {
-        "Rigify human (generated)": True, "Mixamo control rig": False, "Auto-Rig Pro": False, "CloudRig": False
-    }  # fmt: skip
+    untested = {row["name"] for row in said["profiles"] if not row["tested"]}
+    assert untested == {"Mixamo control rig", "Auto-Rig Pro", "CloudRig"}
+    assert len(said["profiles"]) > len(untested), "Rigify's was tried"
     text = CliRunner().invoke(app, ["rig", "profile"]).output
     assert text.count("by nobody yet") == 3
     assert "Blender" in text
