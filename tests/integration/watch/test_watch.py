@@ -326,9 +326,14 @@ def test_the_command_with_a_summary_and_its_exit_code(tmp_path: Path, hero: Path
         # A test run that itself runs in the background ignores Ctrl-C, and so would what it starts.
         preexec_fn=_hear_ctrl_c,
     )
-    wait_until(lambda: (out / "again.glb.report.json").exists(), 60)
-    going.send_signal(signal.SIGINT)
-    said, _ = going.communicate(timeout=60)
+    try:
+        wait_until(lambda: (out / "again.glb.report.json").exists(), 120)
+        going.send_signal(signal.SIGINT)
+        said, _ = going.communicate(timeout=120)
+    finally:
+        if going.poll() is None:
+            going.kill()
+            going.communicate()
     assert going.returncode == 0
     assert json.loads(said)["counts"]["done"] == 1
     (source / "again.bvh").rename(source / "a.bvh")

@@ -17,6 +17,7 @@ from tests.fakes.backbones import request_map
 
 from kineograph.wire.messages import ModelState
 from kineograph_daemon.workers import link
+from kineograph_daemon.workers.heartbeat import EXIT_ORPHANED
 
 PARENT = """
 import subprocess, sys, time
@@ -140,7 +141,8 @@ def test_a_link_that_stays_down_ends_it(start: Any) -> None:
 
 def test_a_front_that_never_answers_is_given_up(start: Any) -> None:
     front = start("tests.fakes.backbones:Fake", "--link-grace-s", "0.5", "--link", "ipc:///nonexistent/w.sock")
-    assert front.process.wait(60) == 0
+    # On a busy machine it may still be at its imports, and then leaves without ado.
+    assert front.process.wait(60) in (0, EXIT_ORPHANED)
 
 
 def test_the_token_does_not_reach_the_models(start: Any) -> None:
