@@ -20,6 +20,7 @@ from kineograph.errors import RETRYABLE_CODES, ErrorCode, InternalError, Kineogr
 from kineograph.motion import quat
 from kineograph_daemon.backbones.base import KineographBackbone, has_hooks, settle
 from kineograph_daemon.pipeline.types import JobHooks, Stopped
+from kineograph_daemon.solve.goals import skeleton_of
 
 _log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ def checked(answer: Any, request: GenerateRequest) -> Checked:
     """The answer, if it is a motion of the asked length, samples and joints, with finite numbers and unit rotations."""
     if not isinstance(answer, MotionResult):
         raise _failed(f"generate must return a MotionResult, got {type(answer).__name__}")
-    joints = [j.name for j in request.skeleton.joints]
+    joints = skeleton_of(request.skeleton).names
     samples = request.options.num_samples if request.options else 1
     expected = (samples, request.total_frames, len(joints), 4)
     rotations, root = np.asarray(answer.rotations), np.asarray(answer.root_translations)
@@ -106,11 +107,11 @@ def checked(answer: Any, request: GenerateRequest) -> Checked:
         raise _failed(f"rotations must be {expected} (samples, frames, joints, 4), got {rotations.shape}")
     if root.shape != (*expected[:2], 3):
         raise _failed(f"root_translations must be {(*expected[:2], 3)}, got {root.shape}")
-    if answer.joint_names is not None and list(answer.joint_names) != joints:
+    if answer.joint_names is not None and tuple(answer.joint_names) != joints:
         raise _failed("joint_names differ from the request's skeleton")
     _check_finite(answer, expected)
     least, greatest = _squares(rotations)
-    unknown = sorted(set(answer.foot_contacts or {}) - set(joints))
+    unknown = sorted(set(answer.foot_contacts) - set(joints)) if answer.foot_contacts else []
     if unknown:
         raise _failed(f"foot_contacts name joints that the skeleton lacks: {', '.join(unknown[:6])}")
     return Checked(answer, least, greatest)
@@ -124,13 +125,13 @@ def _check_finite(answer: MotionResult, expected: tuple[int, ...]) -> None:
         if np.shape(answer.translations) != (*expected[:3], 3):
             raise _failed(f"translations must be {(*expected[:3], 3)}, got {np.shape(answer.translations)}")
     for name, array in arrays.items():
-        if not np.issubdtype(np.asarray(array).dtype, np.floating) or not np.isfinite(array).all():
+        if np.asarray(array).dtype.kind != "f" or not np.isfinite(array).all():
             raise _failed(f"{name} must be finite floating point numbers")
 
 
 def _squares(rotations_xyzw: NDArray[Any]) -> tuple[float, float]:
     """The least and the greatest squared length: one pass over the motion says all that has to be known of it."""
-    if not np.issubdtype(rotations_xyzw.dtype, np.floating):
+    if rotations_xyzw.dtype.kind != "f":
         raise _failed("rotations must be finite floating point numbers")
     least, greatest = quat.squared_length_range(rotations_xyzw)
     if not math.isfinite(greatest) and not np.isfinite(rotations_xyzw).all():
