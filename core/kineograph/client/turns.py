@@ -26,6 +26,7 @@ class Turns:
         # A re-entrant lock knows its owner: a caller that Ctrl-C hits anywhere can tell whether to give it back.
         self._lock = threading.RLock()
         self._resume = threading.Event()
+        self._home = 0
         self._driver = 0
         self._wanted_by = 0
         self._drove_s = -math.inf
@@ -37,13 +38,15 @@ class Turns:
 
     def nudge(self) -> None:
         """There is something to do: if nobody turns, the engine's thread shall."""
+        if threading.get_ident() not in (self._driver, self._home):
+            self._let_go()  # what a Ctrl-C in ``give`` has kept from being given
         self._resume.set()
 
     def take(self, wake: Callable[[], None]) -> bool:
         """Whether the calling thread turns from now on. ``wake`` ends the wait of whoever turns now."""
-        if self._driver or self._wanted_by:
-            return False
         me = threading.get_ident()
+        if self._driver or self._wanted_by or me == self._home:
+            return False
         if not self._lock.acquire(blocking=False):
             self._wanted_by = me
             wake()
@@ -57,16 +60,26 @@ class Turns:
     def give(self, has_work: Callable[[], bool]) -> None:
         """The caller turns no more; does nothing on a thread that did not."""
         me = threading.get_ident()
+        if me == self._home:
+            return
         if self._wanted_by == me:
             self._wanted_by = 0
-        if not self._lock._is_owned():  # type: ignore[attr-defined]
+        if self._driver == me:
+            self._drove_s = time.monotonic()
+            self._driver = 0
+        if not self._let_go():
             return
-        self._drove_s = time.monotonic()
-        self._driver = 0
-        self._lock.release()
         if has_work():
             self._drove_s = -math.inf
             self._resume.set()
+
+    def _let_go(self) -> bool:
+        """Release the lock as often as this thread holds it; whether it did."""
+        held = False
+        while self._lock._is_owned():  # type: ignore[attr-defined]
+            self._lock.release()
+            held = True
+        return held
 
     def stand_by(self, has_work: Callable[[], bool]) -> None:
         """Return when it is the engine's thread's turn: nobody else turns, and somebody has to."""
@@ -82,4 +95,5 @@ class Turns:
 
     def mine(self) -> threading.RLock:
         """Held while the engine's own thread turns."""
+        self._home = threading.get_ident()
         return self._lock

@@ -128,8 +128,8 @@ class ZmqTransport:
     def wake(self) -> None:
         with self._wake_lock:
             if not self._woken and not self._wake_out.closed:
-                self._woken = True
-                self._wake_out.send(b"", zmq.NOBLOCK)
+                self._wake_out.send(b"", _NOBLOCK)
+                self._woken = True  # in this order a Ctrl-C in between wakes once too often, never too seldom
 
     def close(self) -> None:
         self.disconnect()
@@ -140,8 +140,8 @@ class ZmqTransport:
 
     def _slept_enough(self) -> None:
         with self._wake_lock:
-            self._wake_in.recv(zmq.NOBLOCK)
             self._woken = False
+            self._wake_in.recv(_NOBLOCK)
 
     def _open(self, kind: int, server_key: str | None) -> Socket:
         pair = keys.client_keys() if server_key else None

@@ -3,20 +3,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import threading
 from collections.abc import Callable, Iterator
+from random import Random
 from typing import Any
 
 import pytest
+from tests.fakes.daemon import FakeDaemon
 from tests.unit.core.client.conftest import until
 from tests.unit.core.client.test_engine import ScriptedFinder, ScriptedTransport
 
+from kineograph.client import Client
 from kineograph.client.engine import Engine
 from kineograph.client.link import LinkSettings, LinkState
 from kineograph.client.turns import Turns
 from kineograph.errors import ErrorCode, InternalError, LinkError
 from kineograph.wire import messages as m
-from kineograph.wire.messages import Method
+from kineograph.wire.messages import JobState, Method
 
 
 @pytest.fixture
@@ -203,3 +208,41 @@ def test_standing_by_ends_when_there_is_work() -> None:
     turns.give(work.is_set)
     thread.join(10)
     assert not thread.is_alive()
+
+
+class Interrupt(BaseException):
+    """What a signal's handler raises, anywhere."""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="wants a signal after a fraction of a second")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Python drops one in a finalizer
+def test_interrupts_at_any_moment_leave_a_client_that_works(daemon: FakeDaemon, client: Client) -> None:
+    struck = 0
+
+    def strike(*_: object) -> None:
+        nonlocal struck
+        struck += 1
+        raise Interrupt
+
+    daemon.auto = True
+    client.connect()
+    moments, before = Random(7), signal.signal(signal.SIGALRM, strike)
+    try:
+        for n in range(40):
+            with contextlib.suppress(Interrupt):
+                signal.setitimer(signal.ITIMER_REAL, moments.uniform(0.001, 0.015))
+                while struck == n:
+                    client.generate({})
+            assert client.generate({}).job.state is JobState.SUCCEEDED
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_callback_on_the_engines_thread_may_ask_without_waiting(daemon: FakeDaemon, client: Client) -> None:
+    asked: list[Any] = []
+    first = client.call_nowait(Method.CAPABILITIES, m.Empty())
+    first.add_done_callback(lambda _: asked.append(client.call_nowait(Method.CAPABILITIES, m.Empty())))
+    until(lambda: asked)
+    assert asked[0].result(5).mmcp is not None
+    assert client.capabilities() is not None
