@@ -13,13 +13,14 @@ from pathlib import Path
 import psutil
 import pytest
 from PySide6.QtCore import QModelIndex, QObject, QSize, Qt, QThread, QTimer
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QDesktopServices, QImage
 from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 from tests.fakes.daemon import FakeDaemon
 from tests.gui import scenes
 from tests.gui.conftest import QUICK, MakePanel, sweep
 
+from kineograph import formats
 from kineograph.wire.messages import EventName, JobState, Method, Progress
 from kineograph_gui.app import Panel, main
 from kineograph_gui.model.joblog import log_lines
@@ -238,3 +239,22 @@ def test_wrong_words_on_the_command_line_are_told(wrong: list[str], capsys: pyte
         code = int(e.code or 0)
     assert code == 2
     assert wrong[1] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_a_result_is_opened_by_another_program(
+    fake: FakeDaemon, panel: Panel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, opens: bool
+) -> None:
+    given: list[Path] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: given.append(Path(url.toLocalFile())) or opens)
+    status = scenes.put(fake, scenes.status(JobState.SUCCEEDED, label="a/b: c"))
+    fake.change(status.job, EventName.JOB_SUCCEEDED)
+    qtbot.waitUntil(lambda: panel.desk.jobs.get(status.job) is not None)
+    panel.window.queue.select(status.job)
+    qtbot.waitUntil(lambda: panel.window.focus_model.take is not None)
+    entries = {a.text(): a for a in panel.window.make_menu([status]).actions()}
+    assert entries[say("do.open")].isEnabled()
+    panel.window.acts["do.open"].trigger()
+    (file,) = given
+    assert len(formats.load(file).clips[0]) == 60
+    assert panel.window.bottom.words.text() == say("said.opened" if opens else "said.no_program", file=file)

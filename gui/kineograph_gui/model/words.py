@@ -92,6 +92,7 @@ TABLE: dict[str, str] = {
     "do.save_report": "Save the report...",
     "do.copy_report": "Copy the report",
     "do.forget": "Remove the row",
+    "do.open": "Open the result",
     "do.export": "Export...",
     "do.frame": "Frame the view",
     "do.play": "Play or pause",
@@ -118,6 +119,8 @@ TABLE: dict[str, str] = {
     "said.daemon_start": "Starting the daemon.",
     "said.daemon_stop": "Restarting the daemon.",
     "said.watch_paused": "{count} folders watched from here are paused. A watcher elsewhere is paused where it runs.",
+    "said.opened": "Opened {file}.",
+    "said.no_program": "No program is set to open {file}. Export it where you need it.",
     "said.waits": "The job waits and goes on by itself.",
     "said.not_here": "This is done in the program that sent the job ({client}).",
     # details

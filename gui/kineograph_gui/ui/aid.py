@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QUrl
+from PySide6.QtCore import QObject, QTemporaryDir, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QInputDialog
 
@@ -44,6 +44,7 @@ class Aid(QObject):
         super().__init__(window)
         self._window = window
         self._desk = window.desk
+        self._opened: QTemporaryDir | None = None  # what other programs were given to show; goes with the panel
 
     def carry_out(self, repair: Repair, action: str, args: dict[str, Any]) -> None:
         """An action of a fix that asks for a widget."""
@@ -173,6 +174,21 @@ class Aid(QObject):
             path = path if path.suffix.lower() in formats.WRITTEN else path.with_suffix(".glb")
             self._write(path, lambda: take.save(path, sample))
 
+    def open_result(self) -> None:
+        """The motion that is looked at, in the program that this computer opens GLB files with."""
+        take, status = self._window.focus_model.take, self._window.focus_model.status
+        if take is None or status is None:
+            return
+        self._opened = self._opened or QTemporaryDir()
+        path = Path(self._opened.path()) / f"{_safe(rows.name_of(status)[:40])}-{status.job[:8]}.glb"
+        try:
+            take.save(path)
+        except (OSError, SceneError) as e:
+            self._window.bottom.say(e.message if isinstance(e, SceneError) else str(e))
+            return
+        opened = QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
+        self._window.bottom.say(say("said.opened" if opened else "said.no_program", file=path))
+
     def _save_text(self, text: str, name: str) -> None:
         path = self._save_name(name, "")
         if path is not None:
@@ -180,8 +196,7 @@ class Aid(QObject):
 
     def _save_name(self, name: str, kinds: str) -> Path | None:
         memory = self._window.settings_memory
-        safe = "".join(c if c.isalnum() or c in " ._-" else "_" for c in name)
-        start = str(Path(memory.last_folder or Path.home()) / safe)
+        start = str(Path(memory.last_folder or Path.home()) / _safe(name))
         chosen, _ = QFileDialog.getSaveFileName(self._window, say("do.export"), start, kinds)
         if not chosen:
             return None
@@ -195,6 +210,11 @@ class Aid(QObject):
             self._window.bottom.say(e.message if isinstance(e, SceneError) else str(e))
         else:
             self._window.bottom.say(say("said.saved", file=path))
+
+
+def _safe(name: str) -> str:
+    """A file's name without anything that a file system may object to."""
+    return "".join(c if c.isalnum() or c in " ._-" else "_" for c in name)
 
 
 def _plain(value: Any) -> Any:

@@ -140,6 +140,7 @@ class MainWindow(QMainWindow):
         add("do.copy_command", self.aid.copy_command)
         add("do.copy_report", self.aid.copy_report)
         add("do.save_report", self.aid.save_report)
+        add("do.open", self.aid.open_result)
         add("do.export", lambda: self.aid.export(0))
         add("do.forget", lambda: self._each(self.desk.forget))
         add("do.play", self.queue.player.toggle)
@@ -189,6 +190,7 @@ class MainWindow(QMainWindow):
             "do.back": all(s.state is JobState.QUEUED for s in statuses),
             "do.forget": ended,
             "do.edit": one,
+            "do.open": one and self.focus_model.take is not None,
             "do.export": one and self.focus_model.take is not None,
             "do.copy_report": one and self.repair.problem is not None,
             "do.save_report": one and self.repair.problem is not None,
@@ -197,7 +199,7 @@ class MainWindow(QMainWindow):
         groups = (
             ("do.cancel", "do.retry", "do.reseed"),
             ("do.front", "do.back"),
-            ("do.edit", "do.export"),
+            ("do.open", "do.export", "do.edit"),
             ("do.copy_id", "do.copy_command", "do.copy_report", "do.save_report"),
             ("do.forget",),
         )
