@@ -47,7 +47,9 @@ DETAILS: dict[str, list[dict[str, Any]]] = {
     "invalid_skeleton": [
         {"roots": ["Hips", "weapon"]}, {"duplicates": ["Arm"]}, {"orphans": [{"joint": "Neck", "known": True}]},
     ],
-    "frame_out_of_range": [at("constraints", 0, "frames", 1, frame=90, total_frames=60)],
+    "frame_out_of_range": [
+        at("constraints", 0, "frames", 1, frame=90, total_frames=60), {"got": 10, "allowed": [40, None]},
+    ],
     "invalid_options": [
         at("constraints", got=70, allowed=64, what="constraints"),
         at("segments", 0, got=18.0, allowed=10.0, what="seconds"),
