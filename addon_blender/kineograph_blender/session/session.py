@@ -302,8 +302,8 @@ class Session:
         self.shelf.settle()
         self._go_on()
         left_s = budget_s - (time.perf_counter() - began)
-        if left_s > 0.0 and self._looking:
-            self._look(left_s)
+        if self._looking:
+            self._look(max(left_s, 0.0))  # one frame at least, however much has come
         elif left_s > 0.0:
             self._writer.step(left_s)
         self.timings.bake_slice_s = max(self.timings.bake_slice_s, self._writer.longest_slice_s)
