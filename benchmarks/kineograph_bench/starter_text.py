@@ -26,13 +26,13 @@ PARAPHRASES = {
     "hops on the spot": "jump",
 }  # fmt: skip
 _CLASSES = (
-    ("climb", ("climb", "playground")), ("dance", ("danc",)), ("signal", ("signal",)),
+    ("climb", ("climb",)), ("dance", ("danc",)), ("signal", ("signal",)),
     ("ball", ("basketball", "dribble")),
     ("run", ("run", "jog", "sprint")), ("walk", ("walk",)), ("jump", ("jump",)),
-    ("wash", ("wash",)), ("kick", ("kick",)),
+    ("wash", ("wash",)), ("kick", ("kick",)), ("climb", ("playground",)),
 )  # fmt: skip
 FRAMES, STRETCH, NEAREST = 120, 40, 5
-"""Frames made, frames of a stretch that is looked at, real stretches that vote."""
+"""Frames made, frames of a stretch that is looked at, real stretches that vote at most."""
 
 
 def run(takes: Sequence[Take], seed: int) -> dict[str, Any]:
@@ -46,17 +46,21 @@ def run(takes: Sequence[Take], seed: int) -> dict[str, Any]:
     points = np.array([_look(w) for _, w in real])
     mean, spread = points.mean(0), np.maximum(points.std(0), 1e-6)
     classes = np.array([c for c, _ in real])
+    # Of a class with two stretches five voters can never agree: as many vote as the rarest class has.
+    voters = min(NEAREST, *np.unique(classes, return_counts=True)[1].tolist())
     speeds = {c: float(np.mean([_joint_speed(w) for k, w in real if k == c])) for c in set(classes.tolist())}
     rows = []
     for prompt, wanted in [*KNOWN.items(), *PARAPHRASES.items()]:
         out = made(FRAMES, (), prompt, seed=seed)
         where = at(out.rotations_xyzw, out.root_m)
-        votes = []
+        votes: dict[str, list[float]] = {}
         for start in (20, 40, 60, 79):
             look = (_look(where[start : start + STRETCH]) - mean) / spread
-            near = np.argsort(np.linalg.norm((points - mean) / spread - look, axis=1))[:NEAREST]
-            votes += classes[near].tolist()
-        told = max(set(votes), key=votes.count)
+            apart = np.linalg.norm((points - mean) / spread - look, axis=1)
+            for near in np.argsort(apart)[:voters]:
+                votes.setdefault(str(classes[near]), []).append(float(apart[near]))
+        # Most votes; of as many, the class whose stretches are nearer.
+        told = max(votes, key=lambda name: (len(votes[name]), -min(votes[name])))
         lively = _joint_speed(where[20:]) / speeds[wanted] if wanted in speeds else None
         right = told == wanted and lively is not None and 0.5 <= lively <= 1.5
         rows.append(
@@ -71,6 +75,8 @@ def run(takes: Sequence[Take], seed: int) -> dict[str, Any]:
         )
     return {
         "known": f"{sum(r['passed'] for r in rows if r['known'])} of {len(KNOWN)}",
+        "real_stretches": dict(zip(*(v.tolist() for v in np.unique(classes, return_counts=True)), strict=True)),
+        "voters": voters,
         "paraphrases": f"{sum(r['passed'] for r in rows if not r['known'])} of {len(PARAPHRASES)}",
         "phrases": rows,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -41,10 +41,18 @@ PLANTED_M, PLANTED_MPS = 0.07, 0.3
 """A foot stands where it is lower than this and slower than this."""
 WEIGHTS = (("cmu_01", 0.35), ("m2m_", 1.3))
 """How often recordings whose name begins so are drawn, by frame; 1 for all others."""
+STYLE_WEIGHTS = {"walk": 0.6, "run": 2.0, "jump": 2.5}
+"""The same by class of motion: walking is learned soon, and there is little of the others."""
+RESTYLED = ("spine1", "spine2", "spine3", "neck", "head", "l_collar", "r_collar", "l_shoulder", "r_shoulder",
+            "l_elbow", "r_elbow")  # fmt: skip
+"""Joints whose carriage differs between people and does not move the feet."""
+CARRIAGE_RAD, SWING = 0.07, 0.25
+"""How far copies carry these joints elsewhere (a standard deviation an axis), and how much more or less they swing."""
 KEYWORDS = (
-    ("climb", "climb"), ("playground", "climb"), ("danc", "dance"), ("basketball", "ball"), ("dribble", "ball"),
+    ("climb", "climb"), ("danc", "dance"), ("basketball", "ball"), ("dribble", "ball"),
     ("signal", "signal"), ("run", "run"), ("jog", "run"), ("sprint", "run"), ("walk", "walk"), ("jump", "jump"),
     ("sword", "sword"), ("wash", "wash"), ("kick", "kick"), ("punch", "punch"), ("idle", "idle"),
+    ("playground", "climb"),
 )  # fmt: skip
 
 
@@ -118,7 +126,8 @@ class Piece:
     @property
     def weight(self) -> float:
         """How often it is drawn, by frame."""
-        return next((w for start, w in WEIGHTS if self.name.startswith(start)), 1.0)
+        by_style = STYLE_WEIGHTS.get(STYLES[self.style], 1.0)
+        return next((w for start, w in WEIGHTS if self.name.startswith(start)), 1.0) * by_style
 
 
 def load(paths: Sequence[Path]) -> list[Piece]:
@@ -161,10 +170,29 @@ def mirrored(piece: Piece) -> Piece:
     return Piece(piece.name, piece.caption, piece.source, rotations, root, piece.pace)
 
 
+def restyled(piece: Piece, rng: np.random.Generator) -> Piece:
+    """The piece as somebody of another carriage would do it: spine, head and arms held elsewhere by constant turns,
+    and swinging further or less far around their mean. Legs and pelvis stay, and with them where the feet stand."""
+    rotations = piece.rotations_xyzw.copy()
+    swing = 1.0 + float(rng.uniform(-SWING, SWING))
+    for joint in (figure.INDEX[name] for name in RESTYLED):
+        mean = quat.normalize(rotations[:, joint].mean(axis=0))
+        off = quat.to_rotvec(quat.mul(quat.conj(mean), rotations[:, joint]))
+        carried = quat.mul(mean, quat.from_rotvec(rng.normal(scale=CARRIAGE_RAD, size=3)))
+        rotations[:, joint] = quat.mul(carried, quat.from_rotvec(off * swing))
+    return replace(piece, rotations_xyzw=quat.continuous(rotations).astype(np.float32))
+
+
 def copies(pieces: Sequence[Piece]) -> list[Piece]:
-    """Every piece at every pace, each also mirrored."""
-    paced = [p if pace == 1.0 else at_pace(p, pace) for pace in PACES for p in pieces]
-    return [out for p in paced for out in (p, mirrored(p))]
+    """Every piece at every pace, each also mirrored; those not at their own pace are restyled as well."""
+    out: list[Piece] = []
+    for pace in PACES:
+        for piece in pieces:
+            made = piece if pace == 1.0 else at_pace(piece, pace)
+            for copy in (made, mirrored(made)):
+                rng = np.random.default_rng([zlib.crc32(piece.name.encode()), int(pace * 100), copy is made])
+                out.append(copy if pace == 1.0 else restyled(copy, rng))
+    return out
 
 
 def split(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:

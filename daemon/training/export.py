@@ -4,8 +4,8 @@
     python -m training.export --run RUN --data motion_train.npz [more.npz ...] --out weights.npz
 
 Beside the averaged weights of ``RUN/best.pt`` the file has typical poses of the training set with the distances at
-which the model is still to be believed, both measured on recordings held back (``training.trust``), and how step
-rates go with speed.
+which the model is still to be believed, both measured on recordings held back (``training.trust``), how step rates go
+with speed, and the poses of a jump (``training.leaps``) and of strides (``training.strides``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 
 from kineograph_daemon.backbones.starter import figure
 from kineograph_daemon.backbones.starter.net import Net
-from training import data, trust
+from training import data, leaps, strides, trust
 
 
 def weights_of(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
@@ -66,6 +66,10 @@ def main() -> None:
     net = Net({k: v.astype(np.float32) for k, v in arrays.items()}, facts, "")
     known, curve = trust.measure(net, taught, held)
     facts["trust"] = curve
+    poses, facts["leap"] = leaps.table(taught)
+    arrays["leap"] = poses.astype(np.float16)
+    poses, facts["stride"] = strides.tables(taught)
+    arrays["stride"] = poses.astype(np.float16)
     arrays["known"] = known.astype(np.float16)
     arrays["facts"] = np.array(json.dumps(facts))
     named: dict[str, Any] = arrays

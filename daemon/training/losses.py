@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What counts as a mistake: each sample's errors as shares of what plain interpolation gets wrong on it.
+"""What counts as a mistake: each sample's errors as shares of what its base gets wrong on it.
 
 Without that division the few windows with large errors, and among the terms those through forward kinematics, drown
 the rest: raw gradients of the latter are ten to a hundred times those of the rotations.

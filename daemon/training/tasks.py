@@ -104,7 +104,7 @@ def ask_of(window: Window, kind: str, rng: Rng) -> Ask:
         case "path":
             key = _path_keys(rng, b, t)
             sigma = float(rng.choice([0.0, 3.0, 6.0, 10.0]))
-            along, heading = _smoothed(window.root_m[..., [0, 2]], sigma), _smoothed(window.yaw_rad, sigma)
+            along, heading = smoothed(window.root_m[..., [0, 2]], sigma), smoothed(window.yaw_rad, sigma)
             path[:] = True
             faces[:] = rng.random((b, 1)) < 0.7
             moving = np.linalg.norm(np.gradient(along, axis=1), axis=-1) * figure.FPS_HZ > 0.25
@@ -132,7 +132,7 @@ def _path_keys(rng: Rng, b: int, t: int) -> BoolArray:
     return key
 
 
-def _smoothed(values: FloatArray, sigma: float) -> FloatArray:
+def smoothed(values: FloatArray, sigma: float) -> FloatArray:
     """A Gaussian over time (B, T, ...), reflected through both end points, so that a straight line stays one."""
     pad = min(int(3 * sigma), values.shape[1] - 1)
     if pad < 1:

@@ -19,7 +19,8 @@ PAST, EVERY = 10, 12
 
 
 class Validation:
-    """Windows of 10 known frames, a gap, one target: position error as a share of slerp's, by gap and group."""
+    """Windows of 10 known frames, a gap, one target: position error as a share of the base's, which is what the model
+    starts from, by gap and group."""
 
     def __init__(self, pieces: Sequence[Piece], device: torch.device) -> None:
         self.device = device

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,19 @@ from numpy.typing import NDArray
 from kineograph.errors import NoteCode
 from kineograph_daemon.backbones.base import Hooks, KineographBackbone
 from kineograph_daemon.backbones.interpolate import InterpolateBackbone
-from kineograph_daemon.backbones.starter import figure, ignored, planted, scene, stitch, words
+from kineograph_daemon.backbones.starter import (
+    calm,
+    figure,
+    ignored,
+    leap,
+    planted,
+    rounds,
+    scene,
+    stitch,
+    stops,
+    stride,
+    words,
+)
 from kineograph_daemon.backbones.starter.base import Ask
 from kineograph_daemon.backbones.starter.fill import Filled, fill
 from kineograph_daemon.backbones.starter.net import Net
@@ -117,7 +129,11 @@ class _Work:
         self.goals = read_goals(request, request.fps(figure.FPS_HZ))
         self.ground: Ground = read_ground(self.goals)
         low, per = net.facts["stride_hz"]
-        self.scene = scene.read(request, self.goals, self.ground, (low, per))
+        read = scene.read(request, self.goals, self.ground, (low, per))
+        self.given = read.key
+        """Frames whose poses were asked for; further keys of the scene are the model's own."""
+        self.scene, self.flights = leap.put(stops.put(read), leap.Table.of(net.weights, net.facts))
+        self.strides = stride.of(net.weights, net.facts)
         options = request.options
         self.samples = options.num_samples if options else 1
         # MMCP's default of 100 steps says nothing about this model; fewer than that were asked for on purpose.
@@ -127,7 +143,7 @@ class _Work:
         self._done = 0
         passes = 1 if self.steps == 1 else 1 + self.steps
         drawn = 1 + max(self.steps, DRAWN_STEPS)
-        self._passes = len(stitch.windows(self.scene)) * (passes + (self.samples - 1) * drawn)
+        self._passes = len(stitch.windows(rounds.widen(self.scene)[0])) * (passes + (self.samples - 1) * drawn)
 
     def take(self, b: int) -> _Take:
         """Sample ``b``: the first is the likeliest motion unless steps were asked for, the others are drawn."""
@@ -142,8 +158,14 @@ class _Work:
             n = steps if own is None else max(steps, DRAWN_STEPS)
             return fill(self.net, ask, steps=n, rng=draw if n > 1 else None, between=self._pass)
 
-        made = stitch.whole(self.scene, self.scene.ask(phase, walks), one)
+        wide, around = rounds.widen(self.scene)
+        phase, walks = rounds.around_phase(phase, walks, around)
+        wide = stride.put(wide, self.strides, phase)
+        made = rounds.narrow(stitch.whole(wide, wide.ask(phase, walks), one), around)
+        calm.melt(made.rotations_xyzw, made.root_m, self.scene.key & ~self.given)
+        made = replace(made, rotations_xyzw=calm.calm(made.rotations_xyzw, self.given))
         stitch.keep_to_path(self.scene, made)
+        leap.fly(self.flights, made.root_m)
         contacts = planted.contacts(made.rotations_xyzw, made.root_m, made.contacts, made.share >= BELIEVED)
         floor = self.ground.smooth_under(made.root_m[:, [0, 2]], self.goals.fps_hz)
         root = made.root_m + floor[:, None] * [0.0, 1.0, 0.0]

@@ -50,6 +50,8 @@ FEET = tuple(INDEX[n] for n in ("l_ankle", "r_ankle", "l_toe", "r_toe"))
 """The joints whose contacts the model predicts, in the order of its output."""
 STANDING_M = 0.93
 """Height of the pelvis over flat ground when nothing tells it."""
+UPRIGHT_M = 0.99
+"""The same of a body that stands still on all but straight legs."""
 LEG_M = 0.837
 
 MIRRORED = np.array([INDEX[{"l": "r_", "r": "l_"}[n[0]] + n[2:]] if n[1] == "_" else INDEX[n] for n in NAMES])

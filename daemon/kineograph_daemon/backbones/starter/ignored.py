@@ -9,6 +9,7 @@ from kineograph_daemon.backbones.starter import words
 
 UNKNOWN = "the model knows no such motion: the span is filled as if nothing had been said"
 KNOWN = "; it knows: " + ", ".join(words.PHRASES)
+WALKED = "along a drawn path this model walks; it jumps where it stands, or between poses"
 
 
 def fields(request: GenerateRequest) -> dict[str, str]:
@@ -23,6 +24,8 @@ def fields(request: GenerateRequest) -> dict[str, str]:
         if prompt and not reading.understood:
             near = f"; the nearest phrase it knows is “{reading.nearest}”" if reading.nearest else KNOWN
             out[f"segments[{index}].prompt"] = UNKNOWN + near
+        elif reading.name == words.JUMP and any(c.type == "root_path" for c in request.constraints or ()):
+            out[f"segments[{index}].prompt"] = WALKED
     options = request.options
     drawn = options is not None and (options.num_samples > 1 or options.diffusion_steps < 100)
     own = any(getattr(s, "seed", None) is not None for s in request.segments)

@@ -27,6 +27,10 @@ MOST_JOINTS = 0.7
 """A key that fixes at least this share of the joints, the pelvis among them, is a pose to the model."""
 MOVES_MPS = 0.25
 """Below this speed along a path nobody steps."""
+CLOSED_M = 0.05
+"""A way that ends as near as this to where it began is closed."""
+JOIN = 15
+"""Frames at both ends of a loop over which headings are turned to meet."""
 LEADS_M = 0.10
 """How far a foot is ahead of the other in a pose that tells the phase of a walk."""
 _EASE = Ease("smooth", 0.0)
@@ -132,6 +136,11 @@ def read(request: GenerateRequest, goals: Goals, ground: Ground, stride_hz: tupl
     on_path = _along(goals)
     faces = on_path & (bool(len(goals.headings()[0])) or way.moves)
     heading = np.unwrap(quat.heading_rad(rotations[:, 0]))
+    told = len(goals.headings()[0]) > 0
+    if goals.loop and not told and on_path.all() and not key.any() and _comes_round(goals.root_points()[1]):
+        turn = _round_turn(heading)
+        rotations[:, 0] = quat.mul(quat.about_y(turn), rotations[:, 0])
+        heading = heading + turn
     made = Scene(rotations, root, key, on_path, heading, faces, parts, stride_hz, goals.loop)
     return _with_a_way(_with_a_pose(made), goals)
 
@@ -141,13 +150,33 @@ def _way(goals: Goals, ground: Ground) -> tuple[FloatArray, curves.Travel]:
     was drawn, since a drawn walk is as fast at its first point as at its second."""
     path, way = keyed.root_motion(goals, ground, _EASE)
     frames, xz = goals.root_points()
-    if len(frames) < 2 or goals.loop:
+    if len(frames) < 2 or (goals.loop and not _comes_round(xz)):
         return path, way
-    frames = np.r_[2 * frames[0] - frames[1], frames, 2 * frames[-1] - frames[-2]]
-    xz = np.concatenate([2 * xz[:1] - xz[1:2], xz, 2 * xz[-1:] - xz[-2:-1]])
+    # The points before and after: of the neighbouring rounds of a loop, else straight on.
+    first, last = (-1, 0) if goals.loop else (0, -1)
+    steps, ways = np.diff(frames), np.diff(xz, axis=0)
+    frames = np.r_[frames[0] - steps[first], frames, frames[-1] + steps[last]]
+    xz = np.concatenate([xz[:1] - ways[first], xz, xz[-1:] + ways[last]])
     way = curves.travel(frames, xz, np.arange(goals.frames, dtype=float), _EASE)
     path[:, [0, 2]] = way.xz_m
     return path, way
+
+
+def _comes_round(xz_m: FloatArray) -> bool:
+    """Whether a loop's way ends where it began, or going the way it began: then its rounds join smoothly."""
+    out, home = xz_m[1] - xz_m[0], xz_m[-1] - xz_m[-2]
+    closed = float(np.linalg.norm(xz_m[-1] - xz_m[0])) < CLOSED_M
+    along = float(out @ home) > 0.8 * float(np.linalg.norm(out) * np.linalg.norm(home))
+    return closed or along
+
+
+def _round_turn(heading_rad: FloatArray) -> FloatArray:
+    """What turns a loop's headings (T,) so that they end as they begin: eased in over both ends."""
+    whole = 2 * np.pi * round((heading_rad[-1] - heading_rad[0]) / (2 * np.pi))
+    miss = float(heading_rad[-1] - heading_rad[0] - whole)
+    ends = min(JOIN, len(heading_rad) // 2)
+    near = curves.smoothstep(1.0 - np.arange(len(heading_rad)) / ends)
+    return np.asarray(miss / 2 * (near - near[::-1]))
 
 
 def _parts(request: GenerateRequest) -> tuple[Part, ...]:
@@ -174,9 +203,10 @@ def _with_a_pose(scene: Scene) -> Scene:
     moving = any(p.reading.name in words.SPEED_MPS for p in scene.parts)
     if scene.key.any() or scene.on_path.any() or moving:
         return scene
-    key = scene.key.copy()
+    key, root = scene.key.copy(), scene.root_m.copy()
     key[[0, -1]] = True
-    return _replaced(scene, key=key)
+    root[:, 1] = np.maximum(root[:, 1], figure.UPRIGHT_M)
+    return _replaced(scene, key=key, root_m=root)
 
 
 def _with_a_way(scene: Scene, goals: Goals) -> Scene:
@@ -189,7 +219,10 @@ def _with_a_way(scene: Scene, goals: Goals) -> Scene:
     on_path = np.ones(len(scene), bool)
     for part in scene.parts:
         speed = words.SPEED_MPS.get(part.reading.name, 0.0) * part.reading.pace
+        if part.reading.name == words.RUN:
+            speed = max(speed, 1.1 * words.RUN_MPS)  # slower than that nobody runs
         n = part.stop - part.start
+        on_path[part.start : part.stop] = part.reading.name != words.JUMP
         for i, frame in enumerate(range(part.start, part.stop)):
             root[frame, [0, 2]], heading[frame] = at, yaw
             eased = min(1.0, (i + 1) / 10)

@@ -12,13 +12,18 @@ from dataclasses import dataclass
 
 from kineograph_daemon.backbones.starter.features import STYLES
 
-PHRASES = ("a person walks", "walks slowly", "strolls along", "marches briskly")
+PHRASES = (
+    "a person walks", "walks slowly", "strolls along", "marches briskly",
+    "a person runs", "jogs forward", "sprints away", "a person jumps", "hops on the spot",
+)  # fmt: skip
 """Phrases that passed the test of ``benchmarks/starter.py``: the right class of motion at a real pace."""
 
 _VERBS = {
     "walk": (
         "walk", "walks", "walking", "stroll", "strolls", "strolling", "march", "marches", "marching", "steps",
     ),
+    "run": ("run", "runs", "running", "jog", "jogs", "jogging", "sprint", "sprints", "sprinting"),
+    "jump": ("jump", "jumps", "jumping", "hop", "hops", "hopping", "leap", "leaps", "leaping"),
 }  # fmt: skip
 """Words for the classes that passed. The network was told of more classes in training (``STYLES``); a word for one of
 those comes in here with the weights that pass its test."""
@@ -27,7 +32,11 @@ _PACE = {
     "brisk": 1.3,
 }  # fmt: skip
 _TURN_RAD = {"left": 1.5707963, "right": -1.5707963}
-SPEED_MPS = {"walk": 1.25}
+JUMP = "jump"
+"""The class of motion that gets keys of its own (``leap``)."""
+WALK, RUN, RUN_MPS = "walk", "run", 2.1
+"""The classes that travel, and the speed at which people go over from walking to running."""
+SPEED_MPS = {WALK: 1.25, RUN: 2.7}
 """How fast a body goes where text is all that is known."""
 
 

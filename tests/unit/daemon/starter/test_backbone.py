@@ -103,6 +103,19 @@ def test_a_loop_closes() -> None:
     assert np.degrees(quat.angle_between_rad(first, last).max()) < 1.0
 
 
+@pytest.mark.parametrize("way", ["line", "circle"])
+def test_a_cycle_comes_round_before_it_is_closed(way: str) -> None:
+    at = list(range(0, 121, 10))
+    around = [[1.5 - 1.5 * np.cos(f * np.pi / 60), 1.5 * np.sin(f * np.pi / 60)] for f in at]
+    points = around if way == "circle" else [[0, f * 1.3 / 30] for f in at]
+    request = asks.request(SKELETON, 121, [asks.path(at, points)], model=MODEL_ID, loop=True)
+    result = MODEL.generate(request)
+    first, last = result.rotations[0, 0].astype(float), result.rotations[0, -1].astype(float)
+    assert np.degrees(quat.angle_between_rad(first, last).max()) < 5.0
+    assert len(result.rotations[0]) == 121
+    assert np.abs(result.root_translations[0, ::10][:, [0, 2]] - points).max() < 0.02
+
+
 def test_uneven_ground_is_followed() -> None:
     points = [[x, 0.15 * z, z] for x in (-1.0, 0.0, 1.0) for z in np.linspace(-1, 6, 29)]
     data = made(121, [line(), asks.ground(points)])

@@ -47,6 +47,51 @@ def test_the_base_is_exact_on_keys_and_straight_between() -> None:
     assert made.until[0, 20] == 19
 
 
+def test_the_base_goes_on_as_its_keys_move_and_comes_to_the_next_key() -> None:
+    t = np.arange(40) / 30.0
+    root = np.stack([np.zeros(40), np.full(40, 0.95), 1.2 * t], axis=-1)[None]
+    root[:, 39] = root[:, 9]  # what goes forward comes back to where it was
+    turned = np.broadcast_to(quat.identity(figure.JOINTS), (1, 40, figure.JOINTS, 4)).copy()
+    turned[:, :, 16] = quat.from_axis_angle(np.array([0.0, 0.0, 1.0]), 2.0 * t)
+    key = np.zeros((1, 40), bool)
+    key[:, [8, 9, 39]] = True
+    made = base.make(Ask.keys_only(turned, root, key))
+    np.testing.assert_allclose(made.root_m[0, key[0]], root[0, key[0]], atol=1e-6)
+    step = np.diff(made.root_m[0, :, 2])
+    assert step[9] == pytest.approx(0.04, abs=0.005)
+    assert abs(step[-1]) < 0.005
+    assert np.abs(np.diff(step[9:])).max() < 0.006
+    spun = np.degrees(quat.angle_between_rad(made.rotations_xyzw[0, 9, 16], made.rotations_xyzw[0, 10, 16]))
+    assert spun == pytest.approx(np.degrees(2.0 / 30), abs=0.6)
+
+
+def test_the_base_between_lone_keys_is_plain_interpolation() -> None:
+    ask, rotations, root = keyed(at=(0, 20, 39))
+    made = base.make(ask)
+    np.testing.assert_allclose(made.root_m[:, 10], (root[:, 0] + root[:, 20]) / 2, atol=1e-5)
+    middle = quat.slerp(rotations[:, 0], rotations[:, 20], 0.5)
+    assert np.degrees(quat.angle_between_rad(made.rotations_xyzw[:, 10], middle).max()) < 0.05
+
+
+def test_keys_that_jump_are_not_thrown_on() -> None:
+    ask, rotations, root = keyed(at=(0, 1, 39))
+    root[:, 1] += [30.0, 0.0, 0.0]
+    rotations[:, 1] = quat.mul(quat.from_rotvec(np.full(3, 1.7)), rotations[:, 1])
+    made = base.make(ask)
+    most = base.FASTEST_M * base.CARRY / 4
+    assert made.root_m[0, 2:39, 0].max() < root[0, 1, 0] + most
+    assert np.isfinite(made.rotations_xyzw).all()
+
+
+def test_the_base_of_the_mirror_image_is_the_mirror_image() -> None:
+    ask, _, _ = keyed()
+    there = base.make(ask.mirrored())
+    here = base.make(ask)
+    rotations, root = figure.mirror(here.rotations_xyzw, here.root_m)
+    assert np.degrees(quat.angle_between_rad(there.rotations_xyzw, rotations).max()) < 0.05
+    np.testing.assert_allclose(there.root_m, root, atol=1e-5)
+
+
 def test_inputs_do_not_know_where_a_motion_is_nor_which_way_it_goes() -> None:
     ask, rotations, root = keyed()
     turn = quat.about_y(np.full((2, 40), 1.1))

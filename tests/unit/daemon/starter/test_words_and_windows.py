@@ -33,6 +33,9 @@ def text(prompt: str, frames: int, **more: Any) -> dict[str, Any]:
         ("A person walks slowly.", "walk", 0.65),
         ("she WALKS", "walk", 1.0),
         ("marching briskly", "walk", 1.3),
+        ("a person jumps", "jump", 1.0),
+        ("a person runs slowly", "run", 0.65),
+        ("Hopping on the spot!", "jump", 1.0),
     ],
 )
 def test_known_words(prompt: str, name: str, pace: float) -> None:
@@ -41,7 +44,7 @@ def test_known_words(prompt: str, name: str, pace: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "prompt", ["juggles flaming torches", "歩く", "🚶", "x" * 5000, "walkway runner-up", "she runs", "jumps"]
+    "prompt", ["juggles flaming torches", "歩く", "🚶", "x" * 5000, "walkway runner-up", "she dances", "jumpsuit"]
 )
 def test_unknown_words_are_not_understood(prompt: str) -> None:
     reading = words.read(prompt)
