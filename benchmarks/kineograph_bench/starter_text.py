@@ -49,7 +49,7 @@ def run(takes: Sequence[Take], seed: int) -> dict[str, Any]:
     # Of a class with two stretches five voters can never agree: as many vote as the rarest class has.
     voters = min(NEAREST, *np.unique(classes, return_counts=True)[1].tolist())
     speeds = {c: float(np.mean([_joint_speed(w) for k, w in real if k == c])) for c in set(classes.tolist())}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for prompt, wanted in [*KNOWN.items(), *PARAPHRASES.items()]:
         out = made(FRAMES, (), prompt, seed=seed)
         where = at(out.rotations_xyzw, out.root_m)

@@ -35,6 +35,9 @@ CROUCHED = 0.88
 """A key whose pelvis is lower than this share of a standing one's is itself the crouch, or the cushioning."""
 CLEAR_M, GROUNDED_M = 0.10, 0.04
 """A key is in the air with both feet higher than the one, on the ground with a foot lower than the other."""
+POINTED_M = 0.055
+"""In the air feet hang: both toes are lower than their ankles by this much. Flat feet stand on something, unless the
+prompt says that it is a jump."""
 RISE_M = (0.06, 0.7)
 """A key in the air this much over the height of taking off is a jump; what is higher hangs on something."""
 
@@ -131,6 +134,9 @@ class _Plan:
             grounded = over[before].min() < GROUNDED_M and over[after].min() < GROUNDED_M
             if not grounded or over[k].min() < CLEAR_M or not RISE_M[0] < up < RISE_M[1]:
                 continue
+            hang = self.at[k, list(figure.FEET[:2]), 1] - self.at[k, list(figure.FEET[2:]), 1]
+            if hang.min() < POINTED_M and not self._told(int(k)):
+                continue
             half = round(np.sqrt(2 * up / GRAVITY) * figure.FPS_HZ)
             if k - half - before >= 4 and after - k - half >= 3 and not self.scene.on_path[before:after].any():
                 self._one(int(before), int(after), int(k - half), int(k + half), int(k))
@@ -139,6 +145,9 @@ class _Plan:
                 self._wait(int(before), int(own[0]), int(after), int(own[-1]))
                 told.append(int(k))
         return told
+
+    def _told(self, frame: int) -> bool:
+        return any(p.reading.name == words.JUMP for p in self.scene.parts if p.start <= frame < p.stop)
 
     def leaps(self, a: int, b: int) -> None:
         """As many jumps as there is room for between two frames, keys or not, that stand as they are: in their time's

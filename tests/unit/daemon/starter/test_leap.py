@@ -33,8 +33,9 @@ def clear_m(at_m: Any) -> Any:
     return (at_m[:, FEET, 1] - REST_M).min(axis=1)
 
 
-def standing(frame: int, z_m: float = 0.0, y_m: float = 0.98) -> asks.Spec:
+def standing(frame: int, z_m: float = 0.0, y_m: float = 0.98, pointed_deg: float = 0.0) -> asks.Spec:
     pose = dict(zip(SKELETON.names, figure.standing().tolist(), strict=True))
+    pose |= {name: asks.about_x(pointed_deg) for name in ("l_ankle", "r_ankle")}
     return asks.key(SKELETON, frame, pose, [0.0, y_m, z_m])
 
 
@@ -68,8 +69,9 @@ def test_between_poses_a_jump_goes_from_one_to_the_other() -> None:
     assert moved > 0.6
 
 
-def test_a_key_in_the_air_is_reached_by_a_jump_of_its_height() -> None:
-    data = made(81, [standing(0), standing(40, 0.5, 1.35), standing(80, 1.0)])
+@pytest.mark.parametrize(("pointed_deg", "prompt"), [(35.0, ""), (0.0, "jumps up")])
+def test_a_key_in_the_air_is_reached_by_a_jump_of_its_height(pointed_deg: float, prompt: str) -> None:
+    data = made(81, [standing(0), standing(40, 0.5, 1.35, pointed_deg), standing(80, 1.0)], prompt)
     height = data.root_m[0, :, 1].astype(float)
     assert height[40] == pytest.approx(1.35, abs=1e-5)
     assert height.argmax() == 40
@@ -78,6 +80,11 @@ def test_a_key_in_the_air_is_reached_by_a_jump_of_its_height() -> None:
     falls = np.diff(height[40 : 40 + half], 2) * figure.FPS_HZ**2
     assert falls.mean() == pytest.approx(-leap.GRAVITY, abs=1.5)
     assert clear_m(world(data))[[0, 15, 70, 80]].max() < 0.05
+
+
+def test_who_stands_on_something_does_not_jump() -> None:
+    data = made(81, [standing(0), standing(40, 0.5, 1.35), standing(80, 1.0)])
+    assert data.root_m[0, :, 1].min() > 0.9  # who jumps crouches first
 
 
 def test_who_hangs_high_up_or_walks_a_path_does_not_jump() -> None:
