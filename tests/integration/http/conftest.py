@@ -119,7 +119,7 @@ def open_house(tmp_path_factory: pytest.TempPathFactory, door_flags: tuple[str, 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KINEOGRAPH_HOME", str(home))
         flags = ("--http", "127.0.0.1:0", "--backbone", "tests.integration.http.models:everything", *door_flags)
-        house = House(home, *flags, KINEOGRAPH_FAKE_STEPS="100", KINEOGRAPH_FAKE_STEP_S="0.05")
+        house = House(home, *flags, KINEOGRAPH_FAKE_STEPS="2000", KINEOGRAPH_FAKE_STEP_S="0.05")
         house.start()
         try:
             house.wait_for_workers()
