@@ -38,7 +38,9 @@ def handlers() -> dict[str, int]:
 def standing() -> dict[str, Any]:
     """All that the add-on hangs on Blender and on this process."""
     gc.collect()
-    bases = (bpy.types.Operator, bpy.types.Panel, bpy.types.UIList, bpy.types.PropertyGroup, bpy.types.AddonPreferences)
+    bases = [bpy.types.Operator, bpy.types.Panel, bpy.types.UIList, bpy.types.AddonPreferences]
+    if bpy.app.version >= (4, 5):  # Blender 4.2 itself keeps every property group that was ever registered
+        bases.append(bpy.types.PropertyGroup)
     name = kineograph_blender.__name__
     return {
         "handlers": handlers(),
