@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtGui import QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QPushButton
+from PySide6.QtWidgets import QDialog, QFileDialog, QPushButton
 from pytestqt.qtbot import QtBot
 from tests.fakes.daemon import FakeDaemon
 from tests.gui import scenes, troubles
@@ -112,6 +112,12 @@ class Bench:
     def wait(self, what: Callable[[], object]) -> None:
         """Until it is so."""
         self.qtbot.waitUntil(lambda: bool(what()), timeout=5000)
+
+    def settle(self) -> None:
+        """Until all that was asked is answered, here too: a job that was sent is looked at when its answer comes."""
+        answered: list[Any] = []
+        self.panel.link.ask(Method.DAEMON_STATS, m.Empty(), answered.append, answered.append)
+        self.wait(lambda: answered)
 
     def shut(self) -> None:
         """Close a question."""
@@ -264,7 +270,7 @@ def _press(bench: Bench, fix: Fix) -> None:
         expect = EXPECT[fix.patch["action"]]
         bench.wait(lambda: expect(bench, fix.patch["args"]))
     bench.shut()
-    QApplication.processEvents()
+    bench.settle()
 
 
 def _check_edit(bench: Bench, fix: Fix) -> None:
@@ -284,7 +290,6 @@ def _check_edit(bench: Bench, fix: Fix) -> None:
     assert body["request"] == wanted, fix.id
     assert body.get("deadline_s") == deadline_s
     assert body["request"] != bench.original or deadline_s is not None, fix.id
-    bench.wait(lambda: bench.panel.desk.jobs.get(body["job"]) is not None)
 
 
 def test_actions_are_done_here_with_a_window_or_elsewhere() -> None:
