@@ -140,6 +140,24 @@ def test_the_motion_is_painted_and_told(player: Player, panel: Panel) -> None:
     assert "1 of 2 keys, paths and pins are off." in texts
 
 
+def test_no_line_of_the_details_is_cropped(player: Player, panel: Panel, qtbot: QtBot) -> None:
+    """A hash of 64 letters once took more width than there was, and every line lost its height."""
+    inner = panel.window.queue.details
+    panel.window.resize(900, 560)
+    panel.window.show()
+    qtbot.waitExposed(panel.window)
+
+    def fits() -> bool:
+        lines = [part for part in inner.findChildren(QLabel) if part.isVisible() and part.wordWrap()]
+        assert any(part.text().startswith("weights: 5ee705105ee7") for part in lines)
+        right = max(part.mapTo(inner.widget(), part.rect().topRight()).x() for part in lines)
+        return right < inner.viewport().width() and all(p.height() >= p.heightForWidth(p.width()) for p in lines)
+
+    qtbot.waitUntil(fits)
+    assert not inner.horizontalScrollBar().isVisible()
+    assert any(part.toolTip() == "5ee70510" * 8 for part in inner.findChildren(QLabel))
+
+
 def test_the_view_turns_moves_zooms_and_frames(player: Player, qtbot: QtBot) -> None:
     preview, camera = player.preview, player.preview.camera
     before = (camera.yaw_rad, camera.distance_m, tuple(camera.target_m))

@@ -151,8 +151,22 @@ def origin_lines(job: JobStatus, provenance: Mapping[str, Any] | None = None) ->
         if isinstance(told.get(field), str):
             known.append((name, told[field]))
     return [
-        Line(say("details.at", label=say(f"details.{name}"), value=value), "quiet") for name, value in known if value
+        Line(say("details.at", label=say(f"details.{name}"), value=_brief(value)), "quiet", _in_full(value))
+        for name, value in known
+        if value
     ]
+
+
+_BRIEF = 40
+"""Letters: an id stands in full, a hash by its beginning."""
+
+
+def _brief(value: str) -> str:
+    return value if len(value) <= _BRIEF else f"{value[:12]}\u2026"
+
+
+def _in_full(value: str) -> str:
+    return value if len(value) > _BRIEF else ""
 
 
 def number(value: Any) -> float:

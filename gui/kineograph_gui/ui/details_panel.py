@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from kineograph.wire.messages import JobState
 from kineograph_gui.model import details, rows
@@ -58,6 +59,7 @@ class DetailsPanel(QScrollArea):
         layout.addStretch(1)
         self.setWidget(inner)
         self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMinimumWidth(240)
 
     def refresh(self) -> None:
@@ -112,6 +114,13 @@ class DetailsPanel(QScrollArea):
         return self._focus.address.startswith("tcp://")
 
 
+def _any_width() -> QSizePolicy:
+    """For lines that never ask for more width than there is: one long word would crop all the others."""
+    policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    policy.setHeightForWidth(True)
+    return policy
+
+
 class _Section(QWidget):
     """A heading and lines."""
 
@@ -134,6 +143,7 @@ class _Section(QWidget):
         empty(self._lines)
         for line in lines:
             part = label(line.text)
+            part.setSizePolicy(_any_width())
             part.setToolTip(line.tip)
             if line.tone:
                 part.setStyleSheet(f"color: {color(_TONES[line.tone]).name()}")
