@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import bpy
@@ -43,6 +44,22 @@ def test_the_slot_is_bound_and_named_after_the_object(scene: Any) -> None:
     guard.go_to(scene, 20)
     moved = armature.pose.bones["Head"].matrix_basis.to_quaternion()
     assert moved.angle > 0.1, "the action moves the armature"
+
+
+def test_other_threads_hold_a_slice_up_for_a_moment_only(scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python's lock comes back within 0.2 ms while a slice is worked, and as others want it before and after."""
+    seen = []
+    real = Bake._check
+    monkeypatch.setattr(Bake, "_check", lambda *a: (seen.append(sys.getswitchinterval()), real(*a))[1])
+    before_s = sys.getswitchinterval()
+    bake = begun(scenes.simple())
+    bake.step()
+    assert seen == [pytest.approx(0.0002)]
+    assert sys.getswitchinterval() == before_s
+    monkeypatch.setattr(Bake, "_find", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        begun(scenes.simple("Other"), take="other").step()
+    assert sys.getswitchinterval() == before_s
 
 
 def test_only_rotations_and_the_roots_place_are_written(scene: Any) -> None:

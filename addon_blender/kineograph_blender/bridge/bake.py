@@ -49,6 +49,7 @@ from .places import where
 from .poses import Pose
 from .request import scene_fps_hz
 from .rig import Rig
+from .swift import swift
 from .written import Edits, UserKey
 
 FloatArray = NDArray[np.floating[Any]]
@@ -132,11 +133,12 @@ class Bake:
         """Work for about ``budget_s``. Raises what the bake failed with, after removing what was begun."""
         began = time.perf_counter()
         try:
-            while not self._done and time.perf_counter() - began < budget_s:
-                self._done = next(self._steps, self) is self
-                if self._waits:  # for a thread: the main thread has better things to do
-                    time.sleep(0.0005)
-                    break
+            with swift():
+                while not self._done and time.perf_counter() - began < budget_s:
+                    self._done = next(self._steps, self) is self
+                    if self._waits:  # for a thread: the main thread has better things to do
+                        time.sleep(0.0005)
+                        break
         except BaseException:
             self.abandon()
             raise

@@ -33,6 +33,7 @@ from .. import props
 from ..bridge import request
 from ..bridge.looking import Looking
 from ..bridge.request import Direction
+from ..bridge.swift import swift
 from ..takes import Take
 from .archive import Sent
 from .connection import Standing, standing
@@ -296,6 +297,10 @@ class Session:
 
     def poll(self, budget_s: float = POLL_BUDGET_S) -> bool:
         """Run what has come and bake a little; returns whether there is more to wait for. Main thread only."""
+        with swift():
+            return self._poll(budget_s)
+
+    def _poll(self, budget_s: float) -> bool:
         began = time.perf_counter()
         if self._client is not None:
             self._client.poll(budget_s)
