@@ -123,7 +123,7 @@ def _seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_
 def _together(clip: Clip, target: Skeleton, options: Options, cores: int, rounds: int) -> float:
     """Median seconds that a clip takes while every core retargets one, all beginning at once."""
     context = mp.get_context("fork")
-    gate = context.Barrier(cores)
+    gate = context.Barrier(cores, timeout=120.0)
     clocks = context.Array("d", 2 * cores * rounds)
 
     def worker(index: int) -> None:
@@ -141,6 +141,8 @@ def _together(clip: Clip, target: Skeleton, options: Options, cores: int, rounds
         process.start()
     for process in team:
         process.join()
+    if any(process.exitcode for process in team):
+        raise SystemExit("a process of the benchmark failed: its error stands above")
     # By the workers' own clocks, which are one system's: a process that only watches them gets no core to look in time.
     told = np.array(clocks).reshape(rounds, cores, 2)
     seconds = (told[:, :, 1] - told[:, :, 0]).mean(axis=1)
