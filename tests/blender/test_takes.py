@@ -14,6 +14,7 @@ from tests.blender import addon as trial
 from tests.blender import measure, scenes
 
 from kineograph.errors import ErrorCode, KineographError
+from kineograph.wire.messages import JobState
 from kineograph_blender import applying, session
 from kineograph_blender.bridge import stamps
 from kineograph_blender.draw.state import drawn
@@ -223,6 +224,24 @@ def test_a_saved_take_is_the_same_take(addon: Any, daemon: Any, tmp_path: Path) 
     assert (again.remarks, again.edits, again.prompts) == (take.remarks, take.edits, take.prompts)
     assert again.report == take.report
     assert again.result.job.state is take.result.job.state
+
+
+def test_whatever_a_take_carries_keeps_its_kind(addon: Any, daemon: Any, tmp_path: Path) -> None:
+    class Rows(list[Any]):
+        pass
+
+    trial.hero()
+    take = session.current().shelf.take(trial.generated().id)
+    state = {"state": JobState.EXPIRED}
+    take.refs = [{"at": (1, (2.5, "x")), "far": np.float32(0.5), "rows": Rows([1, True, None])}, state]
+    take.label = np.str_("named")
+    path = tmp_path / "one.take"
+    archive.write(take, path)
+    again = archive.read(path)
+    assert again.refs == [{"at": (1, (2.5, "x")), "far": 0.5, "rows": [1, True, None]}, state]
+    assert type(again.refs[1]["state"]) is JobState
+    assert (again.label, type(again.label)) == ("named", str)
+    assert again.asked == take.asked
 
 
 @pytest.mark.parametrize("harm", ["empty", "short", "flipped", "huge", "text"])

@@ -9,7 +9,7 @@ lengths and counts are checked before anything is decoded.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -74,12 +74,17 @@ class Message:
 class _Packer:
     """Packs one body, moving arrays out into frames."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: Callable[[Any], Any] | None) -> None:
         self.frames: list[Buffer] = []
+        self._own = own
 
     def default(self, value: Any) -> Any:
         if isinstance(value, np.ndarray):
             return self._array(value)
+        if self._own is not None:
+            value, before = self._own(value), value
+            if value is not before:
+                return value
         if isinstance(value, np.generic):
             return value.item()
         if isinstance(value, (set, frozenset)):
@@ -100,10 +105,14 @@ class _Packer:
         return msgpack.ExtType(limits.EXT_ARRAY, msgpack.packb([code, shape, len(self.frames) - 1]))
 
 
-def pack_body(body: Mapping[str, Any]) -> list[Buffer]:
-    """``[body][array]*`` of a message: what is stored on disk and forwarded unopened."""
-    packer = _Packer()
-    packed = msgpack.packb(dict(body), default=packer.default, use_bin_type=True, strict_types=False)
+def pack_body(body: Mapping[str, Any], own: Callable[[Any], Any] | None = None) -> list[Buffer]:
+    """``[body][array]*`` of a message: what is stored on disk and forwarded unopened.
+
+    ``own`` says the wire form of values that have none, and of tuples and subclasses of plain types, for who stores
+    kinds of their own; it returns the same object for what it does not know.
+    """
+    packer = _Packer(own)
+    packed = msgpack.packb(dict(body), default=packer.default, use_bin_type=True, strict_types=own is not None)
     return [packed, *packer.frames]
 
 

@@ -61,6 +61,18 @@ def test_what_goes_in_comes_out(header: Header, body: dict[str, Any]) -> None:
     assert same(body, message.body)
 
 
+def test_who_stores_kinds_of_its_own_says_their_form() -> None:
+    def own(value: Any) -> Any:
+        return {"!": list(value)} if isinstance(value, tuple) else value
+
+    body = {"deep": [{"pair": (1, (2.5, np.ones(2, np.float32)))}], "one": np.int32(3)}
+    packed, array = bytes_of(codec.pack_body(body, own))
+    out = codec.decode_body(packed, [array])
+    assert same(out, {"deep": [{"pair": {"!": [1, {"!": [2.5, np.ones(2, np.float32)]}]}}], "one": 3})
+    with pytest.raises(TypeError, match="object cannot travel"):
+        codec.pack_body({"x": object()}, own)
+
+
 def test_arrays_are_views_of_their_frames_and_cannot_be_written() -> None:
     frames = codec.encode(Header(Kind.REPLY, "x"), {"a": np.arange(6, dtype=np.float32).reshape(2, 3)})
     received = bytes_of(frames)
