@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +39,21 @@ def character_of(context: Any) -> Any:
         _last[int(scene.session_uid)] = int(found.session_uid), str(found.name)
         return found
     return _last_of(scene)
+
+
+@contextmanager
+def in_view(context: Any, armature: Any) -> Iterator[None]:
+    """For a moment the panels' buttons are about this character, whatever is selected or pinned."""
+    if character_of(context) == armature:
+        yield
+        return
+    settings = context.scene.kineograph
+    before = settings.character, settings.is_pinned
+    settings.character, settings.is_pinned = armature, True
+    try:
+        yield
+    finally:
+        settings.character, settings.is_pinned = before
 
 
 def _spoken_for(active: Any) -> Any:

@@ -15,6 +15,7 @@ from kineograph.errors import ErrorCode
 from kineograph.fixes import all_fixes
 from kineograph_blender import api, mend, session
 from kineograph_blender.bridge import marks, stamps
+from kineograph_blender.draw.state import drawn
 
 daemon_test = pytest.mark.daemon
 
@@ -73,6 +74,53 @@ def test_the_bone_is_renamed_with_every_reference(addon: Any, daemon: Any) -> No
     assert not any('"LeftHand"' in p for p in paths)
     assert marks.joint_of(pin) == "LefHand"
     goes_on()
+
+
+@daemon_test
+def test_a_rename_reaches_what_blender_leaves_behind(addon: Any, daemon: Any) -> None:
+    """The user's own action behind a take, another action of the rig's, drivers' paths, pins of other scenes."""
+    armature = trial.hero()
+    scenes.key(armature, "LeftHand", *scenes.about_x(armature, "LeftHand", 30, 0.3))
+    shape = scenes.add(bpy.data.meshes.new("Face"), "Face")
+    shape.shape_key_add(name="Basis")
+    fist = shape.shape_key_add(name="Fist").driver_add("value").driver.variables.new()
+    fist.targets[0].id, fist.targets[0].data_path = armature, 'pose.bones["LeftHand"].rotation_quaternion[1]'
+    material = bpy.data.materials.new("Skin")
+    if material.node_tree is None:
+        material.use_nodes = True
+    glow = material.node_tree.driver_add("nodes[0].location", 0).driver.variables.new()
+    glow.targets[0].id, glow.targets[0].data_path = armature, 'pose.bones["LeftHand"]["glow"]'
+    other = scenes.simple("Other")
+    theirs = shape.driver_add("location", 0).driver.variables.new()
+    theirs.targets[0].id, theirs.targets[0].data_path = other, 'pose.bones["LeftHand"].location[0]'
+    elsewhere = bpy.data.objects.new("Elsewhere", None)
+    bpy.data.scenes.new("Second").collection.objects.link(elsewhere)
+    marks.mark_pin(elsewhere, armature, "LeftHand", frames=(3, 3))
+    scenes.activate(armature)
+    trial.generated()
+    bpy.ops.kineograph.take_apply()
+    own, slot = stamps.own_action(armature)
+    assert own != armature.animation_data.action
+    pin = scenes.empty((0.5, -0.2, 1.4))
+    marks.mark_pin(pin, armature, "LefHand", frames=(30, 30))
+    bpy.ops.kineograph.generate()
+    trial.mend("Rename 'LeftHand' to 'LefHand'")
+    for action, its in ((own, slot), (armature.animation_data.action, scenes.compat.slot_of(armature.animation_data))):
+        curves = scenes.compat.curves(action, its)
+        hands = {c.data_path for c in curves if "LeftHand" in c.data_path or "LefHand" in c.data_path}
+        assert hands == {'pose.bones["LefHand"].rotation_quaternion'}
+        names = {g.name for g in scenes.compat.groups(action, its)}
+        assert "LefHand" in names
+        assert "LeftHand" not in names
+    assert fist.targets[0].data_path == 'pose.bones["LefHand"].rotation_quaternion[1]'
+    assert glow.targets[0].data_path == 'pose.bones["LefHand"]["glow"]'
+    assert theirs.targets[0].data_path == 'pose.bones["LeftHand"].location[0]', "another character's"
+    assert marks.joint_of(elsewhere) == "LefHand"
+    bpy.ops.kineograph.take_reject()
+    assert armature.animation_data.action == own
+    addon.frame_set(30)
+    turned = armature.pose.bones["LefHand"].rotation_quaternion.to_euler().x
+    assert turned == pytest.approx(0.3, abs=1e-5), "the user's key moves the bone again"
 
 
 @daemon_test
@@ -196,6 +244,101 @@ def test_uneven_scale_is_applied_before_generating(addon: Any, daemon: Any) -> N
     trial.mend("Apply the scale")
     assert tuple(armature.scale) == (1.0, 1.0, 1.0)
     goes_on()
+
+
+@daemon_test
+def test_the_scale_of_one_of_two_objects_with_the_same_bones(addon: Any, daemon: Any) -> None:
+    armature = trial.hero()
+    twin = armature.copy()
+    addon.collection.objects.link(twin)
+    block(armature, "scale")
+    scenes.activate(armature)
+    assert bpy.ops.kineograph.generate() == {"CANCELLED"}
+    trial.mend("Apply the scale")
+    assert tuple(armature.scale) == (1.0, 1.0, 1.0)
+    assert armature.data != twin.data, "the twin keeps its own bones"
+    assert twin.data.bones["Head"].head_local.y == pytest.approx(0.5 * armature.data.bones["Head"].head_local.y)
+    goes_on()
+
+
+def refused(text: str, value: str = "") -> str:
+    """Press a fix that cannot be carried out; what its card says then."""
+    before = len(session.current().troubles)
+    button = trial.shown("problems").button(text)
+    if value:
+        button.values.value = value
+    assert button.press() == {"CANCELLED"}
+    assert len(session.current().troubles) == before, "it is told in the card, not as a problem of its own"
+    return trial.problem()
+
+
+@daemon_test
+def test_what_blender_refuses_is_told_in_its_own_words(addon: Any, daemon: Any, tmp_path: Path) -> None:
+    scenes.simple("Hero")
+    path = str(tmp_path / "lib.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path, copy=True)
+    here = scenes.fresh()
+    with bpy.data.libraries.load(path, link=True) as (_, data):
+        data.armatures = ["Hero"]
+    armature = bpy.data.objects.new("Hero", data.armatures[0])  # an object of one's own, with linked bones
+    here.collection.objects.link(armature)
+    here.kineograph.model = trial.MODEL
+    bpy.context.view_layer.update()
+    block(armature, "scale")
+    scenes.activate(armature)
+    assert bpy.ops.kineograph.generate() == {"CANCELLED"}
+    assert "Blender cannot do that: " in refused("Apply the scale")
+    assert tuple(armature.scale) == (1.0, 2.0, 1.0)
+
+
+@daemon_test
+def test_a_fix_that_cannot_be_carried_out_says_why(addon: Any, daemon: Any) -> None:
+    pinned("LefHand")
+    bpy.ops.kineograph.generate()
+    assert "'Hero' has no bone 'Nonsense'." in refused("Choose a bone...", "Nonsense")
+    assert "is gone" not in trial.problem()
+    trial.mend("Use 'LeftHand' here")
+    assert "Nonsense" not in trial.problem()
+    goes_on()
+
+
+@daemon_test
+def test_the_same_is_done_again_for_the_same_character(addon: Any, daemon: Any) -> None:
+    """What was refused was no Generate, and another character is in view by now."""
+    armature = trial.hero()
+    armature.data.pose_position = "REST"
+    assert bpy.ops.kineograph.preview() == {"CANCELLED"}
+    assert bpy.ops.kineograph.regenerate(first=20, last=30) == {"CANCELLED"}
+    other = trial.hero("Other")
+    for at, pin in ((0, False), (0, True)):
+        addon.kineograph.character, addon.kineograph.is_pinned = (other if pin else None), pin
+        armature.data.pose_position = "REST"
+        card = list(session.current().troubles)[at]
+        bpy.ops.kineograph.fix(trouble=card.id, fix="show_pose_position")
+        jobs = len(session.current().jobs)
+        bpy.ops.kineograph.send_again(trouble=card.id)
+        assert (addon.kineograph.character, addon.kineograph.is_pinned) == ((other if pin else None), pin)
+        if card.redo[0] == "kineograph.preview":
+            assert len(session.current().jobs) == jobs, "a preview sends nothing"
+            assert drawn.preview is not None
+            assert drawn.preview.character == "Hero"
+        else:
+            job = trial.settled()
+            assert job.armature == "Hero"
+            assert (job.outgoing.start, job.outgoing.frames) == (20, 11)
+
+
+@daemon_test
+def test_why_stands_in_the_card(addon: Any, daemon: Any) -> None:
+    pinned("LefHand")
+    bpy.ops.kineograph.generate()
+    assert "Code unknown_joint" not in trial.problem()
+    trial.shown("problems").button("Why").press()
+    card = next(iter(session.current().troubles))
+    assert card.problem().cause in trial.problem()
+    assert "Code unknown_joint" in trial.problem()
+    trial.shown("problems").button("Why").press()
+    assert "Code unknown_joint" not in trial.problem()
 
 
 @daemon_test

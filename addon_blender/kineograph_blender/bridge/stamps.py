@@ -97,3 +97,9 @@ def keep(owner: Any, action: Any) -> None:
     kept = owner[_KEPT]
     if not any(held == action for held in kept.values()):
         kept[str(len(kept))] = action
+
+
+def kept(owner: Any) -> list[Any]:
+    """The actions that ``keep`` holds for an owner."""
+    held = owner.get(_KEPT)
+    return [] if held is None else [action for action in held.values() if action is not None]

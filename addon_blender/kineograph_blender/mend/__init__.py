@@ -16,7 +16,7 @@ from kineograph.fixes import Fix, NotApplicable, Target, apply
 from .. import session
 from ..session import Trouble
 from . import elsewhere, requests, scene
-from .work import Work
+from .work import CannotMend, Work
 
 Action = Callable[[Work], str]
 
@@ -63,11 +63,16 @@ def asks_for(fix: Fix) -> str:
 
 
 def carry_out(context: Any, trouble: Trouble, fix: Fix, value: str = "") -> Mended:
-    """Do what a fix says. Raises a ``KineographError`` that says why it cannot be done; the scene is as it was then."""
+    """Do what a fix says. Raises ``CannotMend`` with a sentence that says why it cannot be done, or a
+    ``KineographError`` of what it set going; the scene is as it was then."""
     work = Work(context, trouble, dict(fix.patch["args"]), value)
     if fix.patch["target"] == Target.REQUEST:
         return _mend_request(work, fix)
-    said = ACTIONS[_key(fix)](work)
+    try:
+        said = ACTIONS[_key(fix)](work)
+    except RuntimeError as e:  # one of Blender's own operators refused
+        why = str(e).removeprefix("Error: ").partition("\n")[0].strip()
+        raise CannotMend(f"Blender cannot do that: {why}") from e
     trouble.reread = trouble.reread or fix.patch["action"] in CHANGE_WHAT_IS_READ
     session.current().troubles.changed(trouble)
     return Mended(said, work.can_go_on)

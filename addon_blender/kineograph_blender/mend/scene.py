@@ -12,6 +12,7 @@ import bpy
 from .. import applying, props, reading, session
 from ..bridge import datapath, marks
 from ..direction import props as direction
+from .rename import rename
 from .work import Work
 
 
@@ -28,25 +29,21 @@ def _select(work: Work) -> str:
 
 
 def _rename_bones(work: Work) -> str:
-    """Blender carries a rename into vertex groups, constraints, drivers and actions; the pins' names are ours."""
     armature = work.character()
     bones = armature.data.bones
-    pairs = [(str(old), str(new)) for old, new in work.args["pairs"]]
-    for old, new in pairs:
+    names = {str(old): str(new) for old, new in work.args["pairs"]}
+    if armature.data.library is not None:
+        raise work.cannot(f"the bones of {armature.name!r} are linked from another file")
+    for old, new in names.items():
         if old not in bones:
             raise work.cannot(f"{armature.name!r} has no bone {old!r}")
         if new in bones:
             raise work.cannot(f"{armature.name!r} has a bone {new!r} already")
-    for old, new in pairs:
-        bones[old].name = new
-        for pin in marks.pins_of(armature, work.context.scene):
-            if marks.joint_of(pin) == old:
-                marks.set_joint(pin, new)
-        if armature.kineograph.root == old:
-            armature.kineograph.root = new
-    if len(pairs) == 1:
-        return f"Bone '{pairs[0][0]}' is called '{pairs[0][1]}' now."
-    return f"{len(pairs)} bones are renamed."
+    rename(armature, names)
+    if len(names) == 1:
+        old, new = next(iter(names.items()))
+        return f"Bone '{old}' is called '{new}' now."
+    return f"{len(names)} bones are renamed."
 
 
 def _choose_joint(work: Work) -> str:
@@ -187,7 +184,8 @@ def _apply_scale(work: Work) -> str:
     with work.context.temp_override(
         active_object=armature, object=armature, selected_objects=[armature], selected_editable_objects=[armature]
     ):
-        bpy.ops.object.transform_apply(location=False, rotation=False, scale=True)
+        # With bones of its own: another object with the same ones keeps them as they are.
+        bpy.ops.object.transform_apply(location=False, rotation=False, scale=True, isolate_users=True)
     work.context.view_layer.update()
     return f"The scale of '{armature.name}' is applied."
 

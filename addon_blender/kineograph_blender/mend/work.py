@@ -8,10 +8,12 @@ from typing import Any
 
 import bpy
 
-from kineograph.errors import ErrorCode, KineographError, error
-
 from .. import applying
 from ..session import Trouble
+
+
+class CannotMend(Exception):
+    """A fix that does not fit the scene any more, in a sentence for its card; the scene is as it was."""
 
 
 @dataclass(eq=False)
@@ -37,20 +39,20 @@ class Work:
         return dict(found) if isinstance(found, dict) else {}
 
     def character(self) -> Any:
-        """The armature that the trouble is about. Raises ``rig_changed`` when it is gone."""
+        """The armature that the trouble is about. Raises ``CannotMend`` when it is gone."""
         found = applying.find_character(self.trouble.owner, self.trouble.character)
         if found is None:
             raise self.cannot(f"{self.trouble.character!r} is gone")
         return found
 
     def thing(self, name: str | None = None) -> Any:
-        """The object that the error points at: a pin, a curve. Raises ``rig_changed`` when it is gone."""
+        """The object that the error points at: a pin, a curve. Raises ``CannotMend`` when it is gone."""
         wanted = name if name is not None else str(self.ref.get("object") or "")
         found = bpy.data.objects.get(wanted)
         if found is None:
             raise self.cannot(f"{wanted!r} is gone")
         return found
 
-    def cannot(self, why: str) -> KineographError:
-        """The error of a fix that does not fit the scene any more."""
-        return error(ErrorCode.RIG_CHANGED, why, {"where": self.where, "change": "deleted", "got": None})
+    def cannot(self, why: str) -> CannotMend:
+        """What to raise where the fix does not fit the scene any more."""
+        return CannotMend(f"{why[:1].upper()}{why[1:]}.")

@@ -15,8 +15,11 @@ FINISHED: Outcome = {"FINISHED"}
 CANCELLED: Outcome = {"CANCELLED"}
 
 
-def told(operator: Any, verb: Callable[[], Any], context: Any = None) -> Outcome:
-    """Run ``verb``; an error of the catalogue becomes a sentence in the header, stays as a problem, and cancels."""
+def told(operator: Any, verb: Callable[[], Any], context: Any = None, *, may_redo: bool = True) -> Outcome:
+    """Run ``verb``; an error of the catalogue becomes a sentence in the header, stays as a problem, and cancels.
+
+    What was pressed is kept with it, unless it was a problem's own button: once it is mended, the same is done again.
+    """
     try:
         verb()
     except KineographError as e:
@@ -25,7 +28,9 @@ def told(operator: Any, verb: Callable[[], Any], context: Any = None) -> Outcome
         known = next((t for t in current.troubles if t.error is e), None)
         if known is None:
             owner, name = ("", "") if armature is None else (session.owner_of(armature), armature.name)
-            known = current.troubles.add(e, owner=owner, character=name, take=str(e.details.get("take") or ""))
+            take = str(e.details.get("take") or "")
+            redo = (str(type(operator).bl_idname), operator.as_keywords()) if may_redo else ("", {})
+            known = current.troubles.add(e, owner=owner, character=name, take=take, redo=redo)
         operator.report({"WARNING"}, current.troubles.problem(known).text)
         session.redraw()
         return CANCELLED

@@ -10,7 +10,7 @@ from bpy.props import StringProperty
 from .. import applying, mend, plan, session
 from ..bridge.request import Direction
 from ..mend.elsewhere import report_of
-from ..mend.work import Work
+from ..mend.work import CannotMend, Work
 from ..session import Trouble
 from .base import CANCELLED, Outcome, told
 
@@ -34,9 +34,14 @@ class TroubleOperator:
         if trouble is None:
             self.report({"INFO"}, "This is settled already")  # type: ignore[attr-defined]
             return CANCELLED
-        done = told(self, lambda: verb(trouble), context)
-        session.redraw()
-        return done
+        try:
+            return told(self, lambda: verb(trouble), context, may_redo=False)
+        except CannotMend as e:
+            trouble.said, trouble.refused = str(e), True
+            self.report({"WARNING"}, trouble.said)  # type: ignore[attr-defined]
+            return CANCELLED
+        finally:
+            session.redraw()
 
 
 class KINEOGRAPH_OT_fix(TroubleOperator, bpy.types.Operator):
@@ -93,7 +98,7 @@ class KINEOGRAPH_OT_fix(TroubleOperator, bpy.types.Operator):
         done = mend.carry_out(context, trouble, fix, self.value)
         if done.can_go_on and trouble.job is not None and not trouble.job.is_done:
             session.current().give_up(trouble.job)  # it waited to be tried again as it was
-        trouble.said, trouble.can_go_on = done.said, done.can_go_on
+        trouble.said, trouble.refused, trouble.can_go_on = done.said, False, done.can_go_on
         self.report({"INFO"}, done.said)
 
     def _fix(self, trouble: Trouble) -> Any:
@@ -115,7 +120,7 @@ class KINEOGRAPH_OT_send_again(TroubleOperator, bpy.types.Operator):
 
 
 class KINEOGRAPH_OT_explain(TroubleOperator, bpy.types.Operator):
-    """Why this happened"""
+    """Why this happened, in the card; again: fold it up"""
 
     bl_idname = "kineograph.explain"
     bl_label = "Why"
@@ -123,13 +128,11 @@ class KINEOGRAPH_OT_explain(TroubleOperator, bpy.types.Operator):
     trouble: StringProperty(**TROUBLE)
 
     def execute(self, context: Any) -> Outcome:
-        """Cause, code and request id, as a popup and in the Info log."""
-        return self.about(context, self._show)
+        """Show cause, code and request id, or show them no longer."""
+        return self.about(context, self._turn)
 
-    def _show(self, trouble: Trouble) -> None:
-        problem = session.current().troubles.problem(trouble)
-        lines = [problem.cause, f"{problem.code}" + (f", request {problem.request_id}" if problem.request_id else "")]
-        self.report({"INFO"}, " ".join(lines))
+    def _turn(self, trouble: Trouble) -> None:
+        trouble.explained = not trouble.explained
 
 
 class KINEOGRAPH_OT_copy_report(TroubleOperator, bpy.types.Operator):
@@ -181,7 +184,20 @@ def again(context: Any, trouble: Trouble) -> None:
     elif trouble.job is not None:
         current.send_again(trouble.job, trouble.changed or trouble.job.outgoing.request, trouble.fields)
     else:
-        bpy.ops.kineograph.generate()
+        redo(context, trouble)
+
+
+def redo(context: Any, trouble: Trouble) -> None:
+    """Press once more what failed before there was a job, for the character that it was about."""
+    name, values = trouble.redo
+    if not trouble.owner and not trouble.character:  # the connection's
+        getattr(bpy.ops.kineograph, name.partition(".")[2] or "connect")(**values)
+        return
+    armature = applying.find_character(trouble.owner, trouble.character)
+    if armature is None:
+        raise Work(context, trouble, {}).cannot(f"{trouble.character!r} is gone")
+    with plan.in_view(context, armature):
+        getattr(bpy.ops.kineograph, name.partition(".")[2] or "generate")(**values)
 
 
 def send_anew(context: Any, trouble: Trouble, asked: Direction) -> None:

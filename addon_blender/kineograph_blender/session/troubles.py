@@ -19,9 +19,11 @@ MOST = 20
 class Trouble:
     """One error with what is needed to mend it: the job it happened to, or the take that could not be written.
 
-    ``how`` are the keywords that the take was to be written with. ``said`` is what a fix did, ``can_go_on`` whether to
-    try again makes sense now, ``changed`` the mended request, ``fields`` what goes with its submit message. ``reread``:
-    the scene was mended, not the request, and is to be read anew.
+    ``how`` are the keywords that the take was to be written with. ``said`` is what a fix did, or with ``refused`` why
+    it could not; ``can_go_on`` whether to try again makes sense now, ``changed`` the mended request, ``fields`` what
+    goes with its submit message. ``reread``: the scene was mended, not the request, and is to be read anew.
+    ``explained``: its cause and code show. ``redo``: the operator that failed before there was a job, and what it was
+    told.
     """
 
     id: str
@@ -32,6 +34,9 @@ class Trouble:
     take: str = ""
     how: dict[str, Any] = field(default_factory=dict)
     said: str = ""
+    refused: bool = False
+    explained: bool = False
+    redo: tuple[str, Mapping[str, Any]] = ("", {})
     can_go_on: bool = False
     changed: dict[str, Any] | None = None
     fields: dict[str, Any] = field(default_factory=dict)

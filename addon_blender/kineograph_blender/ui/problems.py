@@ -45,7 +45,7 @@ def draw_card(box: Any, trouble: Trouble) -> None:
     column = box.column(align=True)
     lines_of(column, problem.text, ICONS[problem.severity])
     if trouble.said:
-        grey(box, trouble.said, icon="CHECKMARK")
+        grey(box, trouble.said, icon="CANCEL" if trouble.refused else "CHECKMARK")
     for fix in problem.fixes:
         if not mend.is_offered(fix) or fix.id == "copy_report":  # that one stands on every card
             continue
@@ -53,6 +53,9 @@ def draw_card(box: Any, trouble: Trouble) -> None:
         button.trouble, button.fix = trouble.id, fix.id
     if trouble.can_go_on:
         box.operator("kineograph.send_again", text="Send again", icon="PLAY").trouble = trouble.id
+    if trouble.explained:
+        grey(box, problem.cause)
+        grey(box, f"Code {problem.code}" + (f", request {problem.request_id}" if problem.request_id else ""))
     row = box.row(align=True)
     row.operator("kineograph.explain", text="Why", icon="QUESTION").trouble = trouble.id
     row.operator("kineograph.copy_report", text="Copy report", icon="COPYDOWN").trouble = trouble.id
