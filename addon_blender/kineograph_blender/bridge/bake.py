@@ -39,6 +39,7 @@ from . import (
     strips,
     switches,
     thinned,
+    unkeyed,
 )
 from . import rig as rigs
 from . import written as records
@@ -248,7 +249,7 @@ class Bake:
         yield
         yield from self._remember(todo, edits, (self._start, last))
         yield
-        self._assign(edits)
+        self._assign(edits, {Channel(item.bone, item.prop) for item in todo})
 
     def _thinned(
         self, todo: list[Channels], clip: Clip, table: channels.BoneTable
@@ -482,7 +483,7 @@ class Bake:
         locked = {c.bone for c in todo if _is_locked(bones[c.bone], c)}
         blockers.check_locked(self._find(), [n for n in table.names if n in locked])
 
-    def _assign(self, found: Edits) -> None:
+    def _assign(self, found: Edits, moved: set[Channel]) -> None:
         """The one moment at which the armature changes."""
         armature, made = self._find(), self._begun()
         blockers.check_writable(armature)
@@ -493,6 +494,7 @@ class Bake:
                 stamps.keep(armature, replaced)
         identity.tag(armature, self._rig.names)
         switches.remember(made, armature, self._hold)
+        unkeyed.keep(armature, made, moved, adds=self._adds)
         if self._options.mute_constraints:
             self.report.muted = blockers.mute(armature, self.report.constraints)
         if self._options.strips is None:

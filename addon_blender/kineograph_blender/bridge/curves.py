@@ -8,7 +8,7 @@ scale, a moving object, somebody's handlers) sends the reader back to Blender it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import bpy
@@ -19,7 +19,7 @@ from kineograph.motion import euler, kinematics, quat
 from kineograph.motion.skeleton import Skeleton
 
 from .. import compat
-from . import datapath, guard, poses, stamps
+from . import datapath, guard, poses
 from .bones import ancestors
 from .datapath import Channel
 from .frame import read_matrices, rotation_of
@@ -78,16 +78,6 @@ def read(action: Any, slot: Any) -> list[KeyedCurve]:
     return out
 
 
-def left_by_a_take(armature: Any, own: Sequence[KeyedCurve]) -> set[Channel]:
-    """Channels that the take that plays has written and the user's own action says nothing of: what they show is none
-    of the user's."""
-    data = armature.animation_data
-    if data is None or stamps.take_of(data.action) is None:
-        return set()
-    written = {k.channel for k in read(data.action, compat.slot_of(data))}
-    return {c for c in written - {k.channel for k in own} if c.prop in datapath.AT_REST}
-
-
 def _near(keyed: FloatArray, frames: FloatArray) -> NDArray[np.intp] | None:
     """Which keys stand at ``frames``; None where one of them has none."""
     near = np.minimum(np.searchsorted(keyed, frames - _SAME_FRAME), len(keyed) - 1)
@@ -141,7 +131,7 @@ class Poses:
         above: Mapping[str, str | None],
         modes: Mapping[str, str],
         curves: Sequence[KeyedCurve],
-        rested: Iterable[Channel],
+        posed: Mapping[Channel, Sequence[float]],
     ) -> None:
         names = tuple(name for name in above if name in modes)  # parents first, as Blender keeps them
         self._rig, self._names, self._curves = rig, names, curves
@@ -159,9 +149,9 @@ class Poses:
         self._connected = _flags(bones, "use_connect", names) & (self._parents >= 0)
         self._modes = [modes[name] for name in names]
         self._posed = _posed_now(armature, names)
-        for bone, prop in rested:
+        for (bone, prop), values in posed.items():
             if bone in index:
-                self._posed[prop][index[bone]] = datapath.AT_REST[prop]
+                self._posed[prop][index[bone]] = values
         self._world = np.array(armature.matrix_world, float)
 
     @classmethod
@@ -172,10 +162,10 @@ class Poses:
         slot: Any,
         rig: Rig,
         curves: Sequence[KeyedCurve],
-        rested: Collection[Channel] = (),
+        posed: Mapping[Channel, Sequence[float]] | None = None,
     ) -> Poses | None:
-        """None where something but keys has a say. ``curves``: what ``read`` found in the action; ``rested`` channels
-        are taken to be at rest where no curve speaks of them."""
+        """None where something but keys has a say. ``curves``: what ``read`` found in the action; ``posed``: what
+        channels say where no curve speaks of them, and the pose that is shown is not meant."""
         if not object_is_still(armature, action, slot) or armature.data.animation_data is not None:
             return None
         data = armature.animation_data
@@ -198,7 +188,7 @@ class Poses:
         names = tuple(modes)
         if sum(above[name] is None for name in names) != 1 or not _flags(bones, "use_inherit_rotation", names).all():
             return None
-        found = cls(armature, rig, above, modes, [c for c in curves if c.channel.bone in wanted], rested)
+        found = cls(armature, rig, above, modes, [c for c in curves if c.channel.bone in wanted], posed or {})
         return None if found._is_scaled() else found
 
     def _is_scaled(self) -> bool:

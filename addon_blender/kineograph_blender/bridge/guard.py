@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 
 from .. import compat
-from .datapath import AT_REST, Channel
+from .datapath import Channel
 
 _POSE_VALUES = (
     ("location", 3),
@@ -76,12 +76,12 @@ def playing(armature: Any, action: Any, slot: Any) -> Iterator[None]:
         compat.bind(data, before, slot_before)
 
 
-def rest(armature: Any, channels: Iterable[Channel]) -> None:
-    """Put channels to rest; ``untouched`` brings them back."""
-    for bone, prop in channels:
+def pose(armature: Any, values: Mapping[Channel, Sequence[float]]) -> None:
+    """Set channels for a moment; ``untouched`` brings them back."""
+    for (bone, prop), value in values.items():
         found = armature.pose.bones.get(bone)
         if found is not None:
-            setattr(found, prop, AT_REST[prop])
+            setattr(found, prop, value)
 
 
 def read_pose(armature: Any) -> dict[str, Any]:

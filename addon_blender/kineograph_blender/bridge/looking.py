@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import bpy
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from kineograph.errors import ErrorCode, error
 
-from . import curves, guard, identity, poses, request, shot, stamps, switches
+from . import curves, guard, identity, poses, request, shot, stamps, switches, unkeyed
 from . import keys as user_keys
 from . import rig as rigs
 from .curves import KeyedCurve
@@ -38,7 +38,7 @@ class Looking:
         self._rig, self._scene, self._direction, self._said = rig, scene, direction, said
         self._left = sorted(stops)
         self._seen: dict[float, FloatArray] = {}
-        self._rested: set[Channel] | None = None
+        self._posed: Mapping[Channel, Sequence[float]] | None = None
         self._now: Mapping[str, FloatArray] | None = None
 
     @classmethod
@@ -71,10 +71,10 @@ class Looking:
         began = time.perf_counter()
         armature, scene = self._find()
         with guard.untouched(scene, armature), identity.up_to_date(armature, *stamps.own_action(armature)) as own:
-            if self._rested is None:
-                self._rested = curves.left_by_a_take(armature, curves.read(*own))
+            if self._posed is None:
+                self._posed = unkeyed.before(armature)
             with switches.as_before(armature), guard.playing(armature, *own):
-                guard.rest(armature, self._rested)
+                guard.pose(armature, self._posed)
                 while self._left:
                     at = self._left.pop(0)
                     guard.go_to(scene, at)

@@ -7,7 +7,7 @@ say), where edits on it, marked frames and the motion that stays beside the new 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compat
-from . import curves, guard, marks, paths, pins, places, poses, switches, waypoints
+from . import curves, guard, marks, paths, pins, places, poses, switches, unkeyed, waypoints
 from .curves import KeyedCurve
 from .datapath import Channel
 from .keys import KeyedFrame, Keys
@@ -92,13 +92,13 @@ class Shot:
         own_stops = {key.at for key in self.keys.own.values()}
         data = armature.animation_data
         is_own = data is None or (data.action == action and compat.slot_of(data) == slot)
-        rested = set() if is_own else curves.left_by_a_take(armature, keyed)
-        self.own = self._worked_out(armature, action, slot, keyed, own_stops, rested)
+        posed = {} if is_own else unkeyed.before(armature)
+        self.own = self._worked_out(armature, action, slot, keyed, own_stops, posed)
         seen: dict[float, FloatArray] = {at: ahead[at] for at in own_stops - self.own.keys() if at in ahead}
         left = own_stops - self.own.keys() - seen.keys()
         if stops := left | marked.stops:
             with switches.as_before(armature), guard.playing(armature, action, slot):
-                guard.rest(armature, rested)
+                guard.pose(armature, posed)
                 for at in sorted(stops):
                     guard.go_to(scene, at)
                     marked.read(at)
@@ -126,9 +126,9 @@ class Shot:
         slot: Any,
         keyed: Sequence[KeyedCurve],
         stops: set[float],
-        rested: Collection[Channel] = (),
+        posed: Mapping[Channel, Sequence[float]] | None = None,
     ) -> dict[float, Pose]:
-        found = curves.Poses.of(armature, action, slot, self.rig, keyed, rested) if stops else None
+        found = curves.Poses.of(armature, action, slot, self.rig, keyed, posed) if stops else None
         if found is None:
             return {}
         frames = sorted(stops)

@@ -8,8 +8,8 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from kineograph.errors import ErrorCode, error
 
-from .. import applying, compat, plan, session
-from ..bridge import action, stamps, switches
+from .. import applying, plan, session
+from ..bridge import action, stamps, switches, unkeyed
 from ..bridge.places import where
 from ..draw import show
 from ..draw.state import drawn
@@ -325,10 +325,7 @@ def reject(armature: Any, row: Row) -> None:
     if shown is None or shown[0] != row.id or applying.edited_bones(armature):
         return
     made = armature.animation_data.action
-    source, slot = stamps.own_action(armature)
-    unkeyed = action.channels_of(made, action.slot_in(made)) - action.channels_of(source, slot)
-    compat.bind(armature.animation_data, source, slot)
-    action.put_to_rest(armature, unkeyed)
+    unkeyed.step_to(armature, *stamps.own_action(armature))
     switches.put_back(armature, made)
     stamps.remove_unused(str(stamps.take_of(made)))
     if drawn.verdicts is not None and drawn.verdicts.character == armature.name:
@@ -346,7 +343,8 @@ def flip(context: Any, armature: Any, row: Row) -> None:
     shown = armature.animation_data_create()
     if shown.action is not None:
         stamps.keep(armature, shown.action)
-    compat.bind(shown, found[-1], found[-1].slots[0] if compat.HAS_SLOTS else None)
+        switches.put_back(armature, shown.action)
+    unkeyed.step_to(armature, found[-1], action.slot_in(found[-1]))
 
 
 CLASSES = (
