@@ -265,18 +265,6 @@ def test_a_block_takes_its_keys_along_only_when_asked(hero: Any, scene: Any, alo
         assert sorted(measure_keys(hero)) == [50, 115, 156], "spread with the block, on whole frames"
 
 
-def test_keys_on_a_take_stay_and_that_is_said(hero: Any, scene: Any) -> None:
-    out = measure.gather(hero)
-    measure.baked(out.rig, measure.wander(out.rig, 150))
-    guard.go_to(scene, 10)
-    hero.pose.bones["Head"].rotation_quaternion = TURN
-    hero.pose.bones["Head"].keyframe_insert("rotation_quaternion", frame=10)
-    with_blocks(hero, Block(5, 40, "waves"))
-    hero.kineograph_direction.take_along = True
-    ops.block_move(index=0, by=100)
-    assert [k.frame for k in measure.gather(hero).edits] == [10.0]
-
-
 def test_paths_pins_and_waypoints_by_their_buttons(hero: Any, scene: Any, capfd: Any) -> None:
     curve = scenes.curve_path([(0, 0, 0), (0, -2, 0)])
     ops.path_add(curve=curve.name, heading="free", use_frames=True, start=10, end=90)

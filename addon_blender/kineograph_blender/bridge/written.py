@@ -160,6 +160,17 @@ def carried(action: Any, armature: Any = None) -> dict[Channel, set[float]]:
     return out
 
 
+def disown(action: Any, armature: Any, keys: Mapping[Channel, set[float]]) -> None:
+    """Of the user's keys that a take was made to meet, these are no keys of the user's any more: the take stays."""
+    try:
+        rows = json.loads(action.get(_CARRIED) or "[]")
+        now = identity.renamed(armature, {row[0] for row in rows})
+        left = [r for r in rows if float(r[2]) not in keys.get(Channel(now.get(r[0], r[0]), r[1]), ())]
+    except (ValueError, TypeError, IndexError):
+        return  # then nobody takes any for the user's
+    action[_CARRIED] = json.dumps(left)
+
+
 def edits(action: Any, slot: Any, armature: Any) -> Edits:
     """What the user changed in an applied take. Without a record, as in takes of old files, nothing is known: none."""
     comparison = Comparison(action, armature)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keys, pins, waypoints and paths inside a block that move with it, when the user asks for that.
 
-The keys are those of the user's own action: taking them along is the user's edit of it. Keys set on an applied take
-stay, because they belong to that take's motion; they are counted, so that nobody wonders.
+The keys are those of the user's own action, and those that were set on the take that plays: taking them along is the
+user's edit of both. Where a key was set on a take, the take's own motion shows again.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 
 from .. import compat
-from ..bridge import datapath, keymarks, marks, paths, stamps, written
+from ..bridge import datapath, keymarks, marks, paths, shifted, stamps, written
 from ..bridge.blocks import Block, carried
+from ..bridge.datapath import Channel
 
 
 @dataclass
 class Moved:
     """How many things went along: ``keys`` are frames with keys, ``marks`` pins, waypoints, paths and key marks;
-    ``stayed`` keys on a take that could not."""
+    ``stayed`` keys on a take that is linked from another file."""
 
     keys: int = 0
     marks: int = 0
@@ -33,11 +34,16 @@ def take_along(armature: Any, scene: Any, before: Block, after: Block) -> Moved:
     moved = Moved()
     if (before.start, before.end) == (after.start, after.end):
         return moved
+    edited = edited_keys(armature, before)
+    frames = {f for at in edited.values() for f in at}
+    if edited and not shifted.can_move(armature):
+        moved.stayed, frames = len(frames), set()
+    elif edited:
+        shifted.move(armature, {c: {f: carried(before, after, f) for f in at} for c, at in edited.items()})
     action, slot = stamps.own_action(armature)
     if action is not None and action.is_editable:
-        own = [c for c in compat.curves(action, slot) if _is_bones(c)]
-        moved.keys = _shift(own, before, after)
-    moved.stayed = len(edited_frames(armature, before))
+        frames |= _shift([c for c in compat.curves(action, slot) if _is_bones(c)], before, after)
+    moved.keys = len(frames)
     whole = {f: round(carried(before, after, f)) for f in range(before.start, before.end + 1)}
     for bone in armature.pose.bones:
         moved.marks += bool((keymarks.marked(bone) | keymarks.unmarked(bone)) & whole.keys())
@@ -54,6 +60,8 @@ def frames_inside(armature: Any, scene: Any, block: Block) -> list[float]:
     for curve in compat.curves(action, slot):
         if _is_bones(curve):
             found |= {float(f) for f in _times(curve).round(4) if _inside(f, block)}
+    if shifted.can_move(armature):
+        found |= {f for at in edited_keys(armature, block).values() for f in at}
     for bone in armature.pose.bones:
         found |= {float(f) for f in keymarks.marked(bone) if _inside(f, block)}
     for marked in _marks(armature, scene):
@@ -62,14 +70,15 @@ def frames_inside(armature: Any, scene: Any, block: Block) -> list[float]:
     return sorted(found)
 
 
-def edited_frames(armature: Any, block: Block) -> set[float]:
-    """Frames inside a block at which the user set keys on the take that plays."""
+def edited_keys(armature: Any, block: Block) -> dict[Channel, set[float]]:
+    """Keys inside a block that the user set on the take that plays: frames by channel."""
     data = armature.animation_data
     action = None if data is None else data.action
     if action is None or stamps.take_of(action) is None:
-        return set()
-    found = written.edits(action, compat.slot_of(data), armature).keys.values()
-    return {f for frames in found for f in frames if _inside(f, block)}
+        return {}
+    found = written.edits(action, compat.slot_of(data), armature).keys
+    inside = {channel: {f for f in frames if _inside(f, block)} for channel, frames in found.items()}
+    return {channel: frames for channel, frames in inside.items() if frames}
 
 
 def _marks(armature: Any, scene: Any) -> Iterable[Any]:
@@ -90,11 +99,11 @@ def _move_mark(marked: Any, before: Block, after: Block) -> int:
     if marks.role_of(marked) is marks.Role.PATH:
         keyed = paths.evaluation_curve(marked)
         curves = [] if keyed is None else [keyed]
-    return int(_shift(curves, before, after) > 0)
+    return int(bool(_shift(curves, before, after)))
 
 
-def _shift(curves: Iterable[Any], before: Block, after: Block) -> int:
-    """Move the keys inside ``before``; one that stood where another arrives gives way. Returns frames moved."""
+def _shift(curves: Iterable[Any], before: Block, after: Block) -> set[float]:
+    """Move the keys inside ``before``; one that stood where another arrives gives way. Returns the frames moved."""
     frames: set[float] = set()
     for curve in curves:
         points = curve.keyframe_points
@@ -113,8 +122,8 @@ def _shift(curves: Iterable[Any], before: Block, after: Block) -> int:
         for i in reversed(gone):
             points.remove(points[i], fast=True)
         curve.update()
-        frames |= {float(times[i]) for i in inside}
-    return len(frames)
+        frames |= {float(times[i].round(4)) for i in inside}
+    return frames
 
 
 def _is_bones(curve: Any) -> bool:

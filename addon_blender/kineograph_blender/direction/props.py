@@ -41,7 +41,8 @@ class KINEOGRAPH_PG_direction(bpy.types.PropertyGroup):
     active: IntProperty(name="Active block", description="The block that buttons and shortcuts are about")
     take_along: BoolProperty(
         name="Take keys along",
-        description="Moving or resizing a block moves your keys, pins, waypoints and path frames inside it too",
+        description="Moving or resizing a block moves your keys inside it too, also those that you set on a take, and"
+        " pins, waypoints and path frames",
     )
     pick: EnumProperty(items=PICKS, name="Which", description="Which of your keys count")
     use_waypoints: BoolProperty(

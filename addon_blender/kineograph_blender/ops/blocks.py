@@ -178,7 +178,9 @@ def apply_edit(operator: Any, context: Any, at: int, blocks: Sequence[Block], ed
     if moved.keys or moved.marks:
         operator.report({"INFO"}, f"Took along keys at {moved.keys} frames and {moved.marks} marks")
     if moved.stayed:
-        operator.report({"WARNING"}, f"Keys at {moved.stayed} frames stay: they are set on the applied take")
+        operator.report(
+            {"WARNING"}, f"Keys at {moved.stayed} frames stay: the take they are set on is linked from another file"
+        )
 
 
 def _edited(
