@@ -187,6 +187,33 @@ def test_a_path_becomes_waypoints_and_back(hero: Any, scene: Any) -> None:
         assert path["positions_xz"][frame - 9] == pytest.approx(xz, abs=0.01)
 
 
+def test_facings_survive_the_way_to_waypoints_and_back(hero: Any, scene: Any) -> None:
+    """Walking sideways, then backwards, along a bend."""
+    curve = scenes.curve_path([(0, 0, 0), (0.5, -2, 0), (2, -3, 0)])
+    for point, tilt in zip(curve.data.splines[0].bezier_points, (0.5, np.pi / 2, 3.5), strict=True):
+        point.tilt = tilt
+    marks.mark_path(curve, hero, frames=(10, 100), heading=Heading.TILT)
+    before = ways(hero)[0]
+    bpy.ops.kineograph.to_waypoints(count=4)
+    (points,) = ways(hero)
+    for frame, heading in zip(points["frames"], points["heading_radians"], strict=True):
+        off = heading - before["heading_radians"][frame - 9]
+        assert abs((off + np.pi) % (2 * np.pi) - np.pi) < 1e-4
+    bpy.ops.kineograph.to_path()
+    (path,) = ways(hero)
+    for frame, heading in zip(points["frames"], points["heading_radians"], strict=True):
+        off = heading - path["heading_radians"][frame - 9]
+        assert abs((off + np.pi) % (2 * np.pi) - np.pi) < 0.03
+    assert np.abs(np.diff(path["heading_radians"])).max() < 0.3, "no turn round between two of them"
+
+
+def test_a_path_that_is_no_way_keeps_its_frames(hero: Any, scene: Any) -> None:
+    curve = scenes.curve_path([(0, 0, 0), (0, 0, 0)])
+    marks.mark_path(curve, hero)
+    assert bpy.ops.kineograph.to_waypoints(count=3) == {"CANCELLED"}
+    assert marks.frames_of(curve) is None
+
+
 def test_a_way_that_crosses_itself_keeps_its_order(hero: Any, scene: Any) -> None:
     for n, at in enumerate([(0, 0), (2, -2), (2, 0), (0, -2)]):
         place(hero, at, 1 + 30 * n, name=f"W{n}")

@@ -81,6 +81,12 @@ def along(points: FloatArray, at: FloatArray) -> tuple[FloatArray, FloatArray]:
     return places, tangents
 
 
+def tilts_rad(drawn: Line, at: FloatArray) -> FloatArray:
+    """The curve's tilt at shares ``at`` (S,) of its length."""
+    done = _lengths(drawn.points_bu)
+    return np.interp(np.asarray(at, float) * done[-1], done, drawn.tilt_rad)
+
+
 def shares(curve: Any, frames: FloatArray, timing: Timing) -> FloatArray:
     """How far along the curve the character is at scene ``frames`` (S,), as shares (S,) of its length."""
     keyed = evaluation_curve(curve) if timing is Timing.CURVE else None
@@ -116,8 +122,7 @@ def constraint(
     if heading is not Heading.FREE:
         headings = headings_rad(frame, places, tangents)
         if heading is Heading.TILT:
-            done = _lengths(drawn.points_bu)
-            headings = headings + np.interp(at * done[-1], done, drawn.tilt_rad)
+            headings = headings + tilts_rad(drawn, at)
         out["heading_radians"] = headings.tolist()
     return out
 

@@ -9,6 +9,7 @@ from typing import Any
 import bpy
 import numpy as np
 from mathutils import Vector
+from numpy.typing import NDArray
 
 from kineograph.errors import ErrorCode, KineographError, error
 
@@ -16,6 +17,11 @@ from .. import compat
 from ..bridge import marks, paths, waypoints
 from ..bridge.marks import Heading, Timing
 from ..bridge.places import where
+
+FloatArray = NDArray[np.floating[Any]]
+
+_AHEAD_RAD = 0.05
+"""Waypoints that look along the way between them to about three degrees make a path without tilt."""
 
 
 def add_waypoint(
@@ -43,11 +49,13 @@ def to_waypoints(curve: Any, scene: Any, frames: Sequence[int]) -> list[Any]:
     every = np.arange(span[0], span[1] + 1)
     drawn = paths.line(curve)
     at = np.interp(np.array(frames, float), every, paths.shares(curve, every.astype(float), marks.timing_of(curve)))
-    places, tangents = paths.along(drawn.points_bu, at)
-    is_free = marks.heading_of(curve) is Heading.FREE
+    places, ahead = paths.along(drawn.points_bu, at)
+    heading = marks.heading_of(curve)
+    if heading is Heading.TILT:
+        ahead = np.stack(_turned(ahead, paths.tilts_rad(drawn, at)), axis=-1)
     made = [
-        add_waypoint(armature, scene, place, int(frame), None if is_free else ahead)
-        for frame, place, ahead in zip(frames, places, tangents, strict=True)
+        add_waypoint(armature, scene, place, int(frame), None if heading is Heading.FREE else way)
+        for frame, place, way in zip(frames, places, ahead, strict=True)
     ]
     marks.unmark(curve)
     return made
@@ -56,7 +64,8 @@ def to_waypoints(curve: Any, scene: Any, frames: Sequence[int]) -> list[Any]:
 def to_path(armature: Any, scene: Any) -> Any:
     """A curve through a character's waypoints, with their frames as keys of its evaluation time.
 
-    The markers stay and are waypoints no more. Raises ``schema_validation`` for fewer than two.
+    Where all of them have a facing it becomes the curve's tilt, unless all look along the way. The markers stay and are
+    waypoints no more. Raises ``schema_validation`` for fewer than two.
     """
     markers = marks.waypoints_of(armature, scene)
     points, _ = waypoints.sift([waypoints.read(m) for m in markers], (-(2**30), 2**30))
@@ -68,9 +77,10 @@ def to_path(armature: Any, scene: Any) -> Any:
         )
     curve = _curve(armature, scene, [p.place_bu for p in points])
     frames = [p.frame for p in points]
-    _time(curve, frames, _shares_at(curve, [p.place_bu for p in points]))
-    faces = all(p.ahead_bu is not None for p in points)
-    heading = Heading.TANGENT if faces else Heading.FREE
+    shares = _shares_at(curve, [p.place_bu for p in points])
+    _time(curve, frames, shares)
+    facings = [p.ahead_bu for p in points if p.ahead_bu is not None]
+    heading = Heading.FREE if len(facings) < len(points) else _tilt(curve, shares, np.array(facings))
     marks.mark_path(curve, armature, frames=(frames[0], frames[-1]), heading=heading, timing=Timing.CURVE)
     for marker in markers:
         marks.unmark(marker)
@@ -89,6 +99,25 @@ def _curve(armature: Any, scene: Any, places: Sequence[Any]) -> Any:
     scene.collection.objects.link(curve)
     bpy.context.view_layer.update()
     return curve
+
+
+def _tilt(curve: Any, shares: Sequence[float], facings: FloatArray) -> Heading:
+    """Turn the curve's points so that the character looks along ``facings`` (N, 3) there, if that is not ahead."""
+    _, ahead = paths.along(paths.points_bu(curve), np.array(shares))
+    off = np.arctan2(facings[:, 1], facings[:, 0]) - np.arctan2(ahead[:, 1], ahead[:, 0])
+    # From point to point the shorter way round, beginning within half a turn.
+    tilts = np.unwrap(np.concatenate([[0.0], off]))[1:]
+    if np.abs(tilts).max() < _AHEAD_RAD:
+        return Heading.TANGENT
+    for point, tilt in zip(curve.data.splines[0].bezier_points, tilts, strict=True):
+        point.tilt = float(tilt)
+    return Heading.TILT
+
+
+def _turned(ahead: FloatArray, angles_rad: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Directions (N, 3) turned about the vertical, as components."""
+    c, s = np.cos(angles_rad), np.sin(angles_rad)
+    return c * ahead[:, 0] - s * ahead[:, 1], s * ahead[:, 0] + c * ahead[:, 1], ahead[:, 2]
 
 
 def _shares_at(curve: Any, places: Sequence[Any]) -> list[float]:

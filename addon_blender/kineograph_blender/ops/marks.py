@@ -183,11 +183,7 @@ class KINEOGRAPH_OT_to_waypoints(_OnCharacter, bpy.types.Operator):
         count = max(min(self.count, last - first + 1), 1)
         frames = [round(first + (last - first) * n / max(count - 1, 1)) for n in range(count)]
 
-        def convert_() -> None:
-            marks.set_frames(found[0], (first, last))
-            convert.to_waypoints(found[0], scene, frames)
-
-        return told(self, convert_)
+        return told(self, lambda: convert.to_waypoints(found[0], scene, frames))
 
 
 class KINEOGRAPH_OT_to_path(_OnCharacter, bpy.types.Operator):
@@ -199,7 +195,11 @@ class KINEOGRAPH_OT_to_path(_OnCharacter, bpy.types.Operator):
     def execute(self, context: Any) -> Outcome:
         """Make the curve."""
         armature, scene = plan.character_of(context), context.scene
-        return told(self, lambda: convert.to_path(armature, scene))
+        facings = [marks.turns(marker) for marker in marks.waypoints_of(armature, scene)]
+        done = told(self, lambda: convert.to_path(armature, scene))
+        if done == FINISHED and any(facings) and not all(facings):
+            self.report({"INFO"}, f"{sum(facings)} of {len(facings)} waypoints had a facing: the path leaves it free")
+        return done
 
 
 CLASSES = (
