@@ -429,6 +429,24 @@ def test_a_report_holds_no_names_and_no_paths(addon: Any, daemon: Any) -> None:
     assert "LefHand" not in said
 
 
+@daemon_test
+@pytest.mark.parametrize("what", ["driven", "locked", "renamed"])
+def test_nor_does_one_of_a_take_that_could_not_be_written(addon: Any, daemon: Any, what: str, tmp_path: Path) -> None:
+    armature = trial.hero("Secret Hero")
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "for_client_x.blend"))
+    trial.generated()
+    if what == "renamed":
+        armature.data.bones["LeftArm"].name = "Arm of o'Neil"
+    else:
+        block(armature, what)
+    bpy.ops.kineograph.take_apply()
+    card = next(iter(session.current().troubles))
+    said = mend.elsewhere.report_of(mend.work.Work(bpy.context, card, {}))
+    assert any(f"code: {code}" in said for code in ("apply_blocked", "rig_changed"))
+    for secret in ("Secret", "Hero", "Head", "LeftArm", "Neil", "client_x", str(tmp_path)):
+        assert secret not in said, said
+
+
 def test_every_scene_fix_is_carried_out_or_is_not_for_blender() -> None:
     elsewhere = {
         # the watcher's and the panel's: no such thing can be met in a scene

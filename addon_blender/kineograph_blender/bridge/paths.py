@@ -84,7 +84,7 @@ def along(points: FloatArray, at: FloatArray) -> tuple[FloatArray, FloatArray]:
 def tilts_rad(drawn: Line, at: FloatArray) -> FloatArray:
     """The curve's tilt at shares ``at`` (S,) of its length."""
     done = _lengths(drawn.points_bu)
-    return np.interp(np.asarray(at, float) * done[-1], done, drawn.tilt_rad)
+    return np.asarray(np.interp(np.asarray(at, float) * done[-1], done, drawn.tilt_rad))
 
 
 def shares(curve: Any, frames: FloatArray, timing: Timing) -> FloatArray:

@@ -19,6 +19,7 @@ from kineograph.wire.messages import Empty, JobRef, Method, ModelRef
 
 from .. import props, session
 from ..link import connect
+from ..session import Trouble
 from .work import Work
 
 Action = Callable[[Work], str]
@@ -124,7 +125,17 @@ def report_of(work: Work) -> str:
     import kineograph
 
     versions = {"kineograph": kineograph.__version__, "blender": bpy.app.version_string}
-    return report(work.trouble.error, work.trouble.request, versions)
+    return report(work.trouble.error, work.trouble.request, versions, _names(work.trouble))
+
+
+def _names(trouble: Trouble) -> set[str]:
+    """What a message may name of this file and its user."""
+    sent = () if trouble.job is None else trouble.job.outgoing.rig.names
+    things = (bpy.data.objects, bpy.data.armatures, bpy.data.actions, bpy.data.scenes)
+    found = {trouble.character, *sent, *(thing.name for group in things for thing in group)}
+    found |= {bone.name for armature in bpy.data.armatures for bone in armature.bones}
+    found |= {Path(bpy.data.filepath).stem, Path(bpy.data.filepath).name, Path.home().name}
+    return found - {""}
 
 
 def _copy_report(work: Work) -> str:

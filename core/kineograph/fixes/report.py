@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,12 +30,21 @@ _VOCABULARY = frozenset(
 _PLAIN_KEYS = frozenset(
     {"type", "fill_mode", "code", "stage", "device", "state", "param", "option", "what", "ref", "resource"}
 )
+_PATH_KEYS = frozenset({"path", "loc", "errors", "type"})
 
 
-def report(error: Any, request: Mapping[str, Any] | None = None, versions: Mapping[str, str] | None = None) -> str:
-    """The text of a report: code, message, details and the request's outline, scrubbed."""
+def report(
+    error: Any,
+    request: Mapping[str, Any] | None = None,
+    versions: Mapping[str, str] | None = None,
+    names: Iterable[str] = (),
+) -> str:
+    """The text of a report: code, message, details and the request's outline, scrubbed.
+
+    ``names``: what else the caller knows to be a name (bones, objects, the file, the user), wherever it may turn up.
+    """
     known = as_error(error)
-    scrub = _Scrubber(request or {})
+    scrub = _Scrubber(request or {}, [*names, *_texts(known.details)])
     lines = [
         "Kineograph report",
         *(f"{name}: {scrub.path_free(str(value))}" for name, value in sorted((versions or {}).items())),
@@ -48,6 +57,21 @@ def report(error: Any, request: Mapping[str, Any] | None = None, versions: Mappi
     if request:
         lines += ["request:", *(f"  {line}" for line in _outline(request, scrub))]
     return "\n".join(lines) + "\n"
+
+
+def _texts(value: Any, key: str = "", depth: int = 6) -> Iterator[str]:
+    """The names in an error's details, which messages tell without quotes too."""
+    if isinstance(value, str):
+        if key not in _PLAIN_KEYS and key not in _PATH_KEYS and key != "msg":
+            yield value
+    elif depth and isinstance(value, Mapping):
+        for name, item in value.items():
+            if not _SAFE_WORDS.fullmatch(str(name)):
+                yield str(name)
+            yield from _texts(item, str(name), depth - 1)
+    elif depth and isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item, key, depth - 1)
 
 
 def _outline(request: Mapping[str, Any], scrub: _Scrubber) -> list[str]:
@@ -72,10 +96,16 @@ def _outline(request: Mapping[str, Any], scrub: _Scrubber) -> list[str]:
 class _Scrubber:
     """Replaces names by placeholders, the same name by the same one."""
 
-    def __init__(self, request: Mapping[str, Any]) -> None:
+    def __init__(self, request: Mapping[str, Any], names: Iterable[str] = ()) -> None:
         self._seen: dict[str, str] = {}
         for joint in timeline.joint_names(request):
             self._seen.setdefault(joint, f"bone-{len(self._seen) + 1:02d}")
+        for segment in timeline.items(request, "segments"):
+            if isinstance(prompt := segment[1].get("prompt"), str) and prompt:
+                self.name(prompt)
+        for known in names:
+            if known not in _VOCABULARY:
+                self.name(known)
 
     def name(self, text: str) -> str:
         """The placeholder of a name."""
@@ -92,9 +122,11 @@ class _Scrubber:
     def sentence(self, text: str) -> str:
         """A sentence with quoted and known names replaced."""
         text = _QUOTED.sub(lambda m: m.group(0)[0] + self.name(m.group(0)[1:-1]) + m.group(0)[-1], text)
-        for known in sorted(self._seen, key=len, reverse=True):
-            if len(known) > 2:
-                text = re.sub(rf"(?<!\w){re.escape(known)}(?!\w)", self._seen[known], text)
+        # In one pass: a placeholder is not to be taken for a name.
+        known = sorted((name for name in self._seen if len(name) > 2), key=len, reverse=True)
+        if known:
+            every = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, known))})(?!\w)")
+            text = every.sub(lambda m: self._seen[m.group(0)], text)
         return self.path_free(text)
 
     def tree(self, value: Any, key: str = "", depth: int = 6) -> Any:
@@ -120,7 +152,7 @@ class _Scrubber:
         return self._seen[key] if key in self._seen else key if _SAFE_WORDS.fullmatch(key) else self.name(key)
 
     def _text(self, text: str, key: str) -> str:
-        if key in ("path", "loc", "errors", "type") and _SAFE_WORDS.fullmatch(text) and text not in self._seen:
+        if key in _PATH_KEYS and _SAFE_WORDS.fullmatch(text) and text not in self._seen:
             return text
         if (key in _PLAIN_KEYS or text in _VOCABULARY) and _SAFE_WORDS.fullmatch(text):
             return text

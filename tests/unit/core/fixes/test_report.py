@@ -38,6 +38,20 @@ def test_no_name_and_no_path_is_in_it() -> None:
     assert [secret for secret in SECRETS if secret in text_] == []
 
 
+def test_names_without_quotes_are_found_in_the_details_and_by_the_caller() -> None:
+    bones = [f"Boss{n:02d}" for n in range(40)]
+    message = (
+        f"drivers hold 40 bones of 'Boss': {', '.join(bones[:6])}; the shot is grandma, prompts: waves {'at ' * 90}x"
+    )
+    details = {"bones": bones, "bones_below": {"Gun": 3}, "where": {"ref": {"object": "Boss"}}}
+    request = hero(segments=[text(f"waves {'at ' * 90}x", 90)])
+    said = report(error("apply_blocked", message, details), request, None, ["grandma", "bone", "Boss00"])
+    for secret in ("Boss", "Gun", "grandma", "waves", "at at"):
+        assert secret not in said
+    assert "drivers hold 40 bones of 'name-" in said, "what is no name stays"
+    assert "code: apply_blocked" in said
+
+
 def test_what_helps_is_in_it() -> None:
     text_ = secret_report()
     for wanted in (
