@@ -9,6 +9,7 @@ import random
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
@@ -17,8 +18,10 @@ from tests.blender import addon as trial
 from tests.blender import fake_layout, package, scenes
 
 import kineograph_blender
-from kineograph_blender import props, registry, session
+from kineograph_blender import preferences, props, registry, session
 from kineograph_blender.bridge import guard, stamps
+from kineograph_blender.bridge.blocks import Block
+from kineograph_blender.direction import props as direction
 from kineograph_blender.props import migrate
 from kineograph_blender.ui import base, words
 
@@ -77,14 +80,52 @@ def test_no_module_with_properties_blanks_them(addon: Any) -> None:
         assert set(cls.__annotations__) <= set(rna.properties.keys()), name
 
 
+def without_tooltip(rna: Any, path: str) -> list[str]:
+    """Properties below an RNA type, and items of their menus, that say nothing when the mouse rests on them."""
+    out: list[str] = []
+    for prop in rna.properties:
+        at = f"{path}.{prop.identifier}"
+        if prop.is_hidden or prop.identifier in ("rna_type", "bl_idname"):
+            continue
+        out += [] if prop.description else [at]
+        if prop.type == "ENUM":
+            out += [f"{at}:{item.identifier}" for item in prop.enum_items if not item.description]
+        if prop.type in ("COLLECTION", "POINTER") and prop.fixed_type.identifier.startswith("KINEOGRAPH"):
+            out += without_tooltip(prop.fixed_type, at)
+    return out
+
+
 def test_every_operator_and_property_has_a_tooltip(addon: Any) -> None:
-    for name in dir(bpy.ops.kineograph):
-        rna = getattr(bpy.ops.kineograph, name).get_rna_type()
+    operators = {name: getattr(bpy.ops.kineograph, name).get_rna_type() for name in dir(bpy.ops.kineograph)}
+    thing = bpy.data.objects.new("Thing", None)
+    groups = {g.bl_rna.identifier: g.bl_rna for g in (addon.kineograph, thing.kineograph, thing.kineograph_direction)}
+    groups["preferences"] = preferences.KineographPreferences.bl_rna
+    for name, rna in operators.items():
         assert rna.description, name
-    for group in (addon.kineograph, addon.kineograph.apply):
-        for prop in group.bl_rna.properties:
-            if prop.identifier not in ("rna_type", "name") and not prop.is_hidden and prop.type != "COLLECTION":
-                assert prop.description or prop.type == "POINTER", prop.identifier
+    for name, rna in {**operators, **groups}.items():
+        assert without_tooltip(rna, name) == []
+
+
+@pytest.mark.daemon
+def test_an_option_says_what_it_does(addon: Any, daemon: Any) -> None:
+    trial.hero()
+    bpy.ops.kineograph.connect()
+    end_s = time.monotonic() + 20.0
+    while not session.current().models.every and time.monotonic() < end_s:
+        session.current().poll()
+        time.sleep(0.01)
+    model = session.current().models.get(trial.MODEL)
+    assert model is not None
+    dial = model.dials[0]
+    for operator in ("set_option", "reset_option"):
+        button = next(
+            c for c in bpy.types.Operator.__subclasses__() if getattr(c, "bl_idname", "") == f"kineograph.{operator}"
+        )
+        assert dial.about in button.description(bpy.context, SimpleNamespace(option=dial.name))
+        assert button.description(bpy.context, SimpleNamespace(option="nobody's"))
+    assert dial.about not in " ".join(trial.shown("options").text.split())
+    bpy.ops.kineograph.set_option(option=dial.name)
+    assert dial.about in " ".join(trial.shown("options").text.split())
 
 
 def test_a_part_that_fails_takes_down_what_stood(scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,14 +179,29 @@ def test_settings_of_another_version(addon: Any) -> None:
 
 
 def test_settings_are_brought_up_when_a_file_is_loaded(addon: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    """A file of an older Kineograph: what a version stands for has changed since."""
     props.of_scene(addon).samples = 2
+    hero = scenes.simple()
+    props.of_character(hero).prompt = "walks"
+    direction.write(hero, [Block(1, 40, "walks")])
     path = str(tmp_path / "old.blend")
     bpy.ops.wm.save_as_mainfile(filepath=path)
-    seen: list[str] = []
-    monkeypatch.setattr(migrate, "migrate", lambda s: seen.append(type(s).__name__) or [])
+
+    def step(settings: Any) -> None:
+        if hasattr(settings, "samples"):
+            settings.samples *= 3
+        else:
+            settings.prompt += " on"
+
+    monkeypatch.setattr(migrate, "VERSION", 3)
+    monkeypatch.setattr(migrate.migrate, "__defaults__", ({1: step}, 3))
+    monkeypatch.setattr(direction, "VERSION", 2)
+    monkeypatch.setattr(direction, "STEPS", {1: lambda wishes: setattr(wishes.blocks[0], "name", "runs")})
     bpy.ops.wm.open_mainfile(filepath=path)
-    assert "KINEOGRAPH_PG_scene" in seen
-    assert bpy.context.scene.kineograph.samples == 2
+    settings, hero = bpy.context.scene.kineograph, bpy.data.objects["Hero"]
+    assert (settings.version, settings.samples) == (3, 6)
+    assert (hero.kineograph.version, hero.kineograph.prompt) == (3, "walks on")
+    assert (hero.kineograph_direction.version, hero.kineograph_direction.blocks[0].name) == (2, "runs")
 
 
 @pytest.mark.daemon

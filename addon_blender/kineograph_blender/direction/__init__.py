@@ -23,12 +23,19 @@ LEAD_FRAMES = 2
 def attach() -> None:
     """Hang a character's direction on its armature object."""
     bpy.types.Object.kineograph_direction = bpy.props.PointerProperty(type=props.KINEOGRAPH_PG_direction)
+    bpy.app.handlers.load_post.append(bpy.app.handlers.persistent(_loaded))
 
 
 def detach() -> None:
     """Take it off again; what was saved stays in the file."""
+    if _loaded in bpy.app.handlers.load_post:
+        bpy.app.handlers.load_post.remove(_loaded)
     if hasattr(bpy.types.Object, "kineograph_direction"):
         del bpy.types.Object.kineograph_direction
+
+
+def _loaded(*_: Any) -> None:
+    props.migrate_all()
 
 
 def blocks_of(armature: Any, first: int, last: int) -> tuple[Block, ...]:

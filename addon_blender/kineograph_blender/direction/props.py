@@ -1,13 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A character's direction as it is saved: ``object.kineograph_direction``. Plain values come out of it and go back."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, StringProperty
 
 from ..bridge.blocks import Block
+from ..props import migrate
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+"""Of a character's direction."""
+
+STEPS: Mapping[int, migrate.Step] = {}
+"""From a version to the next: what changes in directions that were written with it."""
 
 PICKS = (
     ("all", "All keys", "Every key of yours in the range"),
@@ -37,7 +47,7 @@ class KINEOGRAPH_PG_direction(bpy.types.PropertyGroup):
     """A character's direction; ``version`` is 0 until it is first used."""
 
     version: IntProperty(name="Version of these settings", options={"HIDDEN"})
-    blocks: CollectionProperty(type=KINEOGRAPH_PG_block)
+    blocks: CollectionProperty(type=KINEOGRAPH_PG_block, name="Blocks", description="Prompts over stretches of frames")
     active: IntProperty(name="Active block", description="The block that buttons and shortcuts are about")
     take_along: BoolProperty(
         name="Take keys along",
@@ -91,5 +101,13 @@ def touch(armature: Any) -> Any:
     """A character's direction, to be written to: it says its version from now on."""
     wishes = armature.kineograph_direction
     if wishes.version == 0:
-        wishes.version = 1
+        wishes.version = VERSION
     return wishes
+
+
+def migrate_all() -> None:
+    """Bring the directions of a file that was loaded up to this version."""
+    for owner in bpy.data.objects:
+        if owner.type == "ARMATURE":
+            for said in migrate.migrate(owner.kineograph_direction, STEPS, VERSION):
+                log.info("%s's direction: %s", owner.name, said)

@@ -18,6 +18,12 @@ from ..direction import props as saved
 from .base import CANCELLED, FINISHED, Outcome
 
 _SIDES = (("start", "Start", "The block's first frame"), ("end", "End", "The block's last frame"))
+BLOCK = {
+    "name": "Block",
+    "description": "The block's place in the list, from 0; below 0 means the active one",
+    "default": -1,
+    "options": {"SKIP_SAVE"},
+}
 _SECONDS = 2.5
 """Length of a new block."""
 
@@ -83,7 +89,7 @@ class KINEOGRAPH_OT_block_remove(_OnBlock, bpy.types.Operator):
     bl_idname = "kineograph.block_remove"
     bl_label = "Remove Block"
 
-    index: IntProperty(name="Block", default=-1, options={"SKIP_SAVE"})
+    index: IntProperty(**BLOCK)
 
     def execute(self, context: Any) -> Outcome:
         """Remove it."""
@@ -99,7 +105,7 @@ class KINEOGRAPH_OT_block_split(_OnBlock, bpy.types.Operator):
     bl_idname = "kineograph.block_split"
     bl_label = "Split Block"
 
-    index: IntProperty(name="Block", default=-1, options={"SKIP_SAVE"})
+    index: IntProperty(**BLOCK)
 
     def execute(self, context: Any) -> Outcome:
         """The second half begins at the current frame."""
@@ -113,7 +119,7 @@ class KINEOGRAPH_OT_block_move(_OnBlock, bpy.types.Operator):
     bl_idname = "kineograph.block_move"
     bl_label = "Move Block"
 
-    index: IntProperty(name="Block", default=-1, options={"SKIP_SAVE"})
+    index: IntProperty(**BLOCK)
     by: IntProperty(name="Frames", description="So many frames later, or earlier if below 0")
 
     def execute(self, context: Any) -> Outcome:
@@ -127,8 +133,8 @@ class KINEOGRAPH_OT_block_resize(_OnBlock, bpy.types.Operator):
     bl_idname = "kineograph.block_resize"
     bl_label = "Resize Block"
 
-    index: IntProperty(name="Block", default=-1, options={"SKIP_SAVE"})
-    side: EnumProperty(items=_SIDES, name="End")
+    index: IntProperty(**BLOCK)
+    side: EnumProperty(items=_SIDES, name="End", description="Which end of the block")
     to: IntProperty(name="Frame", description="Where that end goes")
 
     def execute(self, context: Any) -> Outcome:
@@ -143,8 +149,8 @@ class KINEOGRAPH_OT_block_trim(_OnBlock, bpy.types.Operator):
     bl_idname = "kineograph.block_trim"
     bl_label = "Trim to Current Frame"
 
-    index: IntProperty(name="Block", default=-1, options={"SKIP_SAVE"})
-    side: EnumProperty(items=_SIDES, name="End")
+    index: IntProperty(**BLOCK)
+    side: EnumProperty(items=_SIDES, name="End", description="Which end of the block")
 
     def execute(self, context: Any) -> Outcome:
         """Trim it; its keys stay where they are."""
@@ -158,7 +164,7 @@ class KINEOGRAPH_OT_block_lock(_OnBlock, bpy.types.Operator):
     bl_idname = "kineograph.block_lock"
     bl_label = "Lock Block"
 
-    index: IntProperty(name="Block", default=-1, options={"SKIP_SAVE"})
+    index: IntProperty(**BLOCK)
     lock: BoolProperty(name="Lock", description="Off: generate it again", default=True)
 
     def execute(self, context: Any) -> Outcome:

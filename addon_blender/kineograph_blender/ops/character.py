@@ -12,6 +12,11 @@ from .. import plan, props, reading, session
 from .base import CANCELLED, FINISHED, Outcome, told
 
 
+def in_words(role: Role) -> str:
+    """A part of the body as people call it."""
+    return str(role.value).replace("_", " ")
+
+
 class KINEOGRAPH_OT_pin_character(bpy.types.Operator):
     """Keep this character in the panels whatever is selected, or follow the selection again"""
 
@@ -59,7 +64,7 @@ class KINEOGRAPH_OT_map_bone(bpy.types.Operator):
     bl_label = "Map a Bone"
 
     role: EnumProperty(
-        items=[(r.value, r.value.replace("_", " ").capitalize(), "") for r in Role],
+        items=[(r.value, in_words(r).capitalize(), f"The bone that is the {in_words(r)}") for r in Role],
         name="Part",
         description="The part of the body",
     )

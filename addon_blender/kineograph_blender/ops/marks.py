@@ -43,7 +43,7 @@ class KINEOGRAPH_OT_key_mark(_OnCharacter, bpy.types.Operator):
     bl_idname = "kineograph.key_mark"
     bl_label = "Mark as Key Pose"
 
-    word: EnumProperty(items=_WORDS, name="Mark")
+    word: EnumProperty(items=_WORDS, name="Mark", description="What is said about the bones at the current frame")
     every: BoolProperty(name="All bones", description="All bones, not just the selected ones", options={"SKIP_SAVE"})
 
     def execute(self, context: Any) -> Outcome:

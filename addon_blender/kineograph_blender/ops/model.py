@@ -58,6 +58,11 @@ class KINEOGRAPH_OT_set_option(bpy.types.Operator):
     option: StringProperty(name="Option", description="The option's name")
     value: StringProperty(name="Value", description="The value; empty takes the model's default")
 
+    @classmethod
+    def description(cls, context: Any, properties: Any) -> str:
+        """What the option does, as the model says."""
+        return about(context, properties.option) or "Set this option for the scene"
+
     def execute(self, context: Any) -> Outcome:
         """Remember it with the scene."""
         return told(self, lambda: set_option(context.scene, self.option, self.value or None), context)
@@ -72,10 +77,21 @@ class KINEOGRAPH_OT_reset_option(bpy.types.Operator):
 
     option: StringProperty(name="Option", description="The option's name")
 
+    @classmethod
+    def description(cls, context: Any, properties: Any) -> str:
+        """What the option does, as the model says."""
+        return " ".join(filter(None, (about(context, properties.option), "Press to leave it to the model again")))
+
     def execute(self, context: Any) -> Outcome:
         """Forget it."""
         reset_option(context.scene, self.option)
         return FINISHED
+
+
+def about(context: Any, option: str) -> str:
+    """What an option of the scene's model does, in its own words; empty where it says nothing."""
+    model = session.current().models.get(str(context.scene.kineograph.model))
+    return next((d.about for d in model.dials if d.name == option), "") if model is not None else ""
 
 
 def set_option(scene: Any, name: str, value: Any = None) -> None:

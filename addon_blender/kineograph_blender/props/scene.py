@@ -41,12 +41,19 @@ PLACES = (
 )
 
 
+KINDS = (
+    ("NUMBER", "Number", "Any number"),
+    ("INTEGER", "Whole number", "A number without a fraction"),
+    ("BOOLEAN", "On or off", "Yes or no"),
+    ("ENUM", "Choice", "One of the model's words"),
+    ("STRING", "Text", "Any text"),
+)
+
+
 class KINEOGRAPH_PG_option(bpy.types.PropertyGroup):
     """One option of a model that the user set; ``kind`` says which value counts."""
 
-    kind: EnumProperty(
-        items=[(k, k.title(), "") for k in ("NUMBER", "INTEGER", "BOOLEAN", "ENUM", "STRING")], name="Kind"
-    )
+    kind: EnumProperty(items=KINDS, name="Kind", description="Which kind of value the model takes here")
     number: FloatProperty(name="Value", description="The option's value", precision=3)
     whole: IntProperty(name="Value", description="The option's value")
     flag: BoolProperty(name="Value", description="The option's value")
@@ -125,8 +132,10 @@ class KINEOGRAPH_PG_scene(bpy.types.PropertyGroup):
         max=100.0,
         precision=2,
     )
-    options: CollectionProperty(type=KINEOGRAPH_PG_option)
-    apply: PointerProperty(type=KINEOGRAPH_PG_apply)
+    options: CollectionProperty(
+        type=KINEOGRAPH_PG_option, name="Options", description="What you set of the model's own options"
+    )
+    apply: PointerProperty(type=KINEOGRAPH_PG_apply, name="Writing", description="How takes are written")
 
 
 CLASSES = (KINEOGRAPH_PG_option, KINEOGRAPH_PG_apply, KINEOGRAPH_PG_scene)

@@ -80,11 +80,7 @@ class Model:
         lines.append("Follows: " + (", ".join(takes) or "nothing but text"))
         if self.most_seconds is not None:
             lines.append(f"Up to {self.most_seconds:g} s, {self.most_samples} samples")
-        extras = [
-            w
-            for f, w in (("supports_loop", "loops"), ("supports_segment_seed", "a seed a prompt"))
-            if self.facts.get(f)
-        ]
+        extras = [w for f, w in _EXTRA_WORDS.items() if self.facts.get(f)]
         if extras:
             lines.append("Also: " + ", ".join(extras))
         if not self.extras.get("any_skeleton", True):

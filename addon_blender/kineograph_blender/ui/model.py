@@ -76,6 +76,8 @@ class KINEOGRAPH_PT_options(CharacterPanel, bpy.types.Panel):
             title = dial.title if dial is not None else f"{item.name} (not of this model)"
             draw_option(row, item, title, dial)
             row.operator("kineograph.reset_option", text="", icon="LOOP_BACK").option = item.name
+            if dial is not None and dial.about:
+                grey(layout, dial.about)
         for dial in dials.values():
             if dial.name not in own:
                 row = layout.row(align=True)
