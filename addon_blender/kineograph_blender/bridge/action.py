@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compat
-from . import datapath, stamps
+from . import datapath, guard, stamps
+from .datapath import Channel
 
 FloatArray = NDArray[np.floating[Any]]
 
 _LINEAR = 1
+_SHORT = 600
+"""So many keys on a curve take a quarter of a millisecond."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ def start(
     *,
     from_shown: bool = False,
     origin: str = "",
-    replaced: Collection[datapath.Channel] = (),
+    replaced: Collection[Channel] = (),
 ) -> Any:
     """A new, unassigned action that carries on what the user's own action says about everything else.
 
@@ -79,26 +82,36 @@ def slot_in(action: Any) -> Any:
 
 def write(action: Any, channels: Channels) -> int:
     """Write one property in bulk, in linear, unselected keys. Returns how many keys were written."""
-    slot = slot_in(action)
-    target = compat.ensure_curve_list(action, slot)
-    path = datapath.path(channels.bone, channels.prop)
+    return sum(writing(lambda: action, channels))
+
+
+def writing(action: Callable[[], Any], channels: Channels) -> Iterator[int]:
+    """``write`` in pieces, a curve at a time where curves are long: how many keys each wrote. ``action`` finds the
+    action anew: nothing of it is held in between."""
+    count, width = len(channels.frames), channels.values.shape[1]
+    step = width if count <= _SHORT else 1
+    for first in range(0, width, step):
+        made = action()
+        slot = slot_in(made)
+        target = compat.ensure_curve_list(made, slot)
+        for index in range(first, min(first + step, width)):
+            _write_curve(target, made, slot, channels, index)
+        yield count * step
+
+
+def _write_curve(target: Any, action: Any, slot: Any, channels: Channels, index: int) -> None:
     count = len(channels.frames)
-    co = np.empty((count, 2), np.float32)
-    co[:, 0] = channels.frames
+    path = datapath.path(channels.bone, channels.prop)
+    curve = compat.new_curve(target, action, slot, path, index, channels.bone)
+    points = curve.keyframe_points
+    points.add(count)
+    points.foreach_set("co", np.stack([channels.frames, channels.values[:, index]], axis=1, dtype=np.float32).ravel())
+    points.foreach_set("interpolation", np.full(count, _LINEAR, np.uint8))
     off = np.zeros(count, bool)
-    linear = np.full(count, _LINEAR, np.uint8)
-    for index in range(channels.values.shape[1]):
-        curve = compat.new_curve(target, action, slot, path, index, channels.bone)
-        points = curve.keyframe_points
-        points.add(count)
-        co[:, 1] = channels.values[:, index]
-        points.foreach_set("co", co.ravel())
-        points.foreach_set("interpolation", linear)
-        for flag in ("select_control_point", "select_left_handle", "select_right_handle"):
-            points.foreach_set(flag, off)
-        curve.select = False
-        curve.update()
-    return int(channels.values.size)
+    for flag in ("select_control_point", "select_left_handle", "select_right_handle"):
+        points.foreach_set(flag, off)
+    curve.select = False
+    curve.update()
 
 
 def leftovers(armature: Any, written: Iterable[str], moved: set[str], at: float) -> list[Channels]:
@@ -106,47 +119,44 @@ def leftovers(armature: Any, written: Iterable[str], moved: set[str], at: float)
 
     ``moved`` bones have their location written frame by frame.
     """
-    animated = {
-        datapath.parse(c.data_path)
-        for action, slot in (stamps.own_action(armature), shown(armature))
-        for c in compat.curves(action, slot)
-    }
-    out = []
-    frames = np.array([at], np.float32)
-    for name in written:
-        bone = armature.pose.bones[name]
-        for prop in ("location", "scale"):
-            default = datapath.AT_REST[prop]
-            if prop == "location" and name in moved:
-                continue
-            off = np.abs(np.array(getattr(bone, prop)) - default).max() > 1e-7
-            if off or datapath.Channel(name, prop) in animated:
-                out.append(Channels(name, prop, frames, np.array([default])))
-    return out
+    names = list(written)
+    wanted = [Channel(n, "location") for n in names if n not in moved] + [Channel(n, "scale") for n in names]
+    return _back_to_rest(armature, wanted, at)
 
 
 def at_rest(armature: Any, bones: Iterable[str], at: float) -> list[Channels]:
     """Single keys that put the rotation of bones back to rest, where anything turned them."""
-    animated = {datapath.parse(c.data_path) for c in compat.curves(*shown(armature))}
-    animated |= {datapath.parse(c.data_path) for c in compat.curves(*stamps.own_action(armature))}
-    out = []
-    for name in bones:
-        bone = armature.pose.bones[name]
-        prop, _ = datapath.rotation_prop(bone.rotation_mode)
+    modes = {name: armature.pose.bones[name].rotation_mode for name in bones}
+    return _back_to_rest(armature, [Channel(n, datapath.rotation_prop(mode)[0]) for n, mode in modes.items()], at)
+
+
+def _back_to_rest(armature: Any, wanted: list[Channel], at: float) -> list[Channels]:
+    if not wanted:
+        return []
+    own, playing = stamps.own_action(armature), shown(armature)
+    pairs = [own] if own == playing else [own, playing]
+    animated = {datapath.parse(c.data_path) for pair in pairs for c in compat.curves(*pair)}
+    posed = guard.read_pose(armature)  # all bones at once: one by one takes ten times as long
+    row = {name: i for i, name in enumerate(armature.pose.bones.keys())}
+    off = {}
+    for prop in {channel.prop for channel in wanted}:
         rest = np.array(datapath.AT_REST[prop])
-        turned = np.abs(np.array(getattr(bone, prop)) - rest).max() > 1e-7
-        if turned or datapath.Channel(name, prop) in animated:
-            out.append(Channels(name, prop, np.array([at], np.float32), rest[None]))
-    return out
+        off[prop] = (np.abs(posed[prop].reshape(len(row), -1) - rest) > 1e-7).any(axis=1)
+    frames = np.array([at], np.float32)
+    return [
+        Channels(*channel, frames, np.array([datapath.AT_REST[channel.prop]]))
+        for channel in wanted
+        if off[channel.prop][row[channel.bone]] or channel in animated
+    ]
 
 
-def channels_of(action: Any, slot: Any) -> set[datapath.Channel]:
+def channels_of(action: Any, slot: Any) -> set[Channel]:
     """The bones' transforms that an action moves; none for no action."""
     found = (datapath.parse(c.data_path) for c in compat.curves(action, slot))
     return {c for c in found if c is not None and c.prop in datapath.TRANSFORM_PROPS}
 
 
-def put_to_rest(armature: Any, channels: Iterable[datapath.Channel]) -> None:
+def put_to_rest(armature: Any, channels: Iterable[Channel]) -> None:
     """Transforms that nothing moves any more do not stay where they were: nobody set that pose."""
     for channel in channels:
         bone = armature.pose.bones.get(channel.bone)
@@ -154,20 +164,18 @@ def put_to_rest(armature: Any, channels: Iterable[datapath.Channel]) -> None:
             setattr(bone, channel.prop, datapath.AT_REST[channel.prop])
 
 
-def _says_more(source: Any, slot: Any, written: set[str], replaced: Collection[datapath.Channel]) -> bool:
+def _says_more(source: Any, slot: Any, written: set[str], replaced: Collection[Channel]) -> bool:
     return any(not _is_written(c, written, replaced) for c in compat.curves(source, slot))
 
 
-def _is_written(curve: Any, written: set[str], replaced: Collection[datapath.Channel]) -> bool:
+def _is_written(curve: Any, written: set[str], replaced: Collection[Channel]) -> bool:
     channel = datapath.parse(curve.data_path)
     if channel is None:
         return False
     return channel in replaced or (channel.bone in written and channel.prop in datapath.TRANSFORM_PROPS)
 
 
-def _sift(
-    action: Any, slot: Any, written: set[str], held: set[str], at: float, replaced: Collection[datapath.Channel]
-) -> None:
+def _sift(action: Any, slot: Any, written: set[str], held: set[str], at: float, replaced: Collection[Channel]) -> None:
     owner = compat.curve_list(action, slot)
     for curve in list(owner):
         channel = datapath.parse(curve.data_path)

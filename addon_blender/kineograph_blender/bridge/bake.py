@@ -7,7 +7,6 @@ undo, deletion or file load in the middle ends in an error and not in a crash; w
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +45,7 @@ from . import written as records
 from .action import Channels
 from .datapath import Channel, rotation_prop
 from .merge import Outside
+from .pace import Pace
 from .places import where
 from .poses import Pose
 from .request import scene_fps_hz
@@ -56,8 +56,6 @@ from .written import Edits, UserKey
 FloatArray = NDArray[np.floating[Any]]
 
 DEFAULT_SLICE_S = 0.006
-_CHUNK_FRAMES = 16
-_CHUNK_CURVES = 150
 _PLACE_TOLERANCE_M = 1e-6
 _LOCK_TOLERANCE = 1e-4
 
@@ -131,12 +129,18 @@ class Bake:
         self._waits = False
 
     def step(self, budget_s: float = DEFAULT_SLICE_S) -> bool:
-        """Work for about ``budget_s``. Raises what the bake failed with, after removing what was begun."""
-        began = time.perf_counter()
+        """Work for ``budget_s`` at most, or on one piece where that takes longer.
+
+        Raises what the bake failed with, after removing what was begun.
+        """
+        began = now = time.perf_counter()
         try:
             with swift():
-                while not self._done and time.perf_counter() - began < budget_s:
+                while not self._done:
                     self._done = next(self._steps, self) is self
+                    before, now = now, time.perf_counter()
+                    if 2.0 * now - before >= began + budget_s:  # another piece like this one would not fit in
+                        break
                     if self._waits:  # for a thread: the main thread has better things to do
                         time.sleep(0.0005)
                         break
@@ -191,13 +195,17 @@ class Bake:
             stamps.remove_unused(self.report.take)
 
     def _run(self) -> Generator[None, None, None]:
-        armature = self._find()
-        self._check(armature)
+        self._check(self._find())
+        yield
         clip = self._at_scene_rate()
-        found = controls.for_names(armature, self._rig.names)
+        yield
+        found = controls.for_names(self._find(), self._rig.names)
+        yield
         if found is not None:
-            self._rows, self._hold = controls.rows_of(armature, self._rig.names, found), found.hold
-        table = outside.table_of(armature, self._rig) if self._rows is None else self._rows.table
+            self._rows, self._hold = controls.rows_of(self._find(), self._rig.names, found), found.hold
+        table = outside.table_of(self._find(), self._rig) if self._rows is None else self._rows.table
+        yield
+        armature = self._find()
         held = outside.influencers(armature, table)
         self.report.held = sorted(held)
         self._still = () if self._rows is None else tuple(n for n in self._rows.still if n not in held)
@@ -220,27 +228,18 @@ class Bake:
         yield
         surroundings = outside.sample(self._find(), self._scene_now(), self._begun(), table, self._frames(clip))
         yield
-        parts = []
-        locals_of, chunk = self._locals, _CHUNK_FRAMES
-        if self._rows is None and clip.translations_m is None and channels.is_like(table, self._rig.skeleton.parents):
-            locals_of, chunk = self._turned_locals, 4 * _CHUNK_FRAMES
-        for first in range(0, len(clip), chunk):
-            parts.append(locals_of(clip.slice(first, first + chunk), table, surroundings, first))
-            yield
-        whole = _joined(parts)
+        whole = yield from self._all_locals(clip, table, surroundings)
         self._note_misses(table, whole)
         yield
-        todo = []
-        for batch in self._channels(table, whole, clip, set(written), kept):
-            todo += batch
-            yield
+        todo = yield from self._channels(table, whole, clip, set(written), kept)
         self._check_locks(table, todo)
         self.report.dense_keys = sum(int(item.values.size) for item in todo)
         todo = yield from self._thinned(todo, clip, table)
         todo = records.over(todo, self._edits())
         for item in todo:
-            self.report.keys += actions.write(self._begun(), item)
-            yield
+            for keys in actions.writing(self._begun, item):
+                self.report.keys += keys
+                yield
         last = self._start + len(clip) - 1
         for item in switches.keys(self._find(), self._hold, self._start, last, over=self._options.over):
             actions.write(self._begun(), item)
@@ -344,26 +343,30 @@ class Bake:
         if action is None or stamps.take_of(action) is None:
             return Edits()
         comparison, take = records.Comparison(action, armature), stamps.take_of(action)
-        count = _CHUNK_CURVES
-        for first in itertools.count(0, _CHUNK_CURVES):
-            if count < _CHUNK_CURVES:
-                break
+        pace, seen, more = Pace(100), 0, True
+        while more:
             yield
-            armature = self._find()
-            action, slot = actions.shown(armature)
-            if stamps.take_of(action) != take:  # undone, or another one was put on meanwhile
-                return Edits()
-            some = compat.curves(action, slot)[first : first + _CHUNK_CURVES]
-            comparison.look(some, armature)
-            count = len(some)
-        return comparison.end(armature)
+            with pace.piece() as count:
+                armature = self._find()
+                action, slot = actions.shown(armature)
+                if stamps.take_of(action) != take:  # undone, or another one was put on meanwhile
+                    return Edits()
+                some = compat.curves(action, slot)[seen : seen + count]
+                comparison.look(some, armature)
+                seen += count
+                more = len(some) == count
+        yield
+        return comparison.end(self._find())
 
     def _remember(self, todo: list[Channels], found: Edits, span: tuple[float, float]) -> Iterator[None]:
         """What was written stays beside it: the user's later edits are told by the difference."""
-        made = self._begun()
+
+        def made() -> tuple[Any, Any]:
+            action = self._begun()
+            return action, actions.slot_in(action)
+
         carried = records.carried_on(found, span, self._edits())
-        for _ in records.storing(made, actions.slot_in(made), todo, carried):
-            yield
+        yield from records.storing(made, todo, carried)
 
     def _check(self, armature: Any) -> None:
         blockers.check_writable(armature)
@@ -387,6 +390,24 @@ class Bake:
 
     def _frames(self, clip: Clip) -> NDArray[np.float32]:
         return (self._start + np.arange(len(clip))).astype(np.float32)
+
+    def _all_locals(
+        self, clip: Clip, table: channels.BoneTable, around: outside.Surroundings
+    ) -> Generator[None, None, channels.Locals]:
+        """Channel values of all frames, some a slice."""
+        locals_of, pace = self._locals, Pace(8, least=4)
+        if self._rows is None and clip.translations_m is None and channels.is_like(table, self._rig.skeleton.parents):
+            locals_of, pace = self._turned_locals, Pace(24, least=16)
+        shape = len(clip), len(table.names)
+        whole = channels.Locals(np.empty((*shape, 4)), np.empty((*shape, 3)), np.empty(shape))
+        first = 0
+        while first < len(clip):
+            with pace.piece() as count:
+                part = locals_of(clip.slice(first, first + count), table, around, first)
+                whole.put(first, part)
+                first += count
+            yield
+        return whole
 
     def _locals(
         self, clip: Clip, table: channels.BoneTable, around: outside.Surroundings, first: int
@@ -441,23 +462,32 @@ class Bake:
         clip: Clip,
         written: set[str],
         kept: dict[Channel, Outside],
-    ) -> Iterator[list[Channels]]:
+    ) -> Generator[None, None, list[Channels]]:
+        """What is to be written, some bones a slice."""
         frames = self._frames(clip)
+        todo: list[Channels] = []
         by_mode: dict[str, list[int]] = {}
         for j, mode in enumerate(table.modes):
             if table.names[j] in written:
                 by_mode.setdefault(mode, []).append(j)
         for mode, joints in by_mode.items():
-            prop, _ = rotation_prop(mode)
-            for some in (joints[i : i + 40] for i in range(0, len(joints), 40)):
-                values = channels.rotation_channels(mode, whole.rotations_xyzw[:, some])
-                batch = [Channels(table.names[j], prop, frames, values[:, n]) for n, j in enumerate(some)]
-                yield [merge.joined(item, kept.get(Channel(item.bone, prop))) for item in batch]
-        moved = [j for j in range(len(table.names)) if j == 0 or whole.locations_bu[:, j].any()]
+            prop, pace, at = rotation_prop(mode)[0], Pace(12), 0
+            while at < len(joints):
+                with pace.piece() as count:
+                    some = joints[at : at + count]
+                    values = channels.rotation_channels(mode, whole.rotations_xyzw[:, some])
+                    batch = [Channels(table.names[j], prop, frames, values[:, n]) for n, j in enumerate(some)]
+                    todo += [merge.joined(item, kept.get(Channel(item.bone, prop))) for item in batch]
+                    at += count
+                yield
+        moved = sorted({0, *np.flatnonzero(whole.locations_bu.any(axis=(0, 2))).tolist()})
         places = [Channels(table.names[j], "location", frames, whole.locations_bu[:, j]) for j in moved]
         places = [item for item in places if item.bone in written]
-        yield [merge.joined(item, kept.get(Channel(item.bone, "location"))) for item in places]
-        yield self._rest(written, {item.bone for item in places}, frames, kept)
+        todo += [merge.joined(item, kept.get(Channel(item.bone, "location"))) for item in places]
+        yield
+        todo += self._rest(written, {item.bone for item in places}, frames, kept)
+        yield
+        return todo
 
     def _rest(
         self, written: set[str], moved: set[str], frames: NDArray[np.float32], kept: dict[Channel, Outside]
@@ -519,7 +549,9 @@ class Bake:
         return found
 
     def _begun(self) -> Any:
-        made = stamps.find_action(self.report.take)
+        made = bpy.data.actions.get(self.report.action)  # most often: there may be thousands
+        if stamps.take_of(made) != self.report.take:
+            made = stamps.find_action(self.report.take)
         if made is None:
             raise error(
                 ErrorCode.RIG_CHANGED,
@@ -530,14 +562,6 @@ class Bake:
 
     def _scene_now(self) -> Any:
         return (bpy.data.scenes.get(self._scene) if self._scene else None) or bpy.context.scene
-
-
-def _joined(parts: list[channels.Locals]) -> channels.Locals:
-    return channels.Locals(
-        np.concatenate([p.rotations_xyzw for p in parts]),
-        np.concatenate([p.locations_bu for p in parts]),
-        np.concatenate([p.missed_bu for p in parts]),
-    )
 
 
 def _is_locked(bone: Any, channels_: Channels) -> bool:

@@ -75,6 +75,12 @@ class Locals:
     locations_bu: FloatArray
     missed_bu: FloatArray
 
+    def put(self, first: int, part: Locals) -> None:
+        """Some frames, from frame ``first``."""
+        frames = slice(first, first + len(part.missed_bu))
+        self.rotations_xyzw[frames], self.locations_bu[frames] = part.rotations_xyzw, part.locations_bu
+        self.missed_bu[frames] = part.missed_bu
+
 
 def to_locals(
     table: BoneTable,

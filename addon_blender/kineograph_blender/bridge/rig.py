@@ -131,6 +131,9 @@ def find(rig: Rig, name: str | None = None) -> Any:
     None when it is gone.
     """
     if name is None:
+        named = bpy.data.objects.get(rig.armature)  # most often: there may be thousands
+        if named is not None and named.session_uid == rig.session_uid:
+            return named if named.type == "ARMATURE" else None
         same = (o for o in bpy.data.objects if o.session_uid == rig.session_uid and o.type == "ARMATURE")
         found = next(same, None) or bpy.data.objects.get(rig.armature)
     else:

@@ -9,7 +9,7 @@ just the bones that were moved.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from .. import compat
 from . import datapath, identity, stamps
 from .action import Channels
 from .datapath import Channel
+from .pace import Pace
 
 FloatArray = NDArray[np.floating[Any]]
 Record = dict[tuple[Channel, int], tuple[FloatArray, FloatArray]]
@@ -75,29 +76,37 @@ def store(action: Any, slot: Any, todo: Iterable[Channels], carried: Iterable[Us
 
     What it took over from another action, and is not in ``todo``, is kept as it stands there.
     """
-    for _ in storing(action, slot, todo, carried):
+    for _ in storing(lambda: (action, slot), todo, carried):
         pass
 
 
-def storing(action: Any, slot: Any, todo: Iterable[Channels], carried: Iterable[UserKey] = ()) -> Iterator[None]:
-    """``store`` in steps of about a millisecond."""
-    pack = _Pack()
-    named: set[Channel] = set()
-    for n, item in enumerate(todo):
-        if n % 40 == 39:
-            yield
-        named.add(Channel(item.bone, item.prop))
-        values = np.asarray(item.values, np.float32)
-        for index in range(values.shape[1]):
-            pack.add(item.bone, item.prop, index, item.frames, values[:, index])
-    for curve in compat.curves(action, slot):
+def storing(
+    made: Callable[[], tuple[Any, Any]], todo: Iterable[Channels], carried: Iterable[UserKey] = ()
+) -> Iterator[None]:
+    """``store`` in steps of about a millisecond. ``made`` finds the action and its slot anew: nothing of it is held."""
+    pack, pace, waiting = _Pack(), Pace(20), list(todo)
+    named = {Channel(item.bone, item.prop) for item in waiting}
+    while waiting:
+        with pace.piece() as count:
+            some, waiting = waiting[:count], waiting[count:]
+            for item in some:
+                values = np.asarray(item.values, np.float32)
+                for index in range(values.shape[1]):
+                    pack.add(item.bone, item.prop, index, item.frames, values[:, index])
+        yield
+    for curve in compat.curves(*made()):
         channel = datapath.parse(curve.data_path)
         if channel is None or channel.prop not in datapath.TRANSFORM_PROPS or channel in named:
             continue
         frames, there = _co(curve)
         pack.add(*channel, curve.array_index, frames, there)
     yield
-    action[_RECORD] = {"head": json.dumps(pack.head), "data": b"".join(pack.parts)}
+    head = json.dumps(pack.head)
+    yield
+    data = b"".join(pack.parts)
+    yield
+    action, _ = made()
+    action[_RECORD] = {"head": head, "data": data}
     action[_CARRIED] = json.dumps([[k.bone, k.prop, k.frame] for k in carried])
 
 

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Long work in pieces that take about a millisecond each, on whatever machine and of however large a rig."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+AIM_S = 0.001
+"""A slice ends with a piece: it may be longer than it was meant to be by so much."""
+
+
+class Pace:
+    """How many items to take at a time, from how long the last piece took."""
+
+    def __init__(self, first: int, least: int = 1, most: int = 1 << 20) -> None:
+        self._size, self._least, self._most = first, least, most
+
+    @contextmanager
+    def piece(self) -> Iterator[int]:
+        """So many items now. What is done inside is measured: it should do no more, and wait for nothing."""
+        size, began = self._size, time.perf_counter()
+        yield size
+        took_s = max(time.perf_counter() - began, AIM_S / 4)
+        # Never much more than before: what comes next may cost more than what was measured.
+        wanted = min(size * AIM_S / took_s, size * 2.0)
+        self._size = int(min(max(wanted, self._least), self._most))
