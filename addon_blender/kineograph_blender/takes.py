@@ -12,7 +12,8 @@ from kineograph.client.result import Result
 from kineograph.motion.clip import Clip
 
 from .bridge import thinned
-from .bridge.bake import Bake, BakeOptions, BakeReport
+from .bridge.bake import Bake
+from .bridge.bake_options import BakeOptions, BakeReport
 from .bridge.request import Outgoing, Remark
 from .bridge.rig import Rig
 from .bridge.strips import Part

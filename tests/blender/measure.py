@@ -12,7 +12,7 @@ import numpy as np
 from kineograph.motion import kinematics, quat
 from kineograph.motion.clip import Clip
 from kineograph_blender.bridge import bake, guard, poses, request
-from kineograph_blender.bridge.bake import BakeOptions, BakeReport
+from kineograph_blender.bridge.bake_options import BakeOptions, BakeReport
 from kineograph_blender.bridge.poses import Pose
 from kineograph_blender.bridge.request import Direction, Outgoing
 from kineograph_blender.bridge.rig import Rig

@@ -20,7 +20,8 @@ from kineograph_blender import compat
 from kineograph_blender.bridge import bake as bakes
 from kineograph_blender.bridge import datapath, guard, stamps
 from kineograph_blender.bridge import rig as rigs
-from kineograph_blender.bridge.bake import Bake, BakeOptions
+from kineograph_blender.bridge.bake import Bake
+from kineograph_blender.bridge.bake_options import BakeOptions
 from kineograph_blender.bridge.pace import Pace
 
 
@@ -271,7 +272,10 @@ def test_the_source_deleted_or_changed_in_the_middle(scene: Any) -> None:
 def test_a_rig_edited_since_keeps_everything_as_it_was(scene: Any) -> None:
     armature = scenes.simple()
     work = begun(armature)
-    armature.data.bones["Head"].name = "Skull"
+    scenes.activate(armature)
+    bpy.ops.object.mode_set(mode="EDIT")
+    armature.data.edit_bones.remove(armature.data.edit_bones["Head"])
+    bpy.ops.object.mode_set(mode="OBJECT")
     with pytest.raises(KineographError, match="Head") as e:
         work.finish()
     assert e.value.code is ErrorCode.RIG_CHANGED

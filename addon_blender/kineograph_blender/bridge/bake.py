@@ -10,14 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
 
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import ErrorCode, error
+from kineograph.errors import ErrorCode, KineographError, error
 from kineograph.motion import quat
 from kineograph.motion.clip import Clip
 from kineograph.motion.resample import resample
@@ -34,6 +33,7 @@ from . import (
     merge,
     outside,
     poses,
+    recognised,
     stamps,
     strips,
     switches,
@@ -43,6 +43,7 @@ from . import (
 from . import rig as rigs
 from . import written as records
 from .action import Channels
+from .bake_options import BakeOptions, BakeReport
 from .datapath import Channel, rotation_prop
 from .merge import Outside
 from .pace import Pace
@@ -58,49 +59,6 @@ FloatArray = NDArray[np.floating[Any]]
 DEFAULT_SLICE_S = 0.006
 _PLACE_TOLERANCE_M = 1e-6
 _LOCK_TOLERANCE = 1e-4
-
-
-@dataclass(frozen=True)
-class BakeOptions:
-    """How a take is written.
-
-    ``mute_constraints`` silences constraints on written bones; locks can be ignored. ``bones``: only these are
-    written, all others go on as they are shown. ``in_place`` leaves the way over the floor out. ``blend_in`` and
-    ``blend_out``: over so many frames the motion comes out of what is shown now, and goes back into it. ``over``: what
-    is shown now stays before and after the take. ``strips``: on a new NLA track, one strip for each (``()``: one for
-    all) instead of as the armature's action. ``edits``: keys of the user that the take was made to meet: they
-    are written to the last bit. ``thin``: keys only where they matter. ``origin`` is
-    remembered with the action: what it was baked from.
-    """
-
-    name: str = "Kineograph take"
-    mute_constraints: bool = False
-    ignore_locks: bool = False
-    bones: frozenset[str] | None = None
-    in_place: bool = False
-    blend_in: int = 0
-    blend_out: int = 0
-    over: bool = False
-    strips: tuple[strips.Part, ...] | None = None
-    edits: tuple[UserKey, ...] = ()
-    thin: thinned.Wanted | None = None
-    origin: str = ""
-
-
-@dataclass
-class BakeReport:
-    """What a bake did: the new action's name, counts, and what will look different from the take, with reasons."""
-
-    take: str
-    action: str = ""
-    keys: int = 0
-    dense_keys: int = 0
-    longest_slice_s: float = 0.0
-    constraints: list[blockers.BoneConstraint] = field(default_factory=list)
-    muted: list[blockers.BoneConstraint] = field(default_factory=list)
-    held: list[str] = field(default_factory=list)
-    missed_m: dict[str, float] = field(default_factory=dict)
-    strips: list[str] = field(default_factory=list)
 
 
 class Bake:
@@ -127,6 +85,7 @@ class Bake:
         self._steps = self._run()
         self._done = False
         self._waits = False
+        self._began_again = False
 
     def step(self, budget_s: float = DEFAULT_SLICE_S) -> bool:
         """Work for ``budget_s`` at most, or on one piece where that takes longer.
@@ -144,6 +103,14 @@ class Bake:
                     if self._waits:  # for a thread: the main thread has better things to do
                         time.sleep(0.0005)
                         break
+        except KeyError as e:  # perhaps a bone that was there a moment ago
+            if not self._is_without_bones():
+                self.abandon()
+                raise
+            if self._began_again:
+                self.abandon()
+                raise self._gone("bones were renamed or removed while the take was being written") from e
+            self._begin_again()
         except BaseException:
             self.abandon()
             raise
@@ -194,7 +161,18 @@ class Bake:
             self._steps.close()
             stamps.remove_unused(self.report.take)
 
+    def _is_without_bones(self) -> bool:
+        armature = rigs.find(self._rig, self._armature)
+        return armature is not None and any(n not in armature.data.bones for n in self._rig.names)
+
+    def _begin_again(self) -> None:
+        """Bones were renamed while it was at work: they are written under their new names."""
+        stamps.remove_unused(self.report.take)
+        self._began_again, self._steps, self.report.keys = True, self._run(), 0
+
     def _run(self) -> Generator[None, None, None]:
+        self._recognise(self._find())
+        yield
         self._check(self._find())
         yield
         clip = self._at_scene_rate()
@@ -368,6 +346,14 @@ class Bake:
         carried = records.carried_on(found, span, self._edits())
         yield from records.storing(made, todo, carried)
 
+    def _recognise(self, armature: Any) -> None:
+        """Bones that were renamed since the take was asked for are written under the names they have now."""
+        self._rig, now = recognised.now(self._rig, armature, self._options.name, self.report.take)
+        if now:
+            first = {new: old for old, new in self.report.renamed.items()}
+            self.report.renamed |= {first.get(old, old): new for old, new in now.items()}
+            self._options = self._options.under(now)
+
     def _check(self, armature: Any) -> None:
         blockers.check_writable(armature)
         rigs.check_scale(armature.name, np.array(armature.matrix_world, float))
@@ -517,12 +503,16 @@ class Bake:
         """The one moment at which the armature changes."""
         armature, made = self._find(), self._begun()
         blockers.check_writable(armature)
+        for name in self._rig.names:
+            if name not in armature.data.bones:
+                raise KeyError(name)
         data = armature.animation_data_create()
         source, _ = stamps.own_action(armature)
         for replaced in (source, records.edited_take(armature, found)):
             if replaced is not None:
                 stamps.keep(armature, replaced)
         identity.tag(armature, self._rig.names)
+        identity.also(armature, self.report.renamed)
         switches.remember(made, armature, self._hold)
         unkeyed.keep(armature, made, moved, adds=self._adds)
         if self._options.mute_constraints:
@@ -541,12 +531,13 @@ class Bake:
         found = rigs.find(self._rig, self._armature)
         if found is None:
             name = self._armature or self._rig.armature
-            raise error(
-                ErrorCode.RIG_CHANGED,
-                f"{name!r} is gone; the result is kept as a take",
-                {"where": where("character", name, name), "change": "deleted", "got": None, "take": self.report.take},
-            )
+            raise self._gone(f"{name!r} is gone; the result is kept as a take", change="deleted")
         return found
+
+    def _gone(self, message: str, **details: Any) -> KineographError:
+        name = self._armature or self._rig.armature
+        at = where("character", name, name)
+        return error(ErrorCode.RIG_CHANGED, message, {"where": at, "got": None, "take": self.report.take, **details})
 
     def _begun(self) -> Any:
         made = bpy.data.actions.get(self.report.action)  # most often: there may be thousands

@@ -9,7 +9,7 @@ pose bone: that follows a rename.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,6 +29,15 @@ def tag(armature: Any, names: Iterable[str]) -> None:
         known = _known(bone)
         if name not in known:
             bone[_NAMES] = json.dumps([*known, name][-_MOST:])
+
+
+def also(armature: Any, now: Mapping[str, str]) -> None:
+    """Remember that bones were called otherwise once: their names by those."""
+    for old, new in now.items():
+        bone = armature.pose.bones[new]
+        known = _known(bone)
+        if old not in known:
+            bone[_NAMES] = json.dumps([old, *known][-_MOST:])
 
 
 def renamed(armature: Any, names: Iterable[str]) -> dict[str, str]:

@@ -33,6 +33,9 @@ class Rig:
 
     Of controls: ``placed_on`` the bones at whose rests the joints are, ``seen_on`` those on which poses are seen, and
     ``seen_offsets`` (J, 4, 4) from their poses to the joints'.
+
+    To know renamed bones again: ``beside`` names the armature's bones that did not travel, ``lengths_bu`` (J,) is how
+    long those were that did.
     """
 
     armature: str
@@ -45,6 +48,8 @@ class Rig:
     placed_on: tuple[str, ...] = ()
     seen_on: tuple[str, ...] = ()
     seen_offsets: FloatArray | None = None
+    beside: tuple[str, ...] = ()
+    lengths_bu: FloatArray | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -83,6 +88,8 @@ def read(
         placed_on=placed if seen else (),
         seen_on=seen,
         seen_offsets=to_joints,
+        beside=tuple(n for n in bones.keys() if n not in index),  # noqa: SIM118  # RNA
+        lengths_bu=np.array([bones[n].length for n in placed]),
     )
 
 
@@ -141,6 +148,18 @@ def find(rig: Rig, name: str | None = None) -> Any:
     return found if found is not None and found.type == "ARMATURE" else None
 
 
+def is_same_rest(rig: Rig, one: FloatArray, other: FloatArray) -> NDArray[np.bool_]:
+    """Which rests (..., 4, 4) are the same, for a character of this size: place, direction and roll."""
+    off = np.abs(one - other)
+    off[..., :3, 3] *= _REST_TOLERANCE / rest_tolerance_bu(rig)
+    return np.asarray(off.max(axis=(-2, -1)) <= _REST_TOLERANCE)
+
+
+def rest_tolerance_bu(rig: Rig) -> float:
+    """How far apart two places may be that are the same, for a character of this size."""
+    return _REST_TOLERANCE * max(float(np.ptp(rig.rest_local[:, :3, 3], axis=0).max()), 1e-6)
+
+
 def what_changed(rig: Rig, armature: Any) -> list[str]:
     """In words, how the armature differs from when ``rig`` was read; empty when a result still fits."""
     bones = armature.data.bones
@@ -150,10 +169,7 @@ def what_changed(rig: Rig, armature: Any) -> list[str]:
         return [f"bone {n!r} is gone" for n in missing]
     out = []
     rest = read_matrices(bones, "matrix_local", placed)
-    size = max(float(np.ptp(rig.rest_local[:, :3, 3], axis=0).max()), 1e-6)
-    moved = np.abs(rest - rig.rest_local)
-    moved[:, :3, 3] /= size
-    for i in np.flatnonzero(moved.max(axis=(1, 2)) > _REST_TOLERANCE):
+    for i in np.flatnonzero(~is_same_rest(rig, rig.rest_local, rest)):
         out.append(f"the rest of bone {rig.names[int(i)]!r} was edited")
     scale = float(scale_of(np.array(armature.matrix_world, float)).mean())
     if abs(scale / rig.scale - 1.0) > _SCALE_TOLERANCE:

@@ -104,8 +104,8 @@ def of_take(take: Take, sample: int = 0) -> list[Verdict]:
 
 
 def changed(take: Take) -> list[str]:
-    """What the daemon changed or ignored, a line each, with why."""
-    lines = []
+    """What the daemon changed or ignored, a line each, with why; and bones that were known again."""
+    lines = [f"bone {old!r} is called {new!r} now" for old, new in _renamed(take).items()]
     for n, entry in enumerate(take.report.get("constraints") or []):
         if entry.get("outcome") not in (None, "applied"):
             ref = take.refs[n] if n < len(take.refs) else {}
@@ -115,6 +115,10 @@ def changed(take: Take) -> list[str]:
     for group in ("options", "request"):
         lines += [f"{e['name']} {_why(e)}" for e in take.report.get(group) or [] if e.get("outcome") != "applied"]
     return list(dict.fromkeys(lines))
+
+
+def _renamed(take: Take) -> dict[str, str]:
+    return take.applied[-1].renamed if take.applied else {}
 
 
 def picture(verdicts: list[Verdict], size_bu: float) -> Picture:

@@ -84,7 +84,7 @@ def _mend_request(work: Work, fix: Fix) -> Mended:
     in_scene = requests.IN_SCENE.get(action)
     said = in_scene(work) if in_scene is not None else ""
     trouble = work.trouble
-    if trouble.request is not None:
+    if trouble.request is not None and not trouble.take:
         try:
             done = apply(fix, trouble.changed or trouble.request)
         except NotApplicable as e:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import props
-from ..bridge import marks
+from ..bridge import identity, marks
 from ..ops.model import reset_option, set_option
 from .work import Work
 
@@ -71,8 +71,19 @@ def _use_joint_here(work: Work) -> str:
     return f"Pin '{pin.name}' holds '{work.args['to']}' now."
 
 
+def called_now(work: Work, bone: str) -> str:
+    """The bone that a take knows by another name is this one."""
+    armature, old = work.character(), str(work.args["joint"])
+    if bone not in armature.data.bones:
+        raise work.cannot(f"{armature.name!r} has no bone {bone!r}")
+    identity.also(armature, {old: bone})
+    return f"The take's '{old}' is '{bone}' now."
+
+
 def _use_joint_everywhere(work: Work) -> str:
     armature, to = work.character(), str(work.args["to"])
+    if work.trouble.take:
+        return called_now(work, to)
     pins = [p for p in marks.pins_of(armature, work.context.scene) if marks.joint_of(p) == work.args["joint"]]
     for pin in pins:
         marks.set_joint(pin, to)

@@ -13,6 +13,7 @@ from .. import applying, props, reading, session
 from ..bridge import datapath, marks
 from ..direction import props as direction
 from .rename import rename
+from .requests import called_now
 from .work import Work
 
 
@@ -50,6 +51,8 @@ def _choose_joint(work: Work) -> str:
     armature = work.character()
     if work.value not in armature.data.bones:
         raise work.cannot(f"{armature.name!r} has no bone {work.value!r}")
+    if work.trouble.take:
+        return called_now(work, work.value)
     if work.ref.get("kind") == "root":
         props.of_character(armature).root = work.value
         return f"Only '{work.value}' and what hangs below it are sent now."

@@ -20,7 +20,7 @@ from kineograph.motion.skeleton import Skeleton
 from kineograph.wire.codec import decode_body, pack_body
 from kineograph.wire.messages import JobState, JobStatus, Priority, Progress
 
-from ..bridge.bake import BakeReport
+from ..bridge.bake_options import BakeReport
 from ..bridge.blockers import BoneConstraint
 from ..bridge.frame import Frame
 from ..bridge.request import Outgoing, Remark
