@@ -430,19 +430,28 @@ def test_a_report_holds_no_names_and_no_paths(addon: Any, daemon: Any) -> None:
 
 
 @daemon_test
-@pytest.mark.parametrize("what", ["driven", "locked", "renamed"])
+@pytest.mark.parametrize("what", ["driven", "locked", "gone", "doubtful"])
 def test_nor_does_one_of_a_take_that_could_not_be_written(addon: Any, daemon: Any, what: str, tmp_path: Path) -> None:
     armature = trial.hero("Secret Hero")
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "for_client_x.blend"))
+    if what == "doubtful":
+        bpy.ops.object.mode_set(mode="EDIT")
+        twin, arm = armature.data.edit_bones.new("Twin"), armature.data.edit_bones["LeftArm"]
+        twin.head, twin.tail, twin.roll, twin.parent = arm.head, arm.tail, arm.roll, arm.parent
+        bpy.ops.object.mode_set(mode="OBJECT")
     trial.generated()
-    if what == "renamed":
-        armature.data.bones["LeftArm"].name = "Arm of o'Neil"
+    if what == "doubtful":
+        armature.data.bones["LeftArm"].name, armature.data.bones["Twin"].name = "Arm of o'Neil", "Neil"
+    elif what == "gone":
+        bpy.ops.object.mode_set(mode="EDIT")
+        armature.data.edit_bones.remove(armature.data.edit_bones["LeftArm"])
+        bpy.ops.object.mode_set(mode="OBJECT")
     else:
         block(armature, what)
     bpy.ops.kineograph.take_apply()
     card = next(iter(session.current().troubles))
     said = mend.elsewhere.report_of(mend.work.Work(bpy.context, card, {}))
-    assert any(f"code: {code}" in said for code in ("apply_blocked", "rig_changed"))
+    assert any(f"code: {code}" in said for code in ("apply_blocked", "rig_changed", "unknown_joint"))
     for secret in ("Secret", "Hero", "Head", "LeftArm", "Neil", "client_x", str(tmp_path)):
         assert secret not in said, said
 
