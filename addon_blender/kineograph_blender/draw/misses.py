@@ -4,7 +4,7 @@ samples, and here one of them is looked at. Plain values, no bpy."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from kineograph.motion import kinematics, quat
 from kineograph.motion.clip import Clip
+from kineograph.motion.skeleton import Skeleton
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -34,18 +35,36 @@ class Measured:
     def __init__(self, clip: Clip) -> None:
         self.clip = clip
         self.index = clip.skeleton.index
+        self._places_m: dict[int, FloatArray] = {}
 
-    def world(self, frames: Sequence[int]) -> tuple[FloatArray, FloatArray]:
-        """The joints' places (N, J, 3) and turns (N, J, 4) at some frames."""
+    def world(self, frames: Sequence[int], joint: int) -> tuple[FloatArray, FloatArray]:
+        """A joint's place (N, 3) and turn (N, 4) at some frames; nothing but what it hangs on is looked at."""
         clip, at = self.clip, list(frames)
-        moved = None if clip.translations_m is None else clip.translations_m[at]
-        return kinematics.forward(clip.skeleton, clip.rotations_xyzw[at], clip.root_m[at], moved)
+        chain = [joint]
+        while (up := int(clip.skeleton.parents[chain[-1]])) >= 0:
+            chain.append(up)
+        chain.reverse()
+        alone = Skeleton.build(
+            [clip.skeleton.names[j] for j in chain],
+            np.arange(-1, len(chain) - 1, dtype=np.int32),
+            clip.skeleton.rest_translations_m[chain],
+        )
+        moved = None if clip.translations_m is None else clip.translations_m[at][:, chain]
+        places, turns = kinematics.forward(alone, clip.rotations_xyzw[at][:, chain], clip.root_m[at], moved)
+        return places[:, -1], turns[:, -1]
+
+    def look(self, frames: Iterable[int]) -> None:
+        """Work out where all joints are at some frames, at once: one by one takes as long for each."""
+        clip, at = self.clip, sorted(set(frames) - self._places_m.keys())
+        if at:
+            moved = None if clip.translations_m is None else clip.translations_m[at]
+            places, _ = kinematics.forward(clip.skeleton, clip.rotations_xyzw[at], clip.root_m[at], moved)
+            self._places_m |= dict(zip(at, places.astype(float), strict=True))
 
     def place_m(self, frame: int, joint: int) -> FloatArray:
         """Where a joint is at a frame (3,)."""
-        if joint == self.clip.skeleton.root:
-            return np.asarray(self.clip.root_m[frame], float)
-        return np.asarray(self.world([frame])[0][0, joint], float)
+        self.look([frame])
+        return np.asarray(self._places_m[frame][joint])
 
     def miss(self, item: Mapping[str, Any]) -> Miss | None:
         """How far the sample is from a constraint; None for one of another kind or of other bones."""
@@ -85,10 +104,10 @@ class Measured:
 
     def _target(self, item: Mapping[str, Any]) -> Miss:
         frames, joint = [int(f) for f in item["frames"]], self.index[item["joint"]]
-        places_m, turns_xyzw = self.world(frames)
-        cm = 100.0 * np.linalg.norm(places_m[:, joint] - np.asarray(item["positions"], float), axis=-1)
+        places_m, turns_xyzw = self.world(frames, joint)
+        cm = 100.0 * np.linalg.norm(places_m - np.asarray(item["positions"], float), axis=-1)
         turns = item.get("rotations")
         deg = None
         if turns is not None:
-            deg = np.degrees(quat.angle_between_rad(turns_xyzw[:, joint], np.asarray(turns, float)))
+            deg = np.degrees(quat.angle_between_rad(turns_xyzw, np.asarray(turns, float)))
         return Miss(tuple(frames), cm, deg, str(item["joint"]))

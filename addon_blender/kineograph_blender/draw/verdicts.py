@@ -92,14 +92,16 @@ def of_take(take: Take, sample: int = 0) -> list[Verdict]:
     """Verdicts of one sample of a take, the worst first. Leads are no question of the user's."""
     seen = Measured(take.result.clip(sample, take.rig.skeleton))
     last = take.lead_in + (take.frames if take.frames is not None else take.result.frames)
-    out: list[Verdict] = []
     entries = {e.get("index"): e for e in take.report.get("constraints") or []}
+    found = []
     for index, (item, ref) in enumerate(zip(take.asked, take.refs, strict=False)):
         miss = seen.miss(item)
         if miss is not None:
-            inside = [k for k, f in enumerate(miss.frames) if take.lead_in <= f < last]
+            inside = _told(ref, miss, [k for k, f in enumerate(miss.frames) if take.lead_in <= f < last])
             reason = str((entries.get(index) or {}).get("reason") or "")
-            out += _of_miss(take, seen, item, ref, miss, inside, reason)
+            found.append((item, ref, miss, inside, reason))
+    seen.look(miss.frames[k] for _, _, miss, inside, _ in found for k in inside)
+    out = [verdict for each in found for verdict in _of_miss(take, seen, *each)]
     return sorted(out, key=lambda v: (-_share(v.cm, v.deg), v.frame))
 
 
@@ -133,6 +135,13 @@ def picture(verdicts: list[Verdict], size_bu: float) -> Picture:
     return out
 
 
+def _told(ref: Mapping[str, Any], miss: Miss, inside: list[int]) -> list[int]:
+    """Of a constraint's frames, the worst; all of waypoints, each of which is a thing of its own."""
+    if not inside or ref.get("kind") == "waypoint":
+        return inside
+    return [inside[int(np.argmax(_shares(miss)[inside]))]]
+
+
 def _of_miss(
     take: Take,
     seen: Measured,
@@ -142,11 +151,7 @@ def _of_miss(
     inside: list[int],
     reason: str,
 ) -> list[Verdict]:
-    """One verdict for a constraint; one a frame for waypoints, each of which is a thing of its own."""
-    if not inside:
-        return []
-    if ref.get("kind") != "waypoint":
-        inside = [inside[int(np.argmax(_shares(miss)[inside]))]]
+    """A verdict for each of the ``inside`` places of a constraint."""
     names = ref.get("names") or []
     back = take.rig.frame.points_bu
     out = []
