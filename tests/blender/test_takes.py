@@ -17,6 +17,7 @@ from kineograph.errors import ErrorCode, KineographError
 from kineograph.wire.messages import JobState
 from kineograph_blender import applying, session
 from kineograph_blender.bridge import stamps
+from kineograph_blender.bridge.bake import Bake
 from kineograph_blender.draw.state import drawn
 from kineograph_blender.session import archive
 from kineograph_blender.session.shelf import Shelf
@@ -207,6 +208,28 @@ def test_a_take_that_cannot_be_kept_stays_in_memory(addon: Any, daemon: Any, hom
         assert clip_shows(armature, row)
     finally:
         folder.unlink()
+
+
+def test_an_edit_in_the_last_moment_keeps_the_take_that_is_replaced(
+    addon: Any, daemon: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    armature = trial.hero()
+    first, second, third = (trial.generated(seed=n, new_seed=False) for n in (1, 2, 3))
+    applying.write(armature, addon, first)
+    untouched = armature.animation_data.action.name
+    applying.write(armature, addon, second)
+    edited = armature.animation_data.action.name
+    assert untouched not in bpy.data.actions
+    real = Bake._assign
+
+    def assign(*given: Any) -> None:
+        scenes.key(armature, "Head", "rotation_quaternion", 30, (0.9, 0.4358899, 0.0, 0.0))
+        real(*given)
+
+    monkeypatch.setattr(Bake, "_assign", assign)  # all was compared by then
+    applying.write(armature, addon, third)
+    assert armature.animation_data.action.name != edited
+    assert edited in bpy.data.actions
 
 
 def test_a_saved_take_is_the_same_take(addon: Any, daemon: Any, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ from .action import Channels
 from .bake_options import BakeOptions, BakeReport
 from .datapath import Channel, rotation_prop
 from .merge import Outside
-from .pace import Pace
+from .pace import Pace, work
 from .places import where
 from .poses import Pose
 from .request import scene_fps_hz
@@ -92,17 +92,13 @@ class Bake:
 
         Raises what the bake failed with, after removing what was begun.
         """
-        began = now = time.perf_counter()
+        began = time.perf_counter()
         try:
-            with swift():
-                while not self._done:
-                    self._done = next(self._steps, self) is self
-                    before, now = now, time.perf_counter()
-                    if 2.0 * now - before >= began + budget_s:  # another piece like this one would not fit in
-                        break
+            if not self._done:
+                with swift():
+                    self._done = work(self._steps, budget_s, lambda: self._waits)
                     if self._waits:  # for a thread: the main thread has better things to do
                         time.sleep(0.0005)
-                        break
         except KeyError as e:  # perhaps a bone that was there a moment ago
             if not self._is_without_bones():
                 self.abandon()
@@ -133,16 +129,26 @@ class Bake:
         armature = rigs.find(self._rig, self._armature)
         return None if armature is None else stamps.take_of(actions.shown(armature)[0])
 
-    def tidy(self, replaced: str) -> None:
+    def tidying(self, replaced: str) -> Generator[None, None, None]:
         """An earlier bake that this one took the place of: kept where the user edited it, removed when nothing uses it.
 
-        Its take still has all of it.
+        Its take still has all of it. What was edited is looked at anew, in pieces, when it shows no more: an edit in
+        the last moment is one, too.
         """
-        action = stamps.find_action(replaced)
-        armature = rigs.find(self._rig, self._armature)
-        if action is None or armature is None or action == actions.shown(armature)[0]:
+
+        def there() -> tuple[Any, Any, Any] | None:
+            action = stamps.find_action(replaced)
+            armature = rigs.find(self._rig, self._armature)
+            if action is None or armature is None or action == actions.shown(armature)[0]:
+                return None
+            return action, actions.slot_in(action), armature
+
+        edits = yield from records.comparing(there)
+        found = there()
+        if found is None:
             return
-        if records.edits(action, actions.slot_in(action), armature).is_edited:
+        action, _, armature = found
+        if edits.is_edited:
             stamps.keep(armature, action)
         else:
             stamps.remove_unused(replaced)
@@ -316,25 +322,15 @@ class Bake:
 
     def _user_edits(self) -> Generator[None, None, Edits]:
         """What the user changed of the take that plays now, some curves a slice."""
-        armature = self._find()
-        action, _ = actions.shown(armature)
-        if action is None or stamps.take_of(action) is None:
-            return Edits()
-        comparison, take = records.Comparison(action, armature), stamps.take_of(action)
-        pace, seen, more = Pace(100), 0, True
-        while more:
-            yield
-            with pace.piece() as count:
-                armature = self._find()
-                action, slot = actions.shown(armature)
-                if stamps.take_of(action) != take:  # undone, or another one was put on meanwhile
-                    return Edits()
-                some = compat.curves(action, slot)[seen : seen + count]
-                comparison.look(some, armature)
-                seen += count
-                more = len(some) == count
-        yield
-        return comparison.end(self._find())
+        take = stamps.take_of(actions.shown(self._find())[0])
+
+        def playing() -> tuple[Any, Any, Any] | None:
+            armature = self._find()
+            action, slot = actions.shown(armature)
+            # Undone, or another one was put on meanwhile.
+            return None if take is None or stamps.take_of(action) != take else (action, slot, armature)
+
+        return (yield from records.comparing(playing))
 
     def _remember(self, todo: list[Channels], found: Edits, span: tuple[float, float]) -> Iterator[None]:
         """What was written stays beside it: the user's later edits are told by the difference."""

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 AIM_S = 0.001
 """A slice ends with a piece: it may be longer than it was meant to be by so much."""
+_END = object()
 
 
 class Pace:
@@ -26,3 +27,15 @@ class Pace:
         # Never much more than before: what comes next may cost more than what was measured.
         wanted = min(size * AIM_S / took_s, size * 2.0)
         self._size = int(min(max(wanted, self._least), self._most))
+
+
+def work(pieces: Iterator[None], budget_s: float, until: Callable[[], bool] = lambda: False) -> bool:
+    """Work for ``budget_s`` at most, or on one piece where that takes longer; whether all is done. ``until`` says when
+    to leave off before."""
+    began = now = time.perf_counter()
+    while next(pieces, _END) is not _END:
+        before, now = now, time.perf_counter()
+        # Another piece like this one would not fit in.
+        if 2.0 * now - before >= began + budget_s or until():
+            return False
+    return True

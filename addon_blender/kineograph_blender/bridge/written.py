@@ -9,7 +9,7 @@ just the bones that were moved.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -185,6 +185,29 @@ def edits(action: Any, slot: Any, armature: Any) -> Edits:
     comparison = Comparison(action, armature)
     comparison.look(compat.curves(action, slot), armature)
     return comparison.end(armature)
+
+
+def comparing(find: Callable[[], tuple[Any, Any, Any] | None]) -> Generator[None, None, Edits]:
+    """``edits`` in pieces. ``find`` finds action, slot and armature anew for each: none, once it is there no more."""
+    found = find()
+    if found is None:
+        return Edits()
+    action, _, armature = found
+    comparison, pace, seen, more = Comparison(action, armature), Pace(50), 0, True
+    while more:
+        yield
+        with pace.piece() as count:
+            found = find()
+            if found is None:
+                return Edits()
+            action, slot, armature = found
+            some = compat.curves(action, slot)[seen : seen + count]
+            comparison.look(some, armature)
+            seen += count
+            more = len(some) == count
+    yield
+    found = find()
+    return Edits() if found is None else comparison.end(found[2])
 
 
 class Comparison:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 import bpy
@@ -12,6 +12,7 @@ import bpy
 from kineograph.errors import ErrorCode, KineographError, error
 
 from ..bridge.bake import Bake
+from ..bridge.pace import work
 from ..takes import Take
 
 OnDone = Callable[[KineographError | None], None]
@@ -19,12 +20,15 @@ OnDone = Callable[[KineographError | None], None]
 
 @dataclass(eq=False)
 class Order:
-    """One bake to be done; ``on_done`` hears how it went. ``replaces``: the bake that shows until then."""
+    """One bake to be done; ``on_done`` hears how it went. ``replaces``: the bake that shows until then; ``tidying``:
+    what is left to do with that one; ``is_over``: all is done, and nobody has heard yet."""
 
     take: Take
     bake: Bake
     on_done: OnDone
     replaces: str | None = None
+    tidying: Generator[None, None, None] | None = None
+    is_over: bool = False
 
 
 class Writer:
@@ -42,30 +46,37 @@ class Writer:
         self._orders.append(order)
 
     def step(self, budget_s: float) -> None:
-        """Work for about ``budget_s``; a bake that failed or ended leaves the line."""
+        """One turn of about ``budget_s``; a bake that failed or ended leaves the line in a turn of its own."""
         if not self._orders:
             return
         current = self._orders[0]
         failed: KineographError | None = None
-        try:
-            if not current.bake.is_begun:
-                current.replaces = current.bake.shown_take
-            if not current.bake.step(budget_s):
+        if not current.is_over:
+            try:
+                self._turn(current, budget_s)
                 return
-            current.take.applied.append(current.bake.report)
-            if bpy.app.background:
-                bpy.context.view_layer.update()  # nothing is drawn here, which would do it
-            if current.replaces is not None:
-                current.bake.tidy(current.replaces)
-            push_undo(f"Apply {current.take.label}".strip())
-        except KineographError as e:
-            failed = e
-        except ReferenceError as e:  # RNA that went away inside one slice
-            failed = error(ErrorCode.RIG_CHANGED, f"the scene changed while the take was being written: {e}")
-        finally:
-            self.longest_slice_s = max(self.longest_slice_s, current.bake.report.longest_slice_s)
+            except KineographError as e:
+                failed = e
+            except ReferenceError as e:  # RNA that went away inside one slice
+                failed = error(ErrorCode.RIG_CHANGED, f"the scene changed while the take was being written: {e}")
+            finally:
+                self.longest_slice_s = max(self.longest_slice_s, current.bake.report.longest_slice_s)
         self._orders.popleft()
         current.on_done(failed)
+
+    def _turn(self, order: Order, budget_s: float) -> None:
+        """A slice of the bake, with Blender's own undo step after the last; then the tidying up, in slices too."""
+        if order.tidying is not None:
+            order.is_over = work(order.tidying, budget_s)
+            return
+        if not order.bake.is_begun:
+            order.replaces = order.bake.shown_take
+        if order.bake.step(budget_s):
+            order.take.applied.append(order.bake.report)
+            if bpy.app.background:
+                bpy.context.view_layer.update()  # nothing is drawn here, which would do it
+            push_undo(f"Apply {order.take.label}".strip())
+            order.tidying = order.bake.tidying(order.replaces or "")
 
     def abandon(self) -> None:
         """Give everything up; half-written actions are removed."""
