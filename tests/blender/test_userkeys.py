@@ -121,6 +121,25 @@ def test_a_renamed_bone_keeps_its_keys_and_gains_none(scene: Any) -> None:
     assert [a for a in bpy.data.actions if a.name not in before] == []
 
 
+def test_the_users_action_under_an_old_name_is_no_edit_after_the_next_rename(scene: Any) -> None:
+    armature = scenes.simple()
+    for frame in (10, 60):
+        scenes.key(armature, "Head", "rotation_quaternion", frame, TURN)
+    scenes.key(armature, "Neck", "rotation_quaternion", 10, TURN)
+    take_on(armature)
+    armature.data.bones["Head"].name = "Kopf"  # Blender renames it in what plays, not in what stands aside
+    armature.data.bones["Neck"].name = "Hals"
+    take_on(armature, seed=2)
+    action, slot = scenes.own(armature)
+    bones = {c.data_path.split('"')[1] for c in compat.curves(action, slot)}
+    assert bones >= {"Kopf", "Hals"}
+    assert not bones & {"Head", "Neck"}
+    armature.data.bones["Kopf"].name = "Skull"
+    action, slot = scenes.own(armature)
+    assert not written.edits(action, slot, armature).keys
+    assert asked(measure.gather(armature)) == {10: ["Hals", "Skull"], 60: ["Skull"]}
+
+
 def test_a_removed_edit_is_no_key_any_more(scene: Any) -> None:
     armature = scenes.simple()
     take_on(armature)

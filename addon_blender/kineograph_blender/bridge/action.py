@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compat
-from . import datapath, guard, stamps
+from . import datapath, guard, identity, stamps
 from .datapath import Channel
 
 FloatArray = NDArray[np.floating[Any]]
@@ -52,11 +52,14 @@ def start(
     """
     source, source_slot = stamps.own_action(armature)
     base, base_slot = shown(armature) if from_shown else (source, source_slot)
-    if _says_more(base, base_slot, written, replaced):
+    # What stands aside names bones as they were called when it was put there.
+    now = identity.renamed_in(armature, base, base_slot)
+    if _says_more(base, base_slot, written | {old for old, new in now.items() if new in written}, replaced):
         action = base.copy()
         stamps.clear(action)
         slot = compat.same_slot(action, base_slot)
         compat.drop_other_slots(action, slot)
+        identity.bring_up(action, slot, now)
         _sift(action, slot, written, held, at, replaced)
     else:
         action = bpy.data.actions.new(name)

@@ -63,18 +63,28 @@ def _known(bone: Any) -> list[str]:
 @contextmanager
 def up_to_date(armature: Any, action: Any, slot: Any) -> Iterator[tuple[Any, Any]]:
     """An action under the names that the bones have now: itself, or for a moment a copy. It is only read."""
-    paths = {c.data_path: datapath.parse(c.data_path) for c in compat.curves(action, slot)}
-    now = renamed(armature, {c.bone for c in paths.values() if c is not None})
+    now = renamed_in(armature, action, slot)
     if not now:
         yield action, slot
         return
     copy = action.copy()
     same = compat.same_slot(copy, slot)
     try:
-        for curve in compat.curves(copy, same):
-            channel = paths.get(curve.data_path)
-            if channel is not None and channel.bone in now:
-                curve.data_path = datapath.path(now[channel.bone], channel.prop)
+        bring_up(copy, same, now)
         yield copy, same
     finally:
         bpy.data.actions.remove(copy)
+
+
+def renamed_in(armature: Any, action: Any, slot: Any) -> dict[str, str]:
+    """Bones that an action names otherwise than they are called now."""
+    found = (datapath.parse(c.data_path) for c in compat.curves(action, slot))
+    return renamed(armature, {c.bone for c in found if c is not None})
+
+
+def bring_up(action: Any, slot: Any, now: Mapping[str, str]) -> None:
+    """Rename bones in an action of ours."""
+    for curve in compat.curves(action, slot) if now else ():
+        channel = datapath.parse(curve.data_path)
+        if channel is not None and channel.bone in now:
+            curve.data_path = datapath.path(now[channel.bone], channel.prop)
