@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run as a script: writes Rigify's metarigs and one generated rig into a file.
+"""Run as a script: writes Rigify's metarigs and two generated rigs into a file.
 
 In a process of its own, because Rigify leaves handlers behind in the one that enables it.
 """
@@ -40,11 +40,12 @@ def main(path: str) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     addon_utils.enable("rigify", default_set=True)
     made = {name: metarig(name, kind) for name, kind in METARIGS.items()}
-    only(made["basic"])
-    bpy.ops.object.mode_set(mode="POSE")
-    bpy.ops.pose.rigify_generate()
-    bpy.ops.object.mode_set(mode="OBJECT")
-    bpy.context.object.name = "generated"
+    for meta, name in (("basic", "generated"), ("quadruped", "animal")):
+        only(made[meta])
+        bpy.ops.object.mode_set(mode="POSE")
+        bpy.ops.pose.rigify_generate()
+        bpy.ops.object.mode_set(mode="OBJECT")
+        bpy.context.object.name = name
     bpy.ops.wm.save_as_mainfile(filepath=path)
 
 

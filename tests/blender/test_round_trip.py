@@ -68,6 +68,15 @@ def test_any_motion_comes_back_on_the_fk_controls_of_a_generated_rig(scene: Any)
     assert turned < TOLERANCE_RAD, f"{turned} rad"
 
 
+def test_any_motion_comes_back_on_the_deform_bones_of_a_generated_animal(scene: Any) -> None:
+    """No profile knows its controls: its mesh bones travel, and show the take once its constraints are muted."""
+    armature = scenes.rigify("animal", "Dog")
+    rig = rigs.read(armature, scene)
+    assert rig.skeleton.names[rig.skeleton.root] == "DEF-spine.004"
+    assert {"DEF-spine", "DEF-thigh.L", "DEF-front_thigh.R", "DEF-spine.011"} <= set(rig.names)
+    comes_back(armature, mute_constraints=True, ignore_locks=True)
+
+
 @pytest.mark.parametrize("mode", ["QUATERNION", "AXIS_ANGLE", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX"])
 def test_each_rotation_mode_is_kept_and_exact(scene: Any, mode: str) -> None:
     armature = scenes.simple()

@@ -120,6 +120,28 @@ def test_a_generated_rigify_rig_takes_its_tree_from_the_org_bones() -> None:
     }
 
 
+def test_a_tail_of_a_generated_animal_hangs_on_its_spine() -> None:
+    """Its bones hang on one another from the tip, and the tip's controls on a tweak of the spine."""
+    parents = {
+        "root": None,
+        "torso": "root",
+        "spine_fk.004": "torso",
+        "tweak_spine.004": "spine_fk.004",
+        "ORG-spine.004": "tweak_spine.004",
+        "DEF-spine.004": "root",
+        "MCH-ROT-tail": "tweak_spine.004",
+        "spine.003": "MCH-ROT-tail",
+        "spine": "spine.003",
+        "tweak_spine": "spine",
+        "ORG-spine": "tweak_spine",
+        "DEF-spine": "ORG-spine",
+        "DEF-spine.003": "DEF-spine",
+    }
+    deform = {n for n in parents if n.startswith("DEF-")}
+    tree = bone_choice.choose("rig", parents, deform, Which.DEFORM, None)
+    assert tree == {"DEF-spine.004": None, "DEF-spine": "DEF-spine.004", "DEF-spine.003": "DEF-spine"}
+
+
 @pytest.mark.parametrize(
     ("scale", "words"), [((1, 1, 1.2), "not the same"), ((-1, 1, 1), "negative"), ((-1, -1, -1), "negative")]
 )

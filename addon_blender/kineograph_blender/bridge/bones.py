@@ -119,6 +119,11 @@ def _rigify_parent(parents: Parents, wanted: set[str], name: str) -> str | None:
             return above
         if above.startswith("ORG-") and stand_in in wanted and stand_in != name:
             return stand_in
+    # An animal's tail hangs on a tweak control of the spine: what that one carries is the bone of its name.
+    for above in ancestors(parents, original if original in parents else name):
+        stand_in = "DEF-" + above.removeprefix("tweak_")
+        if stand_in in wanted and stand_in != name and name not in ancestors(parents, stand_in):
+            return stand_in
     return None
 
 
