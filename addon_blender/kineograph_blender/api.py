@@ -108,7 +108,7 @@ def generate(
     seed: int | None = None,
     options: Mapping[str, Any] | None = None,
     keys: KeyMode | str = KeyMode.BONES,
-    bones: Which | str = Which.DEFORM,
+    bones: Which | str = Which.AUTO,
     root: str | None = None,
     use_paths: bool = True,
     use_pins: bool = True,

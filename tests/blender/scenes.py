@@ -118,8 +118,7 @@ def clean_up() -> None:
 
 
 def rigify(which: str, name: str) -> Any:
-    """One of Rigify's rigs: 'human', 'quadruped', 'basic', or what it generates: 'generated' from 'basic', 'animal' from
-    'quadruped'."""
+    """One of Rigify's rigs: 'human', 'quadruped', 'basic', or generated: 'generated' (a person), 'animal' (a dog)."""
     with bpy.data.libraries.load(rigify_file(), link=False) as (_, data):
         data.objects = [which]
     rig = data.objects[0]

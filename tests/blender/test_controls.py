@@ -16,7 +16,7 @@ from kineograph.errors import ErrorCode, KineographError
 from kineograph.motion import quat
 from kineograph.rigs import profiles
 from kineograph_blender import api, compat
-from kineograph_blender.bridge import controls, datapath, guard
+from kineograph_blender.bridge import controls, datapath, guard, marks
 from kineograph_blender.bridge import rig as rigs
 from kineograph_blender.bridge.bones import Which
 from kineograph_blender.bridge.frame import rotation_of
@@ -209,6 +209,24 @@ def test_from_keys_on_controls_to_a_take_on_controls(scene: Any, daemon: Any) ->
             assert float(off) < 2e-3, (name, frame)
     again = measure.gather(armature, end=60, bones=Which.CONTROLS)
     assert again.request["constraints"] == handle.job.outgoing.request["constraints"], "a take adds no keys"
+
+
+@pytest.mark.daemon
+def test_a_generated_rig_is_taken_by_its_controls_of_itself(addon: Any, daemon: Any) -> None:
+    """Nobody said which bones to send: what an animator keys is what is written, and the mesh moves."""
+    armature = scenes.generated_rigify("Hero")
+    scenes.activate(armature)
+    addon.kineograph.model, addon.kineograph.span, addon.kineograph.end = trial.MODEL, "OWN", 30
+    marks.mark_path(scenes.curve_path([(0, 0, 0), (0, -1, 0)]), armature)
+    bpy.ops.kineograph.read_rig()
+    assert "Rigify human (FK controls)" in " ".join(trial.shown("character").text.split())
+    trial.generated()
+    before = armature.pose.bones["DEF-spine"].matrix.translation.copy()
+    assert bpy.ops.kineograph.take_apply() == {"FINISHED"}
+    addon.frame_set(30)
+    assert (armature.pose.bones["DEF-spine"].matrix.translation - before).length > 0.9
+    assert bpy.ops.kineograph.regenerate(first=10, last=20) == {"FINISHED"}
+    assert trial.settled().error is None
 
 
 def test_one_undo_step_gives_the_limbs_back_to_ik(armature: Any) -> None:

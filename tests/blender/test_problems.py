@@ -143,6 +143,9 @@ def test_several_roots(addon: Any, daemon: Any) -> None:
     bpy.ops.object.mode_set(mode="OBJECT")
     assert bpy.ops.kineograph.generate() == {"CANCELLED"}
     assert "The rig has 3 roots" in trial.problem()
+    assert "Use only deform bones" not in trial.problem(), "it does already"
+    armature.kineograph.bones = "all"
+    assert "Use only deform bones" in trial.problem()
     trial.mend("Use only bones below 'Hips'")
     assert armature.kineograph.root == "Hips"
     goes_on()

@@ -26,6 +26,8 @@ class Which(StrEnum):
     ALL = "all"
     CONTROLS = "controls"
     """The FK controls of a rig whose profile names them."""
+    AUTO = "auto"
+    """The FK controls where a profile names them, else the deform bones."""
 
 
 def choose(armature: str, parents: Parents, deform: set[str], which: Which, root: str | None) -> dict[str, str | None]:

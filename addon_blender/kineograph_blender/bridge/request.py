@@ -46,7 +46,7 @@ class Direction:
     blocks: Sequence[Block] = ()
     keys: KeyMode = KeyMode.BONES
     pick: Pick = Pick.ALL
-    bones: Which = Which.DEFORM
+    bones: Which = Which.AUTO
     root: str | None = None
     use_paths: bool = True
     use_pins: bool = True

@@ -63,7 +63,7 @@ def read(
     """The rig as it stands now. Raises ``invalid_skeleton`` (roots), ``apply_blocked`` (scale), ``unknown_joint``."""
     world = np.array(armature.matrix_world, float)
     scale = check_scale(armature.name, world)
-    bones = armature.data.bones
+    bones, which = armature.data.bones, meant(armature, which)
     tree = tree_of(armature, which, root)
     placed: tuple[str, ...] = tuple(tree)
     seen: tuple[str, ...] = ()
@@ -93,8 +93,16 @@ def read(
     )
 
 
+def meant(armature: Any, which: Which) -> Which:
+    """Which bones ``AUTO`` means for a rig: a generated one's mesh bones follow its controls, and are locked."""
+    if which is not Which.AUTO:
+        return which
+    return Which.DEFORM if controls.find(armature) is None else Which.CONTROLS
+
+
 def tree_of(armature: Any, which: Which, root: str | None) -> dict[str, str | None]:
     """The bones that travel, parents first. Raises ``invalid_skeleton``, ``unknown_joint``."""
+    which = meant(armature, which)
     if which is Which.CONTROLS:
         return bone_choice.under(armature.name, controls.of_rig(armature).tree, root)
     bones = armature.data.bones

@@ -13,7 +13,7 @@ from typing import Any
 from kineograph.errors import ErrorCode, error
 from kineograph.fixes import Fix, NotApplicable, Target, apply
 
-from .. import session
+from .. import applying, session
 from ..session import Trouble
 from . import elsewhere, requests, scene
 from .work import CannotMend, Work
@@ -52,8 +52,11 @@ class Mended:
     can_go_on: bool = True
 
 
-def is_offered(fix: Fix) -> bool:
-    """Whether this add-on can carry a fix out."""
+def is_offered(fix: Fix, trouble: Trouble | None = None) -> bool:
+    """Whether this add-on can carry a fix out, and whether that would change anything."""
+    if trouble is not None and fix.patch["action"] == "use_deform_bones":
+        armature = applying.find_character(trouble.owner, trouble.character)
+        return armature is None or armature.kineograph.bones in ("all", "controls")
     return fix.patch["target"] == Target.REQUEST or _key(fix) in ACTIONS
 
 

@@ -5,10 +5,12 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 BONES = (
-    ("deform", "Deform bones", "The bones that deform, and the controls between them"),
-    ("all", "All bones", "Every bone of the armature"),
-    ("controls", "FK controls", "The FK controls of a generated rig: a take is keyed on them, its limbs set to FK"),
+    ("auto", "As the rig wants", "The FK controls of a generated rig that a profile knows, else the deform bones", 3),
+    ("deform", "Deform bones", "The bones that deform, and the controls between them", 0),
+    ("all", "All bones", "Every bone of the armature", 1),
+    ("controls", "FK controls", "The FK controls of a generated rig: a take is keyed on them, its limbs set to FK", 2),
 )
+"""With the numbers that files hold: these stay."""
 KEYS = (
     ("bones", "Bone by bone", "A key on one bone asks something of that bone alone"),
     ("frames", "Whole poses", "Wherever anything is keyed, the whole pose is meant"),
@@ -24,7 +26,9 @@ class KINEOGRAPH_PG_character(bpy.types.PropertyGroup):
 
     version: IntProperty(name="Version of these settings", options={"HIDDEN"})
     uid: StringProperty(name="Id", options={"HIDDEN"})
-    bones: EnumProperty(items=BONES, name="Bones", description="Which bones travel to the model and back")
+    bones: EnumProperty(
+        items=BONES, name="Bones", description="Which bones travel to the model and back", default="auto"
+    )
     root: StringProperty(
         name="Root", description="Send only this bone and what hangs below it; empty sends all of the chosen bones"
     )

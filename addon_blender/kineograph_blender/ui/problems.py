@@ -47,7 +47,7 @@ def draw_card(box: Any, trouble: Trouble) -> None:
     if trouble.said:
         grey(box, trouble.said, icon="CANCEL" if trouble.refused else "CHECKMARK")
     for fix in problem.fixes:
-        if not mend.is_offered(fix) or fix.id == "copy_report":  # that one stands on every card
+        if not mend.is_offered(fix, trouble) or fix.id == "copy_report":  # that one stands on every card
             continue
         button = box.operator("kineograph.fix", text=fix.label)
         button.trouble, button.fix = trouble.id, fix.id
