@@ -13,7 +13,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -77,14 +77,25 @@ def tell(logger: logging.Logger, message: str, job_id: str, data: dict[str, Any]
     handlers = logging.root.handlers
     if logger.disabled or not logger.isEnabledFor(logging.INFO):
         return
-    if logger.handlers or not all(type(h) is LineFile and not h.filters and h.level == 0 for h in handlers):
+    if logger.handlers or not all(map(_is_ours, handlers)):
         logger.info(message, extra={"job": job_id, "data": data})
         return
-    now = {"t": round(time.time(), 3), "level": "info", "logger": logger.name, "job": job_id, "msg": message}
+    line = {
+        "t": int(time.time() * 1e3) / 1e3,  # ``round`` takes longer than the line
+        "level": "info",
+        "logger": logger.name,
+        "job": job_id,
+        "msg": message,
+        "pid": os.getpid(),
+        "data": data,
+    }
     for handler in handlers:
         assert isinstance(handler, LineFile)
-        with handler.lock or nullcontext():
-            handler.write({**now, "pid": os.getpid(), "data": data})
+        handler.write(line)
+
+
+def _is_ours(handler: logging.Handler) -> bool:
+    return type(handler) is LineFile and not handler.filters and handler.level == 0
 
 
 class LineFile(logging.Handler):
@@ -110,8 +121,13 @@ class LineFile(logging.Handler):
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Write a line that is none of a record's; lost in silence like one."""
-        with suppress(Exception):
+        self.acquire()
+        try:
             self._put(_encode(line))
+        except Exception:  # noqa: BLE001 - a full disk must not take the process down with it
+            pass
+        finally:
+            self.release()
 
     def _put(self, text: str) -> None:
         line = (text + "\n").encode("ascii", "backslashreplace")

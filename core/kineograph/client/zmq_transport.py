@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import threading
@@ -15,16 +16,12 @@ from zmq.utils.monitor import recv_monitor_message
 from kineograph.client import keys
 from kineograph.client.transport import Arrival, PeerGone, PeerReached, PeerRefused, Published, Replied
 from kineograph.errors import AccessError, ErrorCode, KineographError, LinkError
+from kineograph.wire import parts
 from kineograph.wire import version as limits
 from kineograph.wire.codec import Buffer
 
 _BURST = 64
 """Messages taken from one socket before the other sockets get their turn."""
-_COPY_BYTES = 16 * 1024
-"""Below this a copy costs less than keeping libzmq's own buffer alive."""
-_MAX_FRAMES = limits.MAX_ARRAYS + 2
-_EVENTS, _POLLIN, _NOBLOCK, _SNDMORE = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.NOBLOCK), int(zmq.SNDMORE)
-"""Plain numbers: arithmetic with pyzmq's own costs more than a system call."""
 _WATCHED = (
     zmq.EVENT_CONNECTED
     | zmq.EVENT_DISCONNECTED
@@ -102,11 +99,7 @@ class ZmqTransport:
         if self._dealer is None:
             return False
         try:
-            last = len(frames) - 1
-            for n, frame in enumerate(frames):
-                # Only the first part can be refused: libzmq takes a message whole.
-                flags = _NOBLOCK if n == last else _NOBLOCK | _SNDMORE
-                self._dealer.send(frame, flags, copy=len(frame) <= _COPY_BYTES)
+            parts.send(self._dealer, frames)
         except zmq.Again:
             return False
         return True
@@ -128,7 +121,7 @@ class ZmqTransport:
     def wake(self) -> None:
         with self._wake_lock:
             if not self._woken and not self._wake_out.closed:
-                self._wake_out.send(b"", _NOBLOCK)
+                self._wake_out.send(b"", parts.NOBLOCK)
                 self._woken = True  # in this order a Ctrl-C in between wakes once too often, never too seldom
 
     def close(self) -> None:
@@ -141,7 +134,7 @@ class ZmqTransport:
     def _slept_enough(self) -> None:
         with self._wake_lock:
             self._woken = False
-            self._wake_in.recv(_NOBLOCK)
+            self._wake_in.recv(parts.NOBLOCK)
 
     def _open(self, kind: int, server_key: str | None) -> Socket:
         pair = keys.client_keys() if server_key else None
@@ -166,22 +159,11 @@ def _no_address(endpoint: str, why: Exception) -> LinkError:
 
 def _receive(socket: Any) -> list[list[Buffer]]:
     messages: list[list[Buffer]] = []
-    for n in range(_BURST):
-        if n and not socket.getsockopt(_EVENTS) & _POLLIN:  # asking costs less than the exception of a vain try
-            break
-        try:
-            frame = socket.recv(_NOBLOCK, copy=False)
-        except zmq.Again:
-            break
-        frames: list[Buffer] = []
-        while True:
-            # Past the limit frames are still taken off the socket, but not kept.
-            if len(frames) <= _MAX_FRAMES:
-                frames.append(frame.bytes if len(frame) <= _COPY_BYTES else frame.buffer)
-            if not frame.more:
+    with contextlib.suppress(zmq.Again):
+        for _ in range(_BURST):
+            messages.append(parts.receive(socket))
+            if not parts.is_readable(socket):  # asking costs less than the exception of a vain try
                 break
-            frame = socket.recv(copy=False)
-        messages.append(frames)
     return messages
 
 

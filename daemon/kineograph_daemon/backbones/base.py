@@ -73,22 +73,26 @@ def has_batch(backbone: Backbone) -> bool:
     return type(backbone).generate_batch is not Backbone.generate_batch
 
 
+def identity_of(backbone: Backbone) -> dict[str, str]:
+    """Which model, and which weights: what provenance says of a backbone."""
+    return {"version": _text(backbone, "version"), "weights_hash": _text(backbone, "weights_hash")}
+
+
+def _text(backbone: Backbone, name: str) -> str:
+    return str(getattr(backbone, name, "") or "")
+
+
 def extras_of(backbone: Backbone) -> dict[str, Any]:
     """What capabilities say about a model beyond MMCP, with defaults for a backbone that says nothing."""
-
-    def text(name: str) -> str:
-        return str(getattr(backbone, name, "") or "")
-
-    support = text("text_support")
+    support = _text(backbone, "text_support")
     return {
-        "label": text("label"),
+        "label": _text(backbone, "label"),
         "text": support if support in ("ignored", "weak", "full") else "full",
         "phrases": [str(p) for p in list(getattr(backbone, "phrases", None) or ())[:MOST_PHRASES]],
         "any_skeleton": bool(getattr(backbone, "any_skeleton", False)),
         "any_fps": bool(getattr(backbone, "any_fps", False)),
-        "version": text("version"),
-        "weights_hash": text("weights_hash"),
-        "about": text("about"),
+        **identity_of(backbone),
+        "about": _text(backbone, "about"),
         "batch": has_batch(backbone),
         "hooks": has_hooks(backbone),
     }

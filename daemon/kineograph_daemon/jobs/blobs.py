@@ -2,8 +2,8 @@
 """Frames on disk: what a request brought and what a result holds, readable without a copy.
 
 The layout is that of ``wire.stored``. A stored body is sent again as it lies, unopened, or read by a client where it
-lies. A file appears under its name only when it is complete: it is written beside it under a temporary name, then
-renamed; and it is never written to while it has its name (see ``spares``).
+lies. A file appears under its name only when it is complete: it is written under another, then renamed; and it is
+never written to while it has its name (see ``spares``).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from kineograph.wire.stored import ALIGN_BYTES, HEAD, MAGIC, MAX_FRAMES
 
 Buffer = bytes | bytearray | memoryview
 
+_FLAGS = os.O_WRONLY | getattr(os, "O_BINARY", 0)
 _FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
 _mapped: weakref.WeakKeyDictionary[mmap.mmap, str] = weakref.WeakKeyDictionary()
 _MAX_PARTS = 512  # of one writev call; the smallest limit among today's systems is 1024
@@ -34,17 +35,20 @@ _MAX_PARTS = 512  # of one writev call; the smallest limit among today's systems
 def write(path: str | os.PathLike[str], frames: Sequence[Buffer], *, fsync: bool = False, over: str = "") -> int:
     """Write ``frames`` to ``path``, whole or not at all; the number of bytes of the file.
 
-    ``fsync`` waits until the disk has it: survives a power cut, costs milliseconds. ``over`` names a file that may be
-    used up for it (see ``spares``); one that is not there does not matter. Raises ``resource_exhausted`` for a full
-    disk and ``internal_error`` for a path that cannot be written.
+    ``fsync`` waits until the disk has it: survives a power cut, costs milliseconds. ``over`` names a file that is
+    nobody else's, to be used up for it (see ``spares``); one that is not there does not matter. Raises
+    ``resource_exhausted`` for a full disk and ``internal_error`` for a path that cannot be written.
     """
     target = os.fspath(path)
     folder, name = os.path.split(target)
-    temporary = os.path.join(folder, f".{name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     parts = list(_parts(frames))
+    fd, temporary = _opened(over), over
     try:
-        size = _write_all(_create(temporary, folder, over), parts, fsync)
-        os.replace(temporary, target)
+        if fd is None:
+            temporary = os.path.join(folder, f".{name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+            fd = _create(temporary, folder)
+        size = _write_all(fd, parts, fsync)
+        _put(temporary, target, folder)
         if fsync:
             _sync_folder(folder)
     except OSError as e:
@@ -106,24 +110,26 @@ def _parts(frames: Sequence[Buffer]) -> Iterator[Buffer]:
             yield bytes(pad)
 
 
-def _create(temporary: str, folder: str, over: str) -> int:
-    """An open file under the temporary name: the one to be used up, else a new one."""
-    flags = os.O_WRONLY | getattr(os, "O_BINARY", 0)
-    if over:
+def _opened(spare: str) -> int | None:
+    """The file that is to be used up, open; None where there is none."""
+    if spare:
         with contextlib.suppress(OSError):
-            _take(over, temporary, folder)
-            return os.open(temporary, flags)
+            return os.open(spare, _FLAGS)
+    return None
+
+
+def _create(temporary: str, folder: str) -> int:
     if not os.path.isdir(folder):
         os.makedirs(folder, exist_ok=True)
-    return os.open(temporary, flags | os.O_CREAT | os.O_EXCL, 0o600)
+    return os.open(temporary, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
 
 
-def _take(over: str, temporary: str, folder: str) -> None:
+def _put(temporary: str, target: str, folder: str) -> None:
     try:
-        os.replace(over, temporary)
-    except FileNotFoundError:  # the file, or the folder: that is there already where a daemon lives
+        os.replace(temporary, target)
+    except FileNotFoundError:  # the folder, which is there already where a daemon lives
         os.makedirs(folder, exist_ok=True)
-        os.replace(over, temporary)
+        os.replace(temporary, target)
 
 
 def _write_all(fd: int, parts: Sequence[Buffer], fsync: bool) -> int:

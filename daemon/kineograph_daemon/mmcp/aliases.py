@@ -38,8 +38,11 @@ def read_as(payload: Any, *, insist: bool = False) -> ReadAs | None:
     """
     if not isinstance(payload, dict) or not isinstance(payload.get("constraints", []), list):
         return None
+    named = set(_named(payload))
+    if not named:
+        return None
     joints = _joints(payload.get("skeleton"))
-    unknown = set(_named(payload)) - joints.keys()
+    unknown = named - joints.keys()
     if not unknown or not joints:
         return None
     names = list(joints)

@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 GLB_MAGIC, GLB_VERSION = 0x46546C67, 2
 _CHUNK_JSON, _CHUNK_BIN = 0x4E4F534A, 0x004E4942
 _DATA_URI = "data:application/octet-stream;base64,"
+_SAFE = frozenset({str, bool, type(None)})
+"""Types whose every value travels as it is."""
 
 
 def result_body(data: JobResultData, provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,12 +185,16 @@ def wire_safe(value: Any) -> Any:
     Arrays stay arrays; what has no wire form becomes its text. For what comes from backbones and goes to people.
     """
     kind = type(value)
-    if kind is str or value is None or kind is bool:
+    if kind in _SAFE:
         return value
+    # Most of a report are texts in maps in lists: a call for each of them would be most of what this costs.
     if kind is dict:
-        return {k if type(k) is str else str(k): wire_safe(item) for k, item in value.items()}
+        return {
+            k if type(k) is str else str(k): item if type(item) in _SAFE else wire_safe(item)
+            for k, item in value.items()
+        }
     if kind is list or kind is tuple:
-        return [wire_safe(item) for item in value]
+        return [item if type(item) in _SAFE else wire_safe(item) for item in value]
     if isinstance(value, (str, bool)):
         return value
     if isinstance(value, int):

@@ -247,7 +247,8 @@ class Desk:
 def _told(job: Job) -> dict[str, Any]:
     told: dict[str, Any] = {"client": job.facts.client, "model": job.facts.model, "attempt": job.attempt}
     if job.started_s is not None and job.finished_s is not None:
-        told |= {"elapsed_s": round(job.finished_s - job.started_s, 4), "bytes": job.size_bytes}
+        elapsed_s = int((job.finished_s - job.started_s) * 1e4) / 1e4
+        told |= {"elapsed_s": elapsed_s, "bytes": job.size_bytes}
     if job.error is not None:
         told["error"] = job.error.get("error")
     return told

@@ -14,19 +14,14 @@ from typing import Any
 
 import zmq
 
+from kineograph.wire import parts
 from kineograph.wire import version as limits
 from kineograph.wire.codec import Buffer
 from kineograph.wire.messages import Role
+from kineograph.wire.parts import Socket
 
 Context = Any
-Socket = Any
-"""pyzmq's generic socket types say less than they cost here."""
-
-_COPY_BYTES = 16 * 1024
-"""Below this a copy costs less than keeping libzmq's own buffer alive."""
-_EVENTS, _POLLIN, NOBLOCK, _SNDMORE = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.NOBLOCK), int(zmq.SNDMORE)
-"""Plain numbers: arithmetic with pyzmq's own costs more than a system call."""
-_MAX_FRAMES = limits.MAX_ARRAYS + 2
+_MOST_FRAMES = limits.MAX_ARRAYS + 3
 _USER = "User-Id"
 
 
@@ -58,22 +53,25 @@ class Door:
         return self.endpoint.startswith("ipc:")
 
     def receive(self) -> Iterator[Incoming]:
-        """The messages that wait, without waiting for more."""
-        while is_readable(self.requests):
-            peer = self.requests.recv(NOBLOCK, copy=False)
-            frames, user = _rest(self.requests, peer, self.role_of is not None)
-            yield Incoming(self, peer.bytes, self._role(user), frames)
+        """The messages that wait, without waiting for more. To be asked when there is one."""
+        with contextlib.suppress(zmq.Again):
+            while True:
+                peer = self.requests.recv(parts.NOBLOCK, copy=False)
+                frames, user = _rest(self.requests, peer, self.role_of is not None)
+                yield Incoming(self, peer.bytes, self._role(user), frames)
+                if not parts.is_readable(self.requests):
+                    return
 
     def send(self, peer: bytes, frames: Sequence[Buffer]) -> None:
         """Answer a client; dropped when it is gone or does not read."""
         with contextlib.suppress(zmq.Again, zmq.ZMQError):
-            send(self.requests, [peer, *frames])
+            parts.send(self.requests, [peer, *frames])
 
     @property
     def is_heard(self) -> bool:
         """Whether anybody subscribes to anything here; asks the socket, which says so only where somebody reads."""
-        while is_readable(self.events):
-            told = self.events.recv(NOBLOCK)
+        while parts.is_readable(self.events):
+            told = self.events.recv(parts.NOBLOCK)
             if told[:1] == b"\1":
                 self._topics.add(told)
             elif told[:1] == b"\0":
@@ -83,7 +81,7 @@ class Door:
     def publish(self, frames: Sequence[Buffer]) -> None:
         """Send an event to whoever listens."""
         with contextlib.suppress(zmq.Again):
-            self.events.send_multipart(frames, zmq.NOBLOCK)
+            parts.send(self.events, frames)
 
     def close(self, linger_ms: int = 200) -> None:
         """Unbind; what was sent has ``linger_ms`` to leave."""
@@ -136,20 +134,6 @@ def _rest(socket: Socket, first: Any, with_user: bool) -> tuple[list[Buffer], st
         if with_user and user is None:
             with contextlib.suppress(zmq.ZMQError):
                 user = frame.get(_USER)
-        # Past the limit frames are still taken off the socket, but not kept.
-        if len(frames) <= _MAX_FRAMES:
-            frames.append(frame.bytes if len(frame) <= _COPY_BYTES else frame.buffer)
+        if len(frames) < _MOST_FRAMES:  # beyond it they are taken off the socket, but not kept
+            frames.append(parts.contents(frame))
     return frames, user
-
-
-def send(socket: Socket, frames: Sequence[Buffer]) -> None:
-    """Send a message at once or not at all (``zmq.Again``); large frames as they lie, small ones copied."""
-    last = len(frames) - 1
-    for n, frame in enumerate(frames):
-        # Only the first part can be refused: libzmq takes a message whole.
-        socket.send(frame, NOBLOCK if n == last else NOBLOCK | _SNDMORE, copy=len(frame) <= _COPY_BYTES)
-
-
-def is_readable(socket: Socket) -> bool:
-    """Whether a message waits; libzmq takes in news of its own thread with this question."""
-    return bool(socket.getsockopt(_EVENTS) & _POLLIN)

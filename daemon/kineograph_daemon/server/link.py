@@ -11,13 +11,13 @@ from typing import Any
 import zmq
 
 from kineograph.errors import ErrorCode, KineographError, error
+from kineograph.wire import parts
 from kineograph.wire.codec import Buffer
 from kineograph.wire.messages import EventName, ModelReply, ModelState, Progress, ResultFormat, to_body
 from kineograph_daemon.jobs import signals as s
 from kineograph_daemon.jobs.record import RETARGET, Job
 from kineograph_daemon.server.clock import Clock
 from kineograph_daemon.server.desk import Desk
-from kineograph_daemon.server.doors import NOBLOCK, is_readable, send
 from kineograph_daemon.server.events import Publisher
 from kineograph_daemon.server.models import ModelTable
 from kineograph_daemon.workers import link
@@ -96,15 +96,22 @@ class WorkerLink:
     # ---- from workers ----------------------------------------------------------------------------------------------
 
     def receive(self) -> None:
-        """Take what workers have said."""
-        while is_readable(self.socket):
-            peer, *frames = self.socket.recv_multipart(NOBLOCK)
-            worker = peer.decode("ascii", "replace")
+        """Take what workers have said. To be asked when they have said something."""
+        while True:
             try:
-                for message in link.unpack_all(frames):
-                    self._said(worker, message)
-            except KineographError as e:
-                _log.warning("a message of worker %s was dropped: %s", worker, e)
+                peer, *frames = parts.receive(self.socket)
+            except zmq.Again:
+                return
+            self._take(bytes(peer).decode("ascii", "replace"), frames)
+            if not parts.is_readable(self.socket):
+                return
+
+    def _take(self, worker: str, frames: Sequence[Buffer]) -> None:
+        try:
+            for message in link.unpack_all(frames):
+                self._said(worker, message)
+        except KineographError as e:
+            _log.warning("a message of worker %s was dropped: %s", worker, e)
 
     def lost(self, worker: str, reason: str, details: dict[str, Any], *, for_good: bool = False) -> None:
         """A worker's process is gone. ``for_good``: so are the models that nobody else hosts."""
@@ -207,7 +214,7 @@ class WorkerLink:
 
     def _send(self, peer: str, message: Any, frames: Sequence[Buffer] = ()) -> None:
         try:
-            send(self.socket, [peer.encode(), *link.pack(message, frames)])
+            parts.send(self.socket, [peer.encode(), *link.pack(message, frames)])
         except zmq.ZMQError as e:
             # The supervisor notices a worker that is gone; its jobs are taken up again then.
             _log.warning("nothing could be sent to %s: %s", peer, e)

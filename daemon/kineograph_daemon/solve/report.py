@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ LOOP_DEG = 0.2
 """How far the last frame of a cycle may be from its first."""
 
 OFF = "post-processing is off: this is the model's own result"
+_display_name_of = attrgetter("display_name")
 
 
 class Outcome(StrEnum):
@@ -285,7 +287,7 @@ def _top(facts: Facts) -> list[dict[str, Any]]:
         else:
             reason = f"made at {facts.model_fps_hz:g} frames a second and resampled to {facts.fps_hz:g}"
             out.append({"name": "timing.fps", "outcome": str(Outcome.CHANGED), "reason": reason})
-    if any(j.display_name for j in facts.request.skeleton.joints):
+    if any(map(_display_name_of, facts.request.skeleton.joints)):
         reason = "names for people; the motion is told by joint names"
         out.append({"name": "skeleton.joints.display_name", "outcome": str(Outcome.IGNORED), "reason": reason})
     return out

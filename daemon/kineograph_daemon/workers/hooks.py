@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a running job hears "stop" and tells how far it is.
 
-Cancels arrive on the heartbeat thread while the backbone has the main thread: an Event a job carries them over. What
+Cancels arrive on the heartbeat thread while the backbone has the main thread: a flag a job carries them over. What
 a backbone asks every step is cheap: two flags and a clock.
 """
 
@@ -30,25 +30,42 @@ class Why(StrEnum):
     STOPPING = "stopping"
 
 
+class Flag:
+    """Set by one thread, asked by another: an Event that nobody waits for."""
+
+    __slots__ = ("_is_set",)
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def set(self) -> None:
+        """From now on it is set."""
+        self._is_set = True
+
+    def is_set(self) -> bool:
+        """Whether it was set."""
+        return self._is_set
+
+
 class Cancels:
     """Which jobs are to stop. A cancel may come before its job starts or after it ended; both are harmless."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: dict[str, threading.Event] = {}
+        self._running: dict[str, Flag] = {}
         self._early: dict[str, None] = {}
         self._ended: dict[str, None] = {}
 
-    def begin(self, job: str) -> threading.Event:
-        """The job's event, already set when its cancel came first."""
+    def begin(self, job: str) -> Flag:
+        """The job's flag, already set when its cancel came first."""
         with self._lock:
-            event = threading.Event()
+            flag = Flag()
             if job in self._early:
                 del self._early[job]
-                event.set()
+                flag.set()
             self._ended.pop(job, None)
-            self._running[job] = event
-            return event
+            self._running[job] = flag
+            return flag
 
     def end(self, job: str) -> None:
         """The job has been answered; a cancel that comes now is too late."""
@@ -59,9 +76,9 @@ class Cancels:
     def cancel(self, job: str) -> None:
         """Stop this job and no other."""
         with self._lock:
-            event = self._running.get(job)
-            if event is not None:
-                event.set()
+            flag = self._running.get(job)
+            if flag is not None:
+                flag.set()
             elif job not in self._ended:
                 _remember(self._early, job)
 
@@ -78,8 +95,8 @@ class Hooks:
     def __init__(
         self,
         job: str,
-        cancelled: threading.Event,
-        stopping: threading.Event,
+        cancelled: Flag | threading.Event,
+        stopping: Flag | threading.Event,
         send: Send,
         deadline_at_s: float = math.inf,
     ) -> None:

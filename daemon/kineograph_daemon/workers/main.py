@@ -23,6 +23,7 @@ from typing import Any
 import zmq
 
 from kineograph.errors import KineographError
+from kineograph.wire import parts
 from kineograph_daemon import logs
 from kineograph_daemon.workers import link
 from kineograph_daemon.workers.heartbeat import HEARTBEAT_EVERY_S, LINK_GRACE_S, Heartbeat
@@ -129,13 +130,13 @@ class Worker:
         try:
             if self._stopping.is_set():
                 return None
-            frames = self._dealer.recv_multipart(copy=False)
+            frames = parts.receive(self._dealer, 0, most=None)
         except zmq.Again:
             return None
         finally:
             self._idle = False
         try:
-            return link.unpack([frame.buffer for frame in frames])
+            return link.unpack(frames)
         except KineographError as e:
             _log.error("a message of the front was dropped: %s", e)
             return None
@@ -163,7 +164,7 @@ class Worker:
         frames = link.pack(message)
         # Progress may come from a thread of the backbone; a socket is not for two threads at once.
         with self._sending:
-            self._dealer.send_multipart(frames)
+            parts.send(self._dealer, frames, 0)
 
     def _on_lost(self, why: str) -> None:
         self._stopping.set()

@@ -12,7 +12,7 @@ from motionmcp.backbone import Backbone, ModelSpec
 
 from kineograph.errors import ErrorCode, KineographError, error
 from kineograph.wire.messages import ModelState
-from kineograph_daemon.backbones.base import extras_of, settle
+from kineograph_daemon.backbones.base import extras_of, identity_of, settle
 from kineograph_daemon.backbones.registry import Found
 from kineograph_daemon.workers import failures
 from kineograph_daemon.workers.link import ModelStateChanged
@@ -51,10 +51,10 @@ class Models:
             raise found.error or _unavailable(model)
         return found.spec
 
-    def extras(self, model: str) -> dict[str, Any]:
-        """What the model says beyond MMCP: part of provenance."""
+    def identity(self, model: str) -> dict[str, str]:
+        """Which model and which weights, for the provenance."""
         backbone = self._get(model).backbone
-        return {} if backbone is None else extras_of(backbone)
+        return {} if backbone is None else identity_of(backbone)
 
     def load(self, model: str) -> None:
         """Have the model ready; whatever comes of it is told as its state, also when nothing changed."""

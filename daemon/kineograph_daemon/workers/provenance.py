@@ -72,7 +72,7 @@ def describe(
     *,
     job: str,
     model: str,
-    extras: Mapping[str, Any],
+    identity: Mapping[str, str],
     request_sha256: str,
     seed: int,
     seed_drawn: bool,
@@ -82,8 +82,8 @@ def describe(
     """The ``provenance`` of a result."""
     return {
         "model": model,
-        "model_version": extras.get("version", ""),
-        "weights_hash": extras.get("weights_hash", ""),
+        "model_version": identity.get("version", ""),
+        "weights_hash": identity.get("weights_hash", ""),
         "seed": seed,
         "seed_drawn": seed_drawn,
         "request_sha256": request_sha256,

@@ -27,7 +27,7 @@ def run(job: link.TaskJob, payload: Any, hooks: Hooks, *, device: str, fsync: bo
     told = provenance.describe(
         job=job.job,
         model=RETARGET,
-        extras={},
+        identity={},
         request_sha256=provenance.request_sha256(payload),
         seed=0,
         seed_drawn=False,

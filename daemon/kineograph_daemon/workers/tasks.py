@@ -252,7 +252,7 @@ class Tasks:
         return provenance.describe(
             job=run.job.job,
             model=spec.id,
-            extras=self._models.extras(spec.id),
+            identity=self._models.identity(spec.id),
             request_sha256=run.sent_sha256,
             seed=run.seed,
             seed_drawn=run.seed_drawn,

@@ -74,13 +74,15 @@ def stamp(project: Iterable[str | Path] = ()) -> Stamp:
 def _stamp_of(places: Iterable[Path]) -> Stamp:
     out: list[tuple[str, int, int]] = []
     for folder in places:
+        if not os.access(folder, os.F_OK):
+            continue  # most people have none, and an error that is caught costs ten times the question
         try:
             with os.scandir(folder) as entries:
                 files = [e for e in entries if e.name.endswith(".toml") and e.is_file()]
             for path, info in sorted((e.path, e.stat()) for e in files):
                 out.append((path, info.st_mtime_ns, info.st_size))
         except (FileNotFoundError, NotADirectoryError):
-            continue  # most people have none
+            continue
         except OSError as e:
             _log.warning("profiles in %s cannot be listed: %s", folder, e)
     return tuple(out)
