@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import os
 import secrets
@@ -47,12 +46,11 @@ from kineograph_daemon.server.retargeting import Retargeting
 from kineograph_daemon.server.retention import Retention
 from kineograph_daemon.server.submit import READERS, Submitting
 from kineograph_daemon.settings import Settings
+from kineograph_daemon.settled import settle_in
 from kineograph_daemon.workers.supervisor import Supervisor
 
 _log = logging.getLogger(__name__)
 
-_GARBAGE_EVERY = 20_000
-"""Objects made, less those gone, between two looks for cycles of garbage."""
 _ASK_EVERY_S = 0.005
 """How often the doors are asked whether anybody listens to events; a subscription takes longer to come."""
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -359,10 +357,7 @@ def _warm_up() -> None:
     """Import what the first request needs, once hello can be answered: a quarter of a second nobody waits for."""
     import kineograph_daemon.mmcp.validate  # noqa: F401
 
-    # What is imported stays, and requests leave no cycles behind: the collector need not walk it all again and again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_GARBAGE_EVERY)
+    settle_in()
 
 
 def _ask_to_end(pid: int) -> None:

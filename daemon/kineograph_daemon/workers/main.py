@@ -10,7 +10,6 @@ the running job's next step.
 from __future__ import annotations
 
 import argparse
-import gc
 import logging
 import os
 import re
@@ -25,6 +24,7 @@ import zmq
 from kineograph.errors import KineographError
 from kineograph.wire import parts
 from kineograph_daemon import logs
+from kineograph_daemon.settled import settle_in
 from kineograph_daemon.workers import link
 from kineograph_daemon.workers.heartbeat import HEARTBEAT_EVERY_S, LINK_GRACE_S, Heartbeat
 
@@ -35,8 +35,6 @@ DEVICE_ENV = "KINEOGRAPH_DEVICE"
 _GENERATION = re.compile(r"-\d+$")  # w1-2 follows w1 and goes on with its log
 _IDLE_POLL_MS = 1000
 _LINGER_MS = 1000
-_GARBAGE_EVERY = 20_000
-"""Objects made, less those gone, between two looks for cycles of garbage."""
 
 
 class Worker:
@@ -112,8 +110,7 @@ class Worker:
         fsync = os.environ.get(link.FSYNC_ENV, "").strip().lower() in ("1", "true", "yes", "on")
         tasks = Tasks(models, cancels, self._stopping, self._send, device=self._args.device, fsync=fsync)
         provenance.versions()  # asks the system; not on the first job's time
-        gc.freeze()  # what is imported stays; the collector need not walk it at every job
-        gc.set_threshold(_GARBAGE_EVERY)
+        settle_in()
         heart.ready = True
         self._send(link.WorkerReady(self._token, os.getpid(), self._args.device, models.report()))
         _log.info("ready", extra={"data": {"models": sorted(models.report())}})
