@@ -58,7 +58,7 @@ class Spares:
     def returned(self, job: str) -> None:
         """The job has ended: what it did not write over is spare again."""
         lent = self._lent.pop(job, None)
-        if lent is not None and os.path.exists(lent[0]):
+        if lent is not None and os.access(lent[0], os.F_OK):  # mostly it is not, and that must cost no exception
             self._put(lent)
 
     def has(self, path: Path) -> bool:

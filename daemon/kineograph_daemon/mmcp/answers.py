@@ -155,8 +155,7 @@ def check(data: JobResultData) -> None:
     for name, (array, expected) in arrays.items():
         if array is not None and np.shape(array) != expected:
             raise _unfit(name, f"{name} has shape {np.shape(array)}, expected {expected}")
-        is_known = name == "rotations_xyzw" and data.rotations_are_finite
-        if array is not None and not is_known and not np.isfinite(array).all():
+        if array is not None and name not in data.are_finite and not np.isfinite(array).all():
             raise _unfit(name, f"{name} holds numbers that are not finite")
     for joint, mask in data.contacts.items():
         if joint not in data.joint_names or np.shape(mask) != shape[:2]:

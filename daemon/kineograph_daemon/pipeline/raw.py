@@ -49,6 +49,15 @@ def _is_unit(rotations_xyzw: FloatArray, checked: Checked | None) -> bool:
     return greatest - 1.0 <= UNIT_TOLERANCE and 1.0 - least <= UNIT_TOLERANCE
 
 
+def _finite(is_unit: bool, checked: Checked | None, root_m: FloatArray, moved_m: FloatArray | None) -> frozenset[str]:
+    """The arrays that need no second look: single precision may be too small for a number that was finite in double."""
+    found = {"rotations_xyzw": is_unit}
+    if checked is not None:
+        found["root_m"] = root_m is checked.result.root_translations
+        found["translations_m"] = moved_m is checked.result.translations
+    return frozenset(name for name, is_finite in found.items() if is_finite)
+
+
 def finish(
     request: GenerateRequest,
     backbone: Backbone,
@@ -81,5 +90,5 @@ def finish(
         notes=[dict(n) for n in result.notes] + meet.notes(report),
         trajectories=None if result.trajectories is None else list(result.trajectories),
         report=report,
-        rotations_are_finite=is_unit,
+        are_finite=_finite(is_unit, checked, root, moved),
     )

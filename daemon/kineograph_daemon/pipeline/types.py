@@ -39,7 +39,7 @@ class JobResultData:
     B samples, T frames, J joints: ``rotations_xyzw`` (B, T, J, 4) local, ``root_m`` (B, T, 3) world,
     ``translations_m`` (B, T, J, 3) or None, ``contacts`` joint name to (B, T), ``keyframes`` as in MMCP's
     MotionResult or None (key every frame), ``report`` as ``kineograph_daemon.solve.report`` builds it.
-    ``rotations_are_finite``: their lengths were measured, so they need not be looked at again.
+    ``are_finite`` names the arrays whose numbers were looked at and are still the same.
     """
 
     fps_hz: float
@@ -54,4 +54,4 @@ class JobResultData:
     notes: list[dict[str, Any]] = field(default_factory=list)
     trajectories: list[dict[str, Any] | None] | None = None
     report: dict[str, Any] = field(default_factory=dict)
-    rotations_are_finite: bool = False
+    are_finite: frozenset[str] = frozenset()

@@ -14,7 +14,7 @@ from typing import Any, Protocol, assert_never
 
 from kineograph.errors import KineographError, from_envelope
 from kineograph.wire.codec import Buffer
-from kineograph.wire.messages import EventName, JobState, JobStatus, OnBusy, ResultFormat
+from kineograph.wire.messages import EventName, JobState, OnBusy, ResultFormat
 from kineograph_daemon import logs
 from kineograph_daemon.jobs import signals as s
 from kineograph_daemon.jobs.record import Job, JobFacts
@@ -68,7 +68,7 @@ class Desk:
 
     # ---- what handlers use -----------------------------------------------------------------------------------------
 
-    def submit(self, facts: JobFacts, frames: list[Buffer], on_busy: OnBusy) -> JobStatus:
+    def submit(self, facts: JobFacts, frames: list[Buffer], on_busy: OnBusy) -> None:
         """A new job, queued. Raises what the state machine refuses with, or ``resource_exhausted`` (disk)."""
         out = self.machine.handle(s.Submit(facts, self._clock.now_s(), on_busy))
         _raise_refusal(out)
@@ -81,7 +81,6 @@ class Desk:
         self._new.append(facts.job)
         self._keep_fresh(facts.job, frames)
         self._run(out)
-        return self.machine.status(facts.job)
 
     def ask(self, event: s.Event) -> None:
         """An event of a client. Raises what the state machine refuses with."""

@@ -24,10 +24,9 @@ class Retargeting:
         """One job; the same id with the same request again is the same job."""
         m: Retarget = call.message
         check_id(m.job, m.deadline_s, ["job"])
-        status = self._submitting.known(m.job, call.frames)
-        if status is None:
-            status = self._desk.submit(self._facts(m, call), call.frames, m.on_busy)
-        self._outbox.reply(call.sender, status_map(status), promises=m.job)
+        if not self._submitting.is_known(m.job, call.frames):
+            self._desk.submit(self._facts(m, call), call.frames, m.on_busy)
+        self._outbox.reply(call.sender, status_map(self._desk.machine.status(m.job)), promises=m.job)
 
     def _facts(self, m: Retarget, call: Call) -> JobFacts:
         from kineograph_daemon.retarget.wire import parse  # not on the time of a start

@@ -67,13 +67,13 @@ class Submitting:
 
     def generate(self, call: Call) -> None:
         """One job."""
-        status = self._admit(call)
-        if status is not None:
-            self._outbox.reply(call.sender, status_map(status), promises=status.job)
+        if self._admit(call):
+            job = call.message.job
+            self._outbox.reply(call.sender, status_map(self._desk.machine.status(job)), promises=job)
 
     def generate_and_wait(self, call: Call) -> None:
         """One job, answered when it has ended. An error is about the submit; the job itself is told by its status."""
-        if self._admit(call) is not None:
+        if self._admit(call):
             m: GenerateWait = call.message
             answer = answer_to(self._outbox, call.sender, promises=m.job)
             by_file = m.by_file and call.sender.door.is_local
@@ -97,19 +97,18 @@ class Submitting:
 
     # ---- one job ---------------------------------------------------------------------------------------------------
 
-    def _admit(self, call: Call) -> JobStatus | None:
-        """The status of the job that is, or was, submitted; None while it waits for its model to come up."""
+    def _admit(self, call: Call) -> bool:
+        """Whether the job is, or was, submitted; False while it waits for its model to come up."""
         m: Generate = call.message
         check_id(m.job, m.deadline_s, ["job"])
-        known = self.known(m.job, call.frames)
-        if known is not None:
-            return known
-        return None if self._parking.must_wait(call, _named(m.request)) else self._queue(m, call)
-
-    def _queue(self, m: Generate, call: Call) -> JobStatus:
+        if self.is_known(m.job, call.frames):
+            return True
+        if self._parking.must_wait(call, _named(m.request)):
+            return False
         request = self._check(m, call)
         facts = self._facts(m.job, m, request, self._peers.name(call.sender), call.frames)
-        return self._desk.submit(facts, call.frames, m.on_busy)
+        self._desk.submit(facts, call.frames, m.on_busy)
+        return True
 
     def _check(self, m: Generate, call: Call) -> Any:
         from kineograph_daemon.mmcp.validate import check_request
@@ -151,16 +150,16 @@ class Submitting:
             digest=digest(frames),
         )
 
-    def known(self, job: str, frames: Sequence[Buffer]) -> JobStatus | None:
-        """The status of a job that was submitted before with the same request. Raises ``idempotency_conflict``."""
+    def is_known(self, job: str, frames: Sequence[Buffer]) -> bool:
+        """Whether the job was submitted before with the same request. Raises ``idempotency_conflict``."""
         known = self._desk.machine.jobs.get(job)
         if known is None:
-            return None
+            return False
         if known.facts.digest != digest(frames) and not self._says_the_same(job, frames):
             details = {"job": job, "state": str(known.state), "where": {"path": ["job"]}, "got": job}
             message = f"job {job} exists already with another request"
             raise JobError(ErrorCode.IDEMPOTENCY_CONFLICT, message, details)
-        return self._desk.machine.status(job)
+        return True
 
     def _says_the_same(self, job: str, frames: Sequence[Buffer]) -> bool:
         # Another order of keys, another deadline or label: still the same job.
@@ -207,10 +206,9 @@ class Submitting:
             character=m.character,
         )
         frames = codec.pack_body(to_body(single))
-        known = self.known(job, frames)
-        if known is not None:
-            return known
-        return self._desk.submit(self._facts(job, m, request, client, frames, group), frames, OnBusy.WAIT)
+        if not self.is_known(job, frames):
+            self._desk.submit(self._facts(job, m, request, client, frames, group), frames, OnBusy.WAIT)
+        return self._desk.machine.status(job)
 
 
 def _read(frames: Sequence[Buffer]) -> dict[str, Any]:
@@ -225,11 +223,11 @@ READERS = {Method.GENERATE: _read, Method.GENERATE_WAIT: _read}
 
 def digest(frames: Sequence[Buffer]) -> bytes:
     """A body's fingerprint."""
-    h = hashlib.blake2b(digest_size=16)
+    h = hashlib.sha256()  # processors have it built in
     for frame in frames:
         h.update(len(frame).to_bytes(8, "little"))
         h.update(frame)
-    return h.digest()
+    return h.digest()[:16]
 
 
 def same(a: Any, b: Any) -> bool:

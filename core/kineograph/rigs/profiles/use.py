@@ -28,8 +28,8 @@ from kineograph.rigs.profiles.model import Profile
 from kineograph.rigs.profiles.signature import signature
 
 FOLDERS_VARIABLE = "KINEOGRAPH_RIGS"
-_PLACES = (paths.HOME_VARIABLE, "XDG_DATA_HOME", "HOME", "LOCALAPPDATA")
-"""What in the environment decides where the data folder is."""
+_PLACES = ("XDG_DATA_HOME", "HOME", "LOCALAPPDATA")
+"""What in the environment decides where the data folder is, if nobody named one."""
 _log = logging.getLogger(__name__)
 
 Stamp = tuple[tuple[str, int, int], ...]
@@ -43,7 +43,8 @@ def folders(project: Iterable[str | Path] = ()) -> list[Path]:
 
 def own_folder() -> Path:
     """Where this user's own profiles are kept."""
-    return _own_folder(*map(os.environ.get, _PLACES))
+    named = os.environ.get(paths.HOME_VARIABLE)
+    return _own_folder(named) if named else _own_folder(*map(os.environ.get, _PLACES))
 
 
 @lru_cache(maxsize=8)
