@@ -10,7 +10,6 @@ import bpy
 from . import compat, props, session
 from .bridge import stamps, written
 from .bridge.strips import Part
-from .draw import show
 from .session import Row
 from .takes import Take
 
@@ -65,6 +64,12 @@ def edited_bones(armature: Any) -> list[str]:
     return written.edits(data.action, compat.slot_of(data), armature).bones
 
 
+def starts_at(action: Any, take: Take) -> float | None:
+    """The scene frame at which a take starts in an action; None for its own, and where more than the take is in it."""
+    first, last = action.frame_range
+    return float(first) if round(last - first) + 1 == len(take.clip(0)) else None
+
+
 def actions_of(armature: Any, take: str) -> list[Any]:
     """Actions that were baked from a take, newest last."""
     return [a for a in bpy.data.actions if stamps.origin_of(a).partition(":")[0] == take]
@@ -89,12 +94,7 @@ def write(armature: Any, scene: Any, row: Row, **change: Any) -> None:
     how = how_of(armature, scene, take, row, way) | change
     failed: list[Any] = []
 
-    def done(error: Any) -> None:
-        failed.append(error)
-        if error is None:
-            show.take(take, row.sample, how["start"])
-
-    current.apply(take, done, **how)
+    current.apply(take, failed.append, **how)
     if bpy.app.background:
         while not failed:
             current.poll(1.0)

@@ -16,8 +16,10 @@ from tests.blender import measure, scenes
 from kineograph.errors import ErrorCode, KineographError
 from kineograph.wire.messages import JobState
 from kineograph_blender import applying, session
-from kineograph_blender.bridge import stamps
+from kineograph_blender.bridge import marks, stamps
 from kineograph_blender.bridge.bake import Bake
+from kineograph_blender.bridge.blocks import Block
+from kineograph_blender.direction import props as direction
 from kineograph_blender.draw.state import drawn
 from kineograph_blender.session import archive
 from kineograph_blender.session.shelf import Shelf
@@ -121,6 +123,102 @@ def test_a_rejected_take_leaves_no_pose_behind(addon: Any, daemon: Any) -> None:
     assert armature.animation_data.action is None
     assert np.array_equal(np.array([b.matrix_basis for b in armature.pose.bones]), before), "as it stood before"
     assert drawn.verdicts is None
+
+
+@pytest.mark.parametrize("per_prompt", [False, True])
+def test_reject_takes_strips_off_again(addon: Any, daemon: Any, per_prompt: bool) -> None:
+    armature = trial.hero()
+    theirs = armature.animation_data.nla_tracks.new()
+    theirs.name = "mine"
+    theirs.strips.new("mine", 200, armature.animation_data.action)
+    direction.write(armature, [Block(1, 30, "walks"), Block(31, 60, "turns")])
+    own, before = armature.animation_data.action, scenes.dump(armature.animation_data.action)
+    poses = [np.array(b.matrix_basis) for b in armature.pose.bones]
+    row = trial.generated()
+    addon.kineograph.apply.strip_per_prompt = per_prompt
+    bpy.ops.kineograph.take_apply(way="STRIP")
+    data = armature.animation_data
+    assert data.action is None
+    assert [len(t.strips) for t in data.nla_tracks] == [1, 1, 2 if per_prompt else 1]
+    bpy.ops.kineograph.take_reject(take=row.id)
+    assert data.action == own
+    assert scenes.dump(own) == before
+    assert [t.name for t in data.nla_tracks] == ["mine"]
+    assert not [a for a in bpy.data.actions if stamps.take_of(a)]
+    addon.frame_set(addon.frame_current)
+    assert all(np.array_equal(a, b.matrix_basis) for a, b in zip(poses, armature.pose.bones, strict=True))
+
+
+def test_an_edited_strip_stays(addon: Any, daemon: Any) -> None:
+    armature = trial.hero()
+    row = trial.generated()
+    bpy.ops.kineograph.take_apply(way="STRIP")
+    data = armature.animation_data
+    action = data.nla_tracks[-1].strips[0].action
+    curve = scenes.compat.curves(action, (scenes.compat.HAS_SLOTS and action.slots[0]) or None)[0]
+    curve.keyframe_points[20].co.y += 0.2
+    bpy.ops.kineograph.take_reject(take=row.id)
+    assert row.rejected
+    assert data.nla_tracks[-1].strips[0].action == action
+
+
+def test_constraints_that_hide_a_take_are_named_and_muted_for_as_long_as_takes_show(addon: Any, daemon: Any) -> None:
+    armature = trial.hero()
+    row = trial.generated()
+    limit = armature.pose.bones["LeftArm"].constraints.new("LIMIT_ROTATION")
+    limit.use_limit_x = limit.use_limit_y = limit.use_limit_z = True
+    limit.owner_space = "LOCAL"
+    bpy.ops.kineograph.take_apply()
+    assert not clip_shows(armature, row)
+    said = " ".join(trial.shown("verdicts").text.split())
+    assert "1 bone with constraints may not show the take: LeftArm." in said
+    trial.shown("verdicts").button("Mute Their Constraints").press()
+    assert limit.mute
+    assert "constraints" not in trial.shown("verdicts").text.lower()
+    assert clip_shows(armature, row)
+    bpy.ops.kineograph.take_apply()
+    assert limit.mute, "another take shows now"
+    bpy.ops.kineograph.take_reject()
+    assert not limit.mute, "and reject costs nothing"
+
+
+def test_constraints_muted_by_the_settings_are_back_after_reject(addon: Any, daemon: Any) -> None:
+    armature = trial.hero()
+    trial.generated()
+    bones = armature.pose.bones
+    mine, theirs = (bones[n].constraints.new("LIMIT_ROTATION") for n in ("LeftArm", "Head"))
+    theirs.mute = True
+    addon.kineograph.apply.mute_constraints = True
+    bpy.ops.kineograph.take_apply()
+    assert mine.mute
+    armature.data.bones["LeftArm"].name = "Arm"
+    bpy.ops.kineograph.take_reject()
+    assert (mine.mute, theirs.mute) == (False, True)
+
+
+def test_verdicts_are_those_of_the_take_that_shows(addon: Any, daemon: Any) -> None:
+    """After a range was made anew, after flipping to another take, after hiding them."""
+    armature = trial.hero()
+    first = trial.generated()
+    bpy.ops.kineograph.take_apply()
+    marks.mark_pin(scenes.empty((9.0, 0.0, 1.0), "Far"), armature, "LeftHand", frames=(40, 40))
+    addon.kineograph.apply.place = "PLAYHEAD"
+    addon.frame_set(11)
+    second = trial.generated()
+    bpy.ops.kineograph.take_apply(take=second.id)
+    assert drawn.verdicts is not None
+    assert {v.frame for v in drawn.verdicts.verdicts if v.name == "Far"} == {50}
+    bpy.ops.kineograph.take_flip(take=first.id)
+    assert not [v for v in drawn.verdicts.verdicts if v.name == "Far"]
+    bpy.ops.kineograph.take_flip(take=second.id)
+    assert {v.frame for v in drawn.verdicts.verdicts if v.name == "Far"} == {50}
+    bpy.ops.kineograph.hide()
+    assert drawn.verdicts is None
+    trial.shown("takes").button("Show Verdicts").press()
+    assert {v.frame for v in drawn.verdicts.verdicts if v.name == "Far"} == {50}
+    bpy.ops.kineograph.regenerate(first=20, last=30)
+    assert trial.settled().error is None
+    assert not [v for v in drawn.verdicts.verdicts if v.name == "Far"]
 
 
 def test_a_starred_take_is_not_cleared(addon: Any, daemon: Any) -> None:

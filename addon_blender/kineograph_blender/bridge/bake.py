@@ -31,6 +31,7 @@ from . import (
     guard,
     identity,
     merge,
+    muted,
     outside,
     poses,
     recognised,
@@ -512,7 +513,7 @@ class Bake:
         switches.remember(made, armature, self._hold)
         unkeyed.keep(armature, made, moved, adds=self._adds)
         if self._options.mute_constraints:
-            self.report.muted = blockers.mute(armature, self.report.constraints)
+            self.report.muted = muted.mute(armature, self.report.constraints)
         if self._options.strips is None:
             compat.bind(data, made, actions.slot_in(made))
         else:

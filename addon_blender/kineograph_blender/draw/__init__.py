@@ -7,7 +7,8 @@ from typing import Any
 
 import bpy
 
-from . import paint
+from .. import session
+from . import paint, show
 from .state import drawn
 
 _handles: list[tuple[Any, Any]] = []
@@ -25,10 +26,13 @@ def attach() -> None:
         _handles.append((space, handle))
     bpy.app.handlers.load_pre.append(bpy.app.handlers.persistent(_forget))
     _bind_mouse()
+    session.on_applied.append(show.applied)
 
 
 def detach() -> None:
     """Take everything off again."""
+    if show.applied in session.on_applied:
+        session.on_applied.remove(show.applied)
     while _handles:
         space, handle = _handles.pop()
         space.draw_handler_remove(handle, "WINDOW")

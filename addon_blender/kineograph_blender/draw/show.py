@@ -9,6 +9,7 @@ from typing import Any
 
 import bpy
 
+from ..bridge import blockers
 from ..bridge.request import Outgoing
 from ..takes import Take
 from . import sent, verdicts
@@ -35,6 +36,29 @@ def take(found: Take, sample: int = 0, start: float | None = None) -> Shown:
     drawn.verdicts = Shown(found.rig.armature, picture, found.label, lines, (), tuple(seen))
     redraw()
     return drawn.verdicts
+
+
+def applied(found: Take, how: Mapping[str, Any]) -> None:
+    """A take was written: its verdicts, and what else of the armature keeps it from showing."""
+    shown = take(found, int(how.get("sample") or 0), how.get("start"))
+    armature = bpy.data.objects.get(str(how.get("armature") or found.rig.armature))
+    if armature is None or armature.type != "ARMATURE":
+        return
+    bones = dict.fromkeys(c.bone for c in held_by(armature, found))
+    drawn.verdicts = replace(shown, character=armature.name, lines=(*_missed(found), *shown.lines), held=tuple(bones))
+
+
+def held_by(armature: Any, found: Take) -> list[blockers.BoneConstraint]:
+    """Constraints at work on the bones of a take: Blender shows what they say."""
+    names = found.applied[-1].renamed if found.applied else {}
+    here = [name for old in found.rig.names if (name := names.get(old, old)) in armature.pose.bones]
+    return blockers.constraints_on(armature, here)
+
+
+def _missed(found: Take) -> list[str]:
+    missed = found.applied[-1].missed_m if found.applied else {}
+    worst = sorted(missed, key=lambda name: -missed[name])[:3]
+    return [f"{name} is connected to its parent and stays {100 * missed[name]:.1f} cm off" for name in worst]
 
 
 def redraw() -> None:

@@ -14,7 +14,8 @@ from .verdicts import Verdict
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """One drawing: which character's, its picture, and the lines that panels show beside it."""
+    """One drawing: which character's, its picture, and the lines that panels show beside it. ``held``: bones whose
+    constraints keep the take from showing."""
 
     character: str
     picture: Picture
@@ -22,6 +23,7 @@ class Shown:
     lines: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    held: tuple[str, ...] = ()
 
 
 @dataclass

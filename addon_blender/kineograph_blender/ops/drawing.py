@@ -6,12 +6,13 @@ from typing import Any
 import bpy
 from bpy.props import IntProperty, StringProperty
 
-from .. import plan, session
-from ..bridge import request
+from .. import applying, plan, session
+from ..bridge import request, stamps
 from ..direction import along
 from ..direction import props as saved
 from ..draw import paint, show, strips
 from ..draw.state import drawn
+from ..takes import Take
 from .base import CANCELLED, FINISHED, Outcome, told
 from .blocks import apply_edit
 
@@ -159,7 +160,14 @@ class KINEOGRAPH_OT_verdicts(bpy.types.Operator):
         if shelf.get(self.take) is None:
             self.report({"WARNING"}, "This take is not here")
             return CANCELLED
-        return told(self, lambda: show.take(shelf.take(self.take), self.sample))
+        return told(self, lambda: self._show(plan.character_of(context), shelf.take(self.take)))
+
+    def _show(self, armature: Any, take: Take) -> None:
+        data = None if armature is None else armature.animation_data
+        plays = None if data is None or stamps.origin_of(data.action).partition(":")[0] != take.id else data.action
+        start = None if plays is None else applying.starts_at(plays, take)
+        how = {"armature": "" if armature is None else armature.name, "sample": self.sample, "start": start}
+        show.applied(take, how)
 
 
 def _preview(armature: Any, scene: Any) -> None:

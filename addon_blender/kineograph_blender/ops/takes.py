@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The shelf's verbs: write a take, step through its samples, star, note, reject, compare."""
 
+from dataclasses import replace
 from typing import Any
 
 import bpy
@@ -9,7 +10,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from kineograph.errors import ErrorCode, error
 
 from .. import applying, plan, session
-from ..bridge import action, stamps, switches, unkeyed
+from ..bridge import action, muted, stamps, strips, switches, unkeyed, written
 from ..bridge.places import where
 from ..draw import show
 from ..draw.state import drawn
@@ -272,6 +273,26 @@ class KINEOGRAPH_OT_take_flip(TakeOperator, bpy.types.Operator):
         return self.about(context, lambda row: flip(context, plan.character_of(context), row))
 
 
+class KINEOGRAPH_OT_mute_constraints(TakeOperator, bpy.types.Operator):
+    """Mute the constraints of the bones that this take writes, so that it shows. Reject turns them on again"""
+
+    bl_idname = "kineograph.mute_constraints"
+    bl_label = "Mute Their Constraints"
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+
+    take: StringProperty(**TAKE)
+
+    def execute(self, context: Any) -> Outcome:
+        """Mute and remember them."""
+        return self.about(context, lambda row: self._mute(plan.character_of(context), row))
+
+    def _mute(self, armature: Any, row: Row) -> None:
+        muted.mute(armature, show.held_by(armature, session.current().shelf.take(row.id)))
+        if drawn.verdicts is not None:
+            drawn.verdicts = replace(drawn.verdicts, held=())
+        show.redraw()
+
+
 class KINEOGRAPH_OT_regenerate(bpy.types.Operator):
     """Make a range of what the character shows anew; before and after it all stays as it is, and the ends meet"""
 
@@ -321,16 +342,30 @@ def reject(armature: Any, row: Row) -> None:
     shelf = session.current().shelf
     row.rejected = True
     shelf.changed(row)
-    shown = applying.shown_origin(armature)
-    if shown is None or shown[0] != row.id or applying.edited_bones(armature):
+    made = _unedited(armature, row)
+    if made is None:
         return
-    made = armature.animation_data.action
     unkeyed.step_to(armature, *stamps.own_action(armature))
     switches.put_back(armature, made)
+    muted.put_back(armature)
     stamps.remove_unused(str(stamps.take_of(made)))
     if drawn.verdicts is not None and drawn.verdicts.character == armature.name:
         drawn.verdicts = None
         show.redraw()
+
+
+def _unedited(armature: Any, row: Row) -> Any:
+    """The action by which a take shows, strips taken off; None where it does not, or where it was edited."""
+    tracks = strips.of_take(armature, row.id)
+    if tracks and armature.animation_data.action is None and not armature.animation_data.use_tweak_mode:
+        made = tracks[0].strips[0].action
+        if written.edits(made, action.slot_in(made), armature).bones:
+            return None
+        return strips.take_off(armature, tracks)
+    shown = applying.shown_origin(armature)
+    if shown is None or shown[0] != row.id or applying.edited_bones(armature):
+        return None
+    return armature.animation_data.action
 
 
 def flip(context: Any, armature: Any, row: Row) -> None:
@@ -345,6 +380,10 @@ def flip(context: Any, armature: Any, row: Row) -> None:
         stamps.keep(armature, shown.action)
         switches.put_back(armature, shown.action)
     unkeyed.step_to(armature, found[-1], action.slot_in(found[-1]))
+    take = session.current().shelf.take(row.id)
+    _, _, sample = stamps.origin_of(found[-1]).partition(":")
+    start = applying.starts_at(found[-1], take)
+    show.applied(take, {"armature": armature.name, "sample": int(sample or 0), "start": start})
 
 
 CLASSES = (
@@ -358,5 +397,6 @@ CLASSES = (
     KINEOGRAPH_OT_take_restore,
     KINEOGRAPH_OT_take_clear,
     KINEOGRAPH_OT_take_flip,
+    KINEOGRAPH_OT_mute_constraints,
     KINEOGRAPH_OT_regenerate,
 )

@@ -8,7 +8,7 @@ from .connection import Phase, Standing
 from .job import Job, Timings
 from .models import Dial, Model, Models
 from .pump import BUSY_INTERVAL_S, IDLE_INTERVAL_S, POLL_BUDGET_S, redraw, wake
-from .session import Session, check_address, owner_of, problem_of
+from .session import Session, check_address, on_applied, owner_of, problem_of
 from .shelf import Row, Shelf
 from .troubles import Trouble, Troubles
 
@@ -33,6 +33,7 @@ __all__ = [
     "current",
     "detach",
     "look_again",
+    "on_applied",
     "owner_of",
     "problem_of",
     "redraw",

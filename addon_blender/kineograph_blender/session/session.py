@@ -15,7 +15,7 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -49,6 +49,10 @@ log = logging.getLogger(__name__)
 
 _NOBODYS = frozenset({ErrorCode.REQUEST_NOT_FOUND, ErrorCode.RESULT_EXPIRED, ErrorCode.REQUEST_CANCELLED})
 """Of a job that an earlier Blender sent: nothing that anybody has to hear of."""
+
+
+on_applied: list[Callable[[Take, Mapping[str, Any]], None]] = []
+"""Who hears of each take that was written, with the keywords of its bake: what is drawn follows."""
 
 
 @dataclass(eq=False)
@@ -262,7 +266,9 @@ class Session:
         row = self.shelf.get(take.id)
 
         def done(failed: KineographError | None) -> None:
-            if failed is not None:
+            if failed is None:
+                _tell(take, how)
+            else:
                 owner, character = (row.owner, row.character) if row else ("", take.rig.armature)
                 self.troubles.add(failed, owner=owner, character=character, take=take.id, how=how)
             if on_done is not None:
@@ -445,7 +451,12 @@ class Session:
         if job.apply is None:
             self._end(job, None)
         else:
-            self._writer.add(Order(job.take, job.take.bake(**job.apply), lambda failed: self._end(job, failed)))
+            self._writer.add(Order(job.take, job.take.bake(**job.apply), lambda failed: self._baked(job, failed)))
+
+    def _baked(self, job: Job, failed: KineographError | None) -> None:
+        self._end(job, failed)
+        if failed is None and job.take is not None:
+            _tell(job.take, job.apply or {})
 
     def _end(self, job: Job, failed: KineographError | None) -> None:
         job.error = failed
@@ -473,6 +484,11 @@ class Session:
             "first_frame": job.outgoing.first,
         }
         return self.troubles.add(failed, owner=job.owner, character=job.armature, job=job, context=known, **written)
+
+
+def _tell(take: Take, how: Mapping[str, Any]) -> None:
+    for hear in tuple(on_applied):
+        hear(take, how)
 
 
 def client_name() -> str:

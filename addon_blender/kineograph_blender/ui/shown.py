@@ -65,6 +65,12 @@ class KINEOGRAPH_PT_verdicts(CharacterPanel, bpy.types.Panel):
         row = layout.row(align=True)
         lines_of(row.column(align=True), _count(shown))
         row.operator("kineograph.hide", text="", icon="X")
+        if shown.held:
+            count = len(shown.held)
+            names = ", ".join(shown.held[:3]) + (f" and {count - 3} more" if count > 3 else "")
+            text = f"{count} bone{'s' if count > 1 else ''} with constraints may not show the take: {names}."
+            grey(layout, text, "CONSTRAINT_BONE")
+            layout.operator("kineograph.mute_constraints")
         column = layout.column(align=True)
         for verdict in shown.verdicts[:MOST]:
             line = column.row(align=True)

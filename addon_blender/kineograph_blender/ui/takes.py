@@ -6,6 +6,7 @@ from typing import Any
 import bpy
 
 from .. import applying, plan, session
+from ..draw.state import drawn
 from ..session import Row
 from . import words
 from .base import CharacterPanel, grey, lines_of, order_of
@@ -75,6 +76,9 @@ def draw_chosen(box: Any, context: Any, row: Row, shown: tuple[str, int] | None)
     more.operator("kineograph.take_reject", text="Reject", icon="X").take = row.id
     if shown is not None:
         box.operator("kineograph.regenerate", icon="FILE_REFRESH")
+    if shown is not None and shown[0] == row.id and drawn.verdicts is None:
+        button = box.operator("kineograph.verdicts", icon="HIDE_OFF")
+        button.take, button.sample = row.id, shown[1]
 
 
 class KINEOGRAPH_PT_writing(CharacterPanel, bpy.types.Panel):
