@@ -21,8 +21,9 @@ from tests.blender import scenes, troubled
 
 from kineograph.wire.messages import JobState
 from kineograph_blender import applying, session
+from kineograph_blender.session import Models
 
-NAMES = ("Done", "Shown", "Failed", "Halfway", "Retrying", "Running", "Queued", "Stopping", "Unsent")
+NAMES = ("Done", "Shown", "Failed", "Halfway", "Retrying", "Running", "Queued", "Stopping", "Unsent", "Clicked")
 
 
 def make(path: str, gate: str) -> None:
@@ -45,6 +46,7 @@ def make(path: str, gate: str) -> None:
     send("Stopping", until=lambda job: told(job) is JobState.QUEUED)
     begin_to_write("Halfway")
     send("Unsent", until=lambda job: True)
+    click("Clicked")
     session.current().cancel(next(j for j in session.current().jobs if j.armature == "Stopping"))
     bpy.ops.wm.save_as_mainfile(filepath=path)
 
@@ -66,6 +68,16 @@ def send(name: str, prompt: str = "walks", *, until: Callable[[Any], bool]) -> N
         assert time.monotonic() < end_s, (name, job.status, job.error)
         session.current().poll()
         time.sleep(0.002)
+
+
+def click(name: str) -> None:
+    """Press Generate, and stop before the request has left: which model it goes to is asked for first."""
+    settings, current = bpy.context.scene.kineograph, session.current()
+    before, known = settings.model, current.models
+    settings.model, current.models = "", Models()
+    send(name, until=lambda job: True)
+    assert current.jobs[-1].errand is None
+    settings.model, current.models = before, known
 
 
 def told(job: Any) -> JobState | None:

@@ -57,7 +57,8 @@ def polled(is_true: Callable[[], Any], wait_s: float = 60.0) -> Any:
 
 
 def records(home: Path) -> list[Path]:
-    return sorted((home / "data" / "takes").glob("*/*.sent"))
+    """What was asked for and has not ended."""
+    return sorted(p for p in (home / "data" / "takes").glob("*/*") if p.suffix in (".sent", ".asked", ".reading"))
 
 
 SEND = """

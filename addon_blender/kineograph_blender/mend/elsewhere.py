@@ -43,7 +43,7 @@ def _submit_as_new(work: Work) -> str:
 
 
 def _dismiss(work: Work) -> str:
-    session.current().troubles.settle(work.trouble)
+    session.current().put_away(work.trouble)
     work.can_go_on = False
     return "Put away."
 

@@ -162,7 +162,7 @@ class KINEOGRAPH_OT_dismiss(TroubleOperator, bpy.types.Operator):
 
     def execute(self, context: Any) -> Outcome:
         """It is settled."""
-        return self.about(context, session.current().troubles.settle)
+        return self.about(context, session.current().put_away)
 
 
 def again(context: Any, trouble: Trouble) -> None:

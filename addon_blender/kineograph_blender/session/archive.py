@@ -41,6 +41,8 @@ class Sent:
     """A job that was sent: what is needed to take its result home in another Blender.
 
     ``address`` is where the daemon is (empty: this user's own), ``file`` the blend file that it was sent from.
+    ``fields`` go with the submit message; ``pid`` and ``machine`` say which Blender it was. ``has_arrived``: the daemon
+    has told of it; else it may never have left.
     """
 
     job: str
@@ -50,6 +52,10 @@ class Sent:
     created_s: float
     address: str = ""
     file: str = ""
+    fields: dict[str, Any] = dataclasses.field(default_factory=dict)
+    pid: int = 0
+    machine: str = ""
+    has_arrived: bool = True
 
 
 _PLAIN = (Take, Rig, Skeleton, Frame, Remark, BakeReport, BoneConstraint, UserKey, JobStatus, Progress, Outgoing, Sent)

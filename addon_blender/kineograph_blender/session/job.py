@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from kineograph.client import Errand, Result
 from kineograph.errors import KineographError
 from kineograph.wire.messages import JobStatus
 
+from ..bridge.looking import Looking
 from ..bridge.request import Direction, Outgoing
 from ..takes import Take
 from .shelf import Row
@@ -24,6 +25,16 @@ class Timings:
     bake_slice_s: float = 0.0
 
 
+class Reading(NamedTuple):
+    """A scene that is being read for a request; ``told``: under which key the ledger knows of it."""
+
+    looking: Looking
+    label: str
+    owner: str
+    direction: Direction
+    told: str
+
+
 @dataclass(eq=False)
 class Job:
     """One generation under way. ``status`` is what the daemon said last; ``take`` or ``error`` is how it ended.
@@ -32,7 +43,7 @@ class Job:
     ``fields`` go with the submit message, ``row`` stands for the take on the shelf. ``sent`` is the id that the job was
     first sent under; ``is_resumed``: by an earlier Blender. ``waiting``: the trouble's id that says why it waits, and
     offers what helps sooner. ``direction``: what the scene was read by; ``troubles_before``: the newest trouble when it
-    was sent.
+    was sent. ``asked_s``: when it was asked for (seconds of the clock), if an earlier Blender may not have sent it.
     """
 
     label: str
@@ -53,11 +64,12 @@ class Job:
     waiting: str = ""
     direction: Direction | None = None
     troubles_before: int = 0
+    asked_s: float | None = None
 
     @property
     def id(self) -> str:
         """The daemon's id of the job at work."""
-        return self.errand.job if self.errand is not None else ""
+        return self.errand.job if self.errand is not None else self.sent
 
     @property
     def armature(self) -> str:

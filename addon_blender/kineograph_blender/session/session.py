@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 import bpy
 
-from kineograph.client import Client, ClientEvent, Errand, LinkChanged, LinkState, ModelEvent, Result
+from kineograph.client import Client, ClientEvent, Errand, LinkChanged, LinkState, ModelEvent, Result, new_job_id
 from kineograph.errors import ErrorCode, InternalError, KineographError, LinkError, error
 from kineograph.fixes import Problem, resolve
 from kineograph.wire.messages import Empty, JobCancel, JobStatus, Method
@@ -37,12 +37,14 @@ from ..bridge.swift import swift
 from ..takes import Take
 from .archive import Sent
 from .connection import Standing, standing
-from .job import Job, Timings, label_of
+from .job import Job, Reading, Timings, label_of
 from .models import Models
+from .outbox import PATIENCE_S, Outbox
 from .pump import POLL_BUDGET_S, wake
 from .sent import Ledger
 from .shelf import Shelf
 from .troubles import Trouble, Troubles
+from .undelivered import FRESH_S, never_left, unread
 from .writer import Order, Writer
 
 log = logging.getLogger(__name__)
@@ -70,8 +72,9 @@ class Session:
     is_watching: bool = False
     _client: Client | None = None
     _writer: Writer = field(default_factory=Writer)
+    _outbox: Outbox = field(default_factory=Outbox)
     _unsent: list[Job] = field(default_factory=list)
-    _looking: deque[tuple[Looking, str, str, Direction]] = field(default_factory=deque)
+    _looking: deque[Reading] = field(default_factory=deque)
     _was_lost: bool = False
     _ledger: Ledger = field(init=False)
     _found: list[Sent] = field(default_factory=list)
@@ -140,6 +143,7 @@ class Session:
             if job.errand is not None:
                 job.errand.abandon()
         self.jobs = [job for job in self.jobs if job.is_done]
+        self._outbox.clear()
         self._unsent.clear()
         self._looking.clear()
         self._found.clear()
@@ -173,7 +177,9 @@ class Session:
         looking = Looking.ahead(armature, scene, direction)
         if looking is None:
             return self.generate(armature, scene, direction)
-        self._looking.append((looking, label_of(direction), owner_of(armature), direction))
+        owner = owner_of(armature)
+        told = self._ledger.begin_to_read(owner, armature.name, bpy.data.filepath)
+        self._looking.append(Reading(looking, label_of(direction), owner, direction, told))
         self.timings.submit_s = max(self.timings.submit_s, time.perf_counter() - began)
         wake()
         return None
@@ -181,45 +187,65 @@ class Session:
     @property
     def reading(self) -> list[Looking]:
         """Requests whose scene is still being read."""
-        return [looking for looking, *_ in self._looking]
+        return [r.looking for r in self._looking]
 
     def stop_reading(self) -> bool:
         """Nothing that is still being read is sent; whether there was any."""
         found = bool(self._looking)
-        self._looking.clear()
+        while self._looking:
+            self._ends_to_read()
         return found
+
+    def _ends_to_read(self) -> None:
+        reading = self._looking.popleft()
+        self._ledger.end_to_read(reading.owner, reading.told)
 
     def _look(self, budget_s: float) -> None:
         """Read on, for the first in line."""
         if not self._looking:
             return
-        looking, label, owner, direction = self._looking[0]
+        looking, label, owner, direction, _ = self._looking[0]
         try:
             if not looking.step(budget_s):
                 return
             outgoing = looking.gather()
         except KineographError as e:
-            self._looking.popleft()
+            self._ends_to_read()
             self.troubles.add(e, owner=owner, character=looking.character)
             return
-        self._looking.popleft()
         self._send(Job(label, outgoing, None, owner=owner, direction=direction))
+        self._ends_to_read()
 
     def _send(self, job: Job) -> None:
-        self.jobs.append(job)
+        client = self.client  # raises where there may be none
+        job.sent = new_job_id()
         job.troubles_before = self.troubles.newest
-        if job.outgoing.request["model"] or self._choose_model(job):
-            self._submit(job)
-        else:
-            # Nobody chose a model and the daemon has not told its own yet: the request waits for that answer.
-            self._unsent.append(job)
-            self._ask_models()
-        self.client.poll(0.0)  # the request leaves now, not at the next tick
+        self._mine.add(job.sent)
+        self.jobs.append(job)
+        self._choose_model(job)
+        self._outbox.add(job, self._keep(job))
+        self._leave(PATIENCE_S)
+        client.poll(0.0)  # the request leaves now, not at the next tick
         wake()
 
+    def _keep(self, job: Job) -> Future[None] | None:
+        where = (self.address or "", bpy.data.filepath, job.fields)
+        return self._ledger.keep(Sent(job.sent, job.owner, job.label, job.outgoing, time.time(), *where))
+
+    def _leave(self, patience_s: float = 0.0) -> None:
+        """What is on disk leaves."""
+        for job in self._outbox.ready(patience_s):
+            if self._choose_model(job):
+                self._submit(job)
+            else:
+                # Nobody chose a model and the daemon has not told its own yet: the request waits for that answer.
+                self._unsent.append(job)
+                self._ask_models()
+
     def _choose_model(self, job: Job) -> bool:
-        job.outgoing.request["model"] = self.models.default
-        return bool(self.models.default)
+        request = job.outgoing.request
+        request["model"] = request["model"] or self.models.default
+        return bool(request["model"])
 
     def _submit(self, job: Job) -> None:
         job.errand = self.client.generate_nowait(
@@ -230,12 +256,9 @@ class Session:
             label=job.label,
             character=job.armature,
             refs=job.outgoing.refs,
+            job=job.sent,
             **job.fields,
         )
-        job.sent = job.id
-        self._mine.add(job.sent)
-        where = (self.address or "", bpy.data.filepath)
-        self._ledger.keep(Sent(job.sent, job.owner, job.label, job.outgoing, time.time(), *where))
 
     def send_again(self, job: Job, request: dict[str, Any], fields: dict[str, Any] | None = None) -> Job:
         """The job once more, with a changed request; ``fields`` are those of the submit message.
@@ -244,6 +267,8 @@ class Session:
         """
         if not job.is_done:
             self.give_up(job)
+        if job.error is not None and job.error.details.get("never_left"):
+            self._ledger.forget(job.owner, job.sent)
         again = replace(
             job,
             outgoing=replace(job.outgoing, request=request),
@@ -256,6 +281,7 @@ class Session:
             errand=None,
             sent="",
             is_resumed=False,
+            asked_s=None,
             fields={**job.fields, **(fields or {})},
         )
         self._send(again)
@@ -285,8 +311,8 @@ class Session:
             self._goes_on(job)
             self._end(job, error(ErrorCode.REQUEST_CANCELLED, "cancelled before it was tried again", {"by": "you"}))
             return
-        if job in self._unsent:
-            self._unsent.remove(job)
+        if self._outbox.drop(job) or job in self._unsent:
+            self._unsent = [j for j in self._unsent if j is not job]
             self._end(job, error(ErrorCode.REQUEST_CANCELLED, "cancelled before it was sent", {"by": "you"}))
             return
         # Before its first status a job may not have reached the daemon: a cancel sent now would overtake it.
@@ -312,6 +338,7 @@ class Session:
             self._client.poll(budget_s)
         self.shelf.settle()
         self._go_on()
+        self._leave()
         left_s = budget_s - (time.perf_counter() - began)
         if self._looking:
             self._look(max(left_s, 0.0))  # one frame at least, however much has come
@@ -381,13 +408,16 @@ class Session:
             if failed is not None:
                 self._end(job, _known(failed))
             elif self._choose_model(job):
+                self._keep(job)  # with the model that it goes to
                 self._submit(job)
             else:
                 nothing: dict[str, Any] = {"got": None, "allowed": []}
                 self._end(job, error(ErrorCode.UNKNOWN_MODEL, "this daemon has no models", nothing))
 
     def _heard(self, job: Job, status: JobStatus) -> None:
-        job.status = status
+        if job.status is None:
+            self._ledger.arrived(job.owner, job.sent)
+        job.status, job.asked_s = status, None
         self._goes_on(job)
         if job.wants_cancel:
             self._send_cancel(job)
@@ -412,6 +442,10 @@ class Session:
     def _go_on(self) -> None:
         """Jobs of earlier Blenders: what was found waits for the daemon, then each is a job like any other."""
         self._found += self._ledger.found()
+        for told in self._ledger.unread():
+            self._ledger.end_to_read(told.owner, told.key)
+            card = self.troubles.add(unread(told), owner=told.owner, character=told.character)
+            card.redo, card.can_go_on = ("kineograph.generate", {}), True
         for file, names in self._ledger.who():
             self._recognise(file, names)
         if self.link is not LinkState.READY:
@@ -421,6 +455,7 @@ class Session:
             if sent.job not in self._mine and sent.address == (self.address or ""):
                 self._mine.add(sent.job)
                 job = Job(sent.label, sent.outgoing, None, owner=sent.owner, sent=sent.job, is_resumed=True)
+                job.fields, job.asked_s = dict(sent.fields), None if sent.has_arrived else sent.created_s
                 self.jobs.append(job)
                 job.errand = self.client.resume_nowait(
                     sent.job,
@@ -439,7 +474,11 @@ class Session:
     def _arrived(self, job: Job, errand: Errand[Result]) -> None:
         self._goes_on(job)
         if errand.value is None:
-            self._end(job, _known(errand.error))
+            failed = _known(errand.error)
+            if job.asked_s is not None and failed.code is ErrorCode.REQUEST_NOT_FOUND:
+                self._never_left(job, job.asked_s)
+            else:
+                self._end(job, failed)
             return
         try:
             job.take = Take.of(job.outgoing, errand.value, job.label)
@@ -457,6 +496,22 @@ class Session:
         self._end(job, failed)
         if failed is None and job.take is not None:
             _tell(job.take, job.apply or {})
+
+    def _never_left(self, job: Job, asked_s: float) -> None:
+        """A Blender ended between the click and the wire: what is fresh goes now, what is old is asked about."""
+        job.asked_s, job.errand = None, None
+        if time.time() - asked_s < FRESH_S:
+            self._outbox.add(job, None)
+            self._leave()
+            return
+        job.error, job.is_done = never_left(job.label, asked_s), True
+        self._trouble(job, job.error).can_go_on = True
+
+    def put_away(self, trouble: Trouble) -> None:
+        """Nobody wants to hear of it any more; nor of the request, where it never left."""
+        self.troubles.settle(trouble)
+        if trouble.job is not None and trouble.error.details.get("never_left"):
+            self._ledger.forget(trouble.job.owner, trouble.job.sent)
 
     def _end(self, job: Job, failed: KineographError | None) -> None:
         job.error = failed
@@ -529,8 +584,9 @@ def check_address(address: str | None) -> None:
 
 
 def _is_over(job: Job, failed: KineographError | None) -> bool:
-    """Whether nothing more can come of a job: not where the daemon was lost after it had taken the job in."""
-    return failed is None or job.status is None or not isinstance(failed, LinkError)
+    """Whether nothing more can come of a job: not where the daemon was lost after it may have taken the job in."""
+    is_only_here = job.status is None and not job.is_resumed
+    return failed is None or is_only_here or not isinstance(failed, LinkError)
 
 
 def _left_s(job: Job) -> int:

@@ -109,6 +109,11 @@ def job(source: Source, facts: Facts) -> None:
     facts.put("job_raw", id_)
     kept = source.number("retention_s")
     facts.put("retention", kept, None if kept is None else wording.seconds(kept))
+    for name in ("never_left", "unread"):
+        facts.put(name, source.details.get(name) is True or None)
+    facts.put("label", source.text("label"))
+    ago = source.number("ago_s")
+    facts.put("ago", ago, None if ago is None else wording.seconds(ago))
     by = source.text("by")
     me = source.context.get("client")
     facts.put("by", by, "you" if by in ("you", "user") or (by is not None and by == me) else by)

@@ -221,6 +221,18 @@ def test_the_place_in_a_batch() -> None:
             {},
             "Job 7f3a is not known here (results are kept 7 days).",
         ),
+        (
+            "request_not_found",
+            {"never_left": True, "label": "walks", "ago_s": 7300.0},
+            {},
+            "'walks' was asked for 2 h ago and never left: Blender ended before.",
+        ),
+        (
+            "request_not_found",
+            {"unread": True, "ago_s": 130.0},
+            {"character": "Hero"},
+            "Generate was pressed for 'Hero' 130 s ago, and Blender ended while it read the scene.",
+        ),
         ("request_cancelled", {"by": "you", "step": 12, "steps": 50}, {}, "Cancelled by you at step 12 of 50."),
         (
             "concurrency_limit",
