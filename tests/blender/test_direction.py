@@ -291,6 +291,37 @@ def test_paths_pins_and_waypoints_by_their_buttons(hero: Any, scene: Any, capfd:
     assert "Select a curve" in said
 
 
+def test_a_mark_is_edited_by_its_pencil(hero: Any, scene: Any, capfd: Any) -> None:
+    """What is not named stays as it was."""
+    curve, pin = scenes.curve_path([(0, 0, 0), (0, -2, 0)]), scenes.empty((0, 0, 1), "Grab")
+    marks.mark_path(curve, hero, frames=(10, 90))
+    marks.mark_pin(pin, hero, "LeftHand")
+    way = scenes.empty((0, -1, 0), "There")
+    marks.mark_waypoint(way, hero, 30)
+    for name in ("WalkPath", "Grab", "There"):
+        text = fake_layout.draw("ways")
+        assert text is not None
+        assert name in text.text
+    ops.mark_edit(name="WalkPath", heading="tilt")
+    assert (marks.heading_of(curve), marks.timing_of(curve)) == (marks.Heading.TILT, marks.Timing.EVEN)
+    assert marks.frames_of(curve) == (10, 90)
+    ops.mark_edit(name="WalkPath", timing="curve", use_frames=False)
+    assert (marks.heading_of(curve), marks.timing_of(curve)) == (marks.Heading.TILT, marks.Timing.CURVE)
+    assert marks.frames_of(curve) is None
+    ops.mark_edit(name="Grab", turn=True)
+    assert (marks.joint_of(pin), marks.turns(pin), marks.frames_of(pin)) == ("LeftHand", True, None)
+    ops.mark_edit(name="Grab", joint="RightHand", use_frames=True, start=5, end=3)
+    assert (marks.joint_of(pin), marks.turns(pin), marks.frames_of(pin)) == ("RightHand", True, (5, 5))
+    assert ops.mark_edit(name="Grab", joint="Nose") == {"CANCELLED"}
+    assert marks.joint_of(pin) == "RightHand"
+    ops.mark_edit(name="There", start=44, facing=True)
+    assert (marks.waypoint_frame(way), marks.turns(way)) == (44, True)
+    assert ops.mark_edit(name="Hero") == {"CANCELLED"}
+    said = capfd.readouterr().out
+    assert "'Nose' is not a bone of Hero" in said
+    assert "This is no path, pin or waypoint" in said
+
+
 def test_all_of_it_belongs_to_one_character(hero: Any, scene: Any) -> None:
     with_blocks(hero, Block(1, 40, "waves"))
     marks.mark_waypoint(scenes.empty((1, 0, 0)), hero, 18)

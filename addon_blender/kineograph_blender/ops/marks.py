@@ -8,7 +8,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from .. import compat, plan, props
 from ..bridge import keymarks, marks
-from ..bridge.marks import Heading, Timing
+from ..bridge.marks import Heading, Role, Timing
 from ..direction import convert
 from .base import CANCELLED, FINISHED, Outcome, told
 
@@ -163,6 +163,96 @@ class KINEOGRAPH_OT_mark_remove(bpy.types.Operator):
         return FINISHED
 
 
+class KINEOGRAPH_OT_mark_edit(bpy.types.Operator):
+    """Change how this path, pin or waypoint is meant: heading and timing, bone and rotation, frames"""
+
+    bl_idname = "kineograph.mark_edit"
+    bl_label = "Edit"
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+
+    name: StringProperty(name="Object", description="The object's name; empty takes the active one")
+    heading: EnumProperty(items=_HEADINGS, name="Heading", description="Where the character looks")
+    timing: EnumProperty(items=_TIMINGS, name="Timing", description="When the character is where")
+    joint: StringProperty(name="Bone", description="The bone that is held")
+    turn: BoolProperty(name="Rotation too", description="The bone takes the object's orientation as well")
+    facing: BoolProperty(name="Facing", description="Look along the marker's -Y, too")
+    use_frames: BoolProperty(name="Own frames", description="It counts over these frames only")
+    start: IntProperty(name="Start", description="First frame; a waypoint's only one", default=1)
+    end: IntProperty(name="End", description="Last frame", default=1)
+
+    def invoke(self, context: Any, event: Any) -> Outcome:
+        """Ask, beginning with what is said now."""
+        if not self._fill(context):
+            return self._nothing()
+        return set(context.window_manager.invoke_props_dialog(self))
+
+    def _fill(self, context: Any) -> bool:
+        marked = self._marked(context)
+        if marked is None:
+            return False
+        span = marks.frames_of(marked) or plan.span_of(marks.character_of(marked), context.scene)
+        self.heading, self.timing = str(marks.heading_of(marked)), str(marks.timing_of(marked))
+        self.joint, self.turn, self.facing = marks.joint_of(marked), marks.turns(marked), marks.turns(marked)
+        self.use_frames, self.start, self.end = marks.frames_of(marked) is not None, *span
+        return True
+
+    def draw(self, context: Any) -> None:
+        """The fields of its kind."""
+        layout, marked = self.layout, self._marked(context)
+        if marked is None:
+            return
+        role = marks.role_of(marked)
+        if role is Role.PATH:
+            layout.prop(self, "heading")
+            layout.prop(self, "timing")
+        elif role is Role.PIN:
+            layout.prop_search(self, "joint", marks.character_of(marked).data, "bones")
+            layout.prop(self, "turn")
+        else:
+            layout.prop(self, "start", text="Frame")
+            layout.prop(self, "facing")
+            return
+        layout.prop(self, "use_frames")
+        if self.use_frames:
+            row = layout.row(align=True)
+            row.prop(self, "start")
+            row.prop(self, "end")
+
+    def execute(self, context: Any) -> Outcome:
+        """Mark it anew; what was not named stays as it is."""
+        asked = {name: getattr(self, name) for name in self._ASKED if self.properties.is_property_set(name)}
+        if not self._fill(context):
+            return self._nothing()
+        for name, value in asked.items():
+            setattr(self, name, value)
+        marked = self._marked(context)
+        armature, frames = marks.character_of(marked), (self.start, max(self.end, self.start))
+        own = frames if self.use_frames else None
+        match marks.role_of(marked):
+            case Role.PATH:
+                heading, timing = Heading(self.heading), Timing(self.timing)
+                marks.mark_path(marked, armature, frames=own, heading=heading, timing=timing)
+            case Role.PIN:
+                if self.joint not in armature.pose.bones:
+                    self.report({"WARNING"}, f"'{self.joint}' is not a bone of {armature.name}")
+                    return CANCELLED
+                marks.mark_pin(marked, armature, self.joint, frames=own, turn=self.turn)
+            case _:
+                marks.mark_waypoint(marked, armature, self.start, facing=self.facing)
+        return FINISHED
+
+    _ASKED = ("heading", "timing", "joint", "turn", "facing", "use_frames", "start", "end")
+
+    def _marked(self, context: Any) -> Any:
+        found = bpy.data.objects.get(self.name) if self.name else context.active_object
+        is_mark = found is not None and marks.role_of(found) is not None and marks.character_of(found) is not None
+        return found if is_mark else None
+
+    def _nothing(self) -> Outcome:
+        self.report({"WARNING"}, "This is no path, pin or waypoint")
+        return CANCELLED
+
+
 class KINEOGRAPH_OT_to_waypoints(_OnCharacter, bpy.types.Operator):
     """Turn a path into waypoints at the same places and frames; the curve stays"""
 
@@ -207,6 +297,7 @@ CLASSES = (
     KINEOGRAPH_OT_path_add,
     KINEOGRAPH_OT_pin_add,
     KINEOGRAPH_OT_waypoint_add,
+    KINEOGRAPH_OT_mark_edit,
     KINEOGRAPH_OT_mark_remove,
     KINEOGRAPH_OT_to_waypoints,
     KINEOGRAPH_OT_to_path,

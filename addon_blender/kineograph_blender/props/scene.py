@@ -124,7 +124,7 @@ class KINEOGRAPH_PG_scene(bpy.types.PropertyGroup):
         " where they are, exactly",
     )
     thin_cm: FloatProperty(
-        name="Within (cm)",
+        name="Within cm",
         description="How far any point of the body may be from the full motion, at most, in centimetres",
         default=0.5,
         min=0.01,

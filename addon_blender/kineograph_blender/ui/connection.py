@@ -31,12 +31,13 @@ class KINEOGRAPH_PT_connection(Panel, bpy.types.Panel):
         """The connection in a word; where there is none, why, and the buttons."""
         standing = session.current().standing
         row = self.layout.row(align=True)
-        row.label(text="Kineograph")
+        count = len(to_show(context))
+        if count:  # in the name's stead: both have no room
+            row.label(text=f"{count} problem" + ("s" if count > 1 else ""), icon="ERROR")
+        else:
+            row.label(text="Kineograph")
         state = row.row(align=True)
         state.alignment = "RIGHT"
-        count = len(to_show(context))
-        if count:
-            state.label(text=f"{count} problem" + ("s" if count > 1 else ""), icon="ERROR")
         state.label(text=standing.text, icon=ICONS[standing.phase])
         if standing.is_ready:
             state.operator("kineograph.disconnect", text="", icon="UNLINKED", emboss=False)

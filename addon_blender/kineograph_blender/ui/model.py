@@ -91,9 +91,11 @@ class KINEOGRAPH_PT_options(CharacterPanel, bpy.types.Panel):
 def draw_option(row: Any, item: Any, title: str, dial: Any) -> None:
     """The field that holds an option's value."""
     if item.kind == "ENUM" and dial is not None:
-        row.label(text=title)
+        column = row.column(align=True)
+        column.label(text=title)
+        choices = column.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
         for value in dial.values:
-            choice = row.operator("kineograph.set_option", text=value.replace("_", " "), depress=value == item.text)
+            choice = choices.operator("kineograph.set_option", text=value.replace("_", " "), depress=value == item.text)
             choice.option, choice.value = item.name, value
         return
     field = {"NUMBER": "number", "INTEGER": "whole", "BOOLEAN": "flag"}.get(item.kind, "text")

@@ -98,7 +98,8 @@ class KINEOGRAPH_PT_keys(CharacterPanel, bpy.types.Panel):
         layout.prop(armature.kineograph, "keys")
         layout.prop(wishes, "pick")
         row = layout.row(align=True)
-        for word, text in (("MARK", "Mark as Key Pose"), ("UNMARK", "Unmark"), ("CLEAR", "As Keyed")):
+        row.label(text="Key pose")
+        for word, text in (("MARK", "Mark"), ("UNMARK", "Unmark"), ("CLEAR", "As Keyed")):
             row.operator("kineograph.key_mark", text=text).word = word
         grey(layout, self._marked(armature, int(context.scene.frame_current)))
         layout.prop(wishes, "begin")
@@ -142,6 +143,7 @@ class KINEOGRAPH_PT_ways(CharacterPanel, bpy.types.Panel):
         for text, icon, marked in entries:
             row = column.row(align=True)
             row.label(text=text, icon=icon)
+            row.operator("kineograph.mark_edit", text="", icon="GREASEPENCIL", emboss=False).name = marked.name
             row.operator("kineograph.mark_remove", text="", icon="X", emboss=False).name = marked.name
         parts = layout.split(factor=0.16, align=True)
         parts.label(text="Add")

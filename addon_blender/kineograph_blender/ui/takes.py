@@ -47,9 +47,13 @@ def draw_row(layout: Any, row: Row, is_chosen: bool, is_shown: bool) -> None:
     line = layout.row(align=True)
     line.operator("kineograph.take_star", text="", icon="SOLO_ON" if row.star else "SOLO_OFF").take = row.id
     icon = "CHECKMARK" if is_shown else "BLANK1"
-    line.operator("kineograph.take_choose", text=words.take_line(row), icon=icon, depress=is_chosen).take = row.id
+    line.operator("kineograph.take_choose", text=row.title, icon=icon, depress=is_chosen).take = row.id
+    if row.worst_cm is not None:
+        score = line.row(align=True)
+        score.ui_units_x = 3.8
+        score.label(text=words.centimetres(row.worst_cm))
     end = line.row(align=True)
-    end.ui_units_x = 3.0
+    end.ui_units_x = 2.8
     end.operator("kineograph.take_apply", text="Apply").take = row.id
 
 

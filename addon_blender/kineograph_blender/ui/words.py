@@ -8,7 +8,7 @@ import time
 
 from kineograph.wire.messages import JobState, JobStatus
 
-from ..session import Job, Row
+from ..session import Job
 
 
 def seconds(value_s: float) -> str:
@@ -64,8 +64,6 @@ def status_bar(jobs: list[Job]) -> str:
     return f"Kineograph: {first.label} for {first.armature}, {job_line(first)}{more}"
 
 
-def take_line(row: Row) -> str:
-    """A take in the list."""
-    sample = f"  {row.sample + 1} of {row.samples}" if row.samples > 1 else ""
-    score = f"  miss {row.worst_cm:.1f} cm" if row.worst_cm is not None else ""
-    return row.title + sample + score
+def centimetres(value_cm: float) -> str:
+    """A take's worst miss, in the list: '0.2 cm', '118 cm'."""
+    return f"{value_cm:.1f} cm" if value_cm < 99.95 else f"{value_cm:.0f} cm"
