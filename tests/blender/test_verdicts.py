@@ -136,16 +136,28 @@ def test_verdicts_of_a_real_take(hero: Any, scene: Any, daemon: Any) -> None:
     assert key.label == "key 10 met"
     assert found["Grab"].grade is not None
     assert found["There"].frame == 140
-    assert any("Moon" in line and "out of reach" in line for line in verdicts.changed(take))
+    assert any("Moon" in line and "out of reach" in line and "on frame 60;" in line for line in verdicts.changed(take))
+    assert any("Moon" in line and "on frame 160;" in line for line in verdicts.changed(take, later=100))
     take.apply()
     ops.verdicts(take=take.id)
     said = lines("verdicts")
-    assert "pin 'Moon' at 60: missed by" in said
-    assert "key at 10: met" in said
+    assert "pin 'Moon' at 60" in said
+    assert moon.amount in said
+    assert "key at 10" in said
     shown = fake_layout.draw("verdicts")
     assert shown is not None
-    shown.button(moon.text).press()
+    shown.button(moon.what).press()
     assert scene.frame_current == 60
+
+
+def test_sentences_of_the_daemon_with_the_scenes_frames() -> None:
+    for told, want in (
+        ("missed on frames 0, 7, 12 and 6 more; stretched", "missed on frames 101, 108, 113 and 6 more; stretched"),
+        ("frames 3 to 9 are interpolated", "frames 104 to 110 are interpolated"),
+        ("made at 30 frames a second, on frame 5", "made at 30 frames a second, on frame 106"),
+        ("0.5 cm off", "0.5 cm off"),
+    ):
+        assert verdicts.in_scene_frames(told, 101) == want
 
 
 @pytest.mark.daemon

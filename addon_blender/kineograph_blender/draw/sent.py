@@ -66,7 +66,7 @@ def summary(parts: Sequence[Outgoing]) -> str:
 def left_out(parts: Sequence[Outgoing]) -> list[str]:
     """What is not sent or changed on the way, a line each, and why."""
     lines = [f"{r.what}: {r.why}" for part in parts for r in part.remarks]
-    lines += [f"{c.bone}: its {c.kind.lower()} constraint changes what keys show" for c in parts[0].constrained[:6]]
+    lines += [f"{c.bone}: its {_named(c.kind)} constraint changes what keys show" for c in parts[0].constrained[:6]]
     return list(dict.fromkeys(lines))
 
 
@@ -137,6 +137,10 @@ def _heading(
 def _floor(outgoing: Outgoing, xz: Any) -> FloatArray:
     flat = np.asarray(xz, float)
     return outgoing.rig.frame.points_bu(np.stack([flat[:, 0], np.zeros(len(flat)), flat[:, 1]], axis=-1))
+
+
+def _named(kind: str) -> str:
+    return kind.replace("_", " ").title()
 
 
 def _many(count: int, what: str) -> str:

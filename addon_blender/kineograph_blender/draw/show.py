@@ -31,7 +31,7 @@ def take(found: Take, sample: int = 0, start: float | None = None) -> Shown:
     later = 0 if start is None else round(start - found.start)
     seen = [replace(v, frame=v.frame + later) for v in verdicts.of_take(found, sample)]
     picture = verdicts.picture(seen, sent.size_bu(found.rig))
-    lines = tuple(verdicts.changed(found))
+    lines = tuple(verdicts.changed(found, later))
     drawn.preview = None  # that was sent, and this is what came of it
     drawn.verdicts = Shown(found.rig.armature, picture, found.label, lines, (), tuple(seen))
     redraw()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +17,9 @@ from .misses import Measured, Miss
 from .shapes import Color, Lines, Picture, cross
 
 FloatArray = NDArray[np.floating[Any]]
+
+_FRAMES = re.compile(r"\b(frames? )(\d+(?:(?:, | to )\d+)*)")
+_NUMBER = re.compile(r"\d+")
 
 MET_CM, MET_DEG = 0.5, 0.5
 NEAR_CM, NEAR_DEG = 2.0, 5.0
@@ -56,19 +60,20 @@ class Verdict:
 
     @property
     def amount(self) -> str:
-        """'0.2 cm, 1.0 deg'."""
+        """'0.2 cm, 1.0°'."""
         parts = [f"{self.cm:.1f} cm"] if self.cm is not None else []
-        parts += [f"{self.deg:.1f} deg"] if self.deg is not None else []
+        parts += [f"{self.deg:.1f}°"] if self.deg is not None else []
         return ", ".join(parts) or "no number"
 
     @property
-    def text(self) -> str:
-        """'pin 'Grab' at 90: missed by 4.2 cm'."""
-        what = f"{self.kind} {self.name!r}" if self.kind != "key" else f"key at {self.frame}{self._of}"
-        when = "" if self.kind == "key" else f" at {self.frame}"
-        if self.grade is Grade.MET:
-            return f"{what}{when}: met ({self.amount})"
-        return f"{what}{when}: {self.grade} by {self.amount}"
+    def what(self) -> str:
+        """'pin 'Grab' at 90'."""
+        return f"key at {self.frame}{self._of}" if self.kind == "key" else f"{self.kind} {self.name!r} at {self.frame}"
+
+    @property
+    def short(self) -> str:
+        """'met', else the amount: where an icon says how bad that is."""
+        return "met" if self.grade is Grade.MET else self.amount
 
     @property
     def label(self) -> str:
@@ -105,18 +110,28 @@ def of_take(take: Take, sample: int = 0) -> list[Verdict]:
     return sorted(out, key=lambda v: (-_share(v.cm, v.deg), v.frame))
 
 
-def changed(take: Take) -> list[str]:
-    """What the daemon changed or ignored, a line each, with why; and bones that were known again."""
+def changed(take: Take, later: int = 0) -> list[str]:
+    """What the daemon changed or ignored, a line each, with why; and bones that were known again. Frames are the
+    scene's, of a take that was written ``later`` frames after its own start."""
     lines = [f"bone {old!r} is called {new!r} now" for old, new in _renamed(take).items()]
     for n, entry in enumerate(take.report.get("constraints") or []):
         if entry.get("outcome") not in (None, "applied"):
             ref = take.refs[n] if n < len(take.refs) else {}
             lines.append(f"{ref.get('kind', 'constraint')} {ref.get('object', n + 1)!r} {_why(entry)}")
     for entry in take.report.get("segments") or []:
-        lines += [f"prompt {entry.get('index', 0) + 1}: {f['name']} {_why(f)}" for f in entry.get("fields") or []]
+        nth = f"prompt {entry.get('index', 0) + 1}"
+        for found in entry.get("fields") or []:
+            what = nth if found["name"] == "prompt" else f"{nth}: {found['name']}"
+            lines.append(f"{what} {_why(found)}")
     for group in ("options", "request"):
         lines += [f"{e['name']} {_why(e)}" for e in take.report.get(group) or [] if e.get("outcome") != "applied"]
-    return list(dict.fromkeys(lines))
+    first = take.start - take.lead_in + later
+    return list(dict.fromkeys(in_scene_frames(line, first) for line in lines))
+
+
+def in_scene_frames(text: str, first: int) -> str:
+    """A sentence of the daemon's, which counts frames from 0, with the scene's; ``first`` is the request's frame 0."""
+    return _FRAMES.sub(lambda m: m[1] + _NUMBER.sub(lambda n: str(int(n[0]) + first), m[2]), text)
 
 
 def _renamed(take: Take) -> dict[str, str]:

@@ -7,6 +7,8 @@ import bpy
 
 from .. import plan
 
+_ICON_LETTERS = 3
+"""An icon takes the room of so many letters."""
 ORDER = ("connection", "character", "model", "direction", "options", "generate", "takes", "problems")
 """The order of work, top to bottom; panel ids are ``KINEOGRAPH_PT_<name>``."""
 
@@ -43,7 +45,7 @@ def grey(layout: Any, text: str, icon: str = "NONE") -> None:
 
 def lines_of(column: Any, text: str, icon: str = "NONE") -> None:
     """Text in as many lines as the sidebar's width asks for: Blender's labels do not wrap."""
-    for n, line in enumerate(broken(text, room())):
+    for n, line in enumerate(broken(text, room() - (_ICON_LETTERS if icon != "NONE" else 0))):
         column.label(text=line, icon=icon if n == 0 else ("BLANK1" if icon != "NONE" else "NONE"))
 
 

@@ -73,10 +73,13 @@ class KINEOGRAPH_PT_verdicts(CharacterPanel, bpy.types.Panel):
             layout.operator("kineograph.mute_constraints")
         column = layout.column(align=True)
         for verdict in shown.verdicts[:MOST]:
-            line = column.row(align=True)
-            line.operator(
-                "kineograph.go_to", text=verdict.text, icon=_ICONS[verdict.grade], emboss=False
+            line = column.split(factor=0.62, align=True)
+            what = line.row(align=True)
+            what.alignment = "LEFT"
+            what.operator(
+                "kineograph.go_to", text=verdict.what, icon=_ICONS[verdict.grade], emboss=False
             ).frame = verdict.frame
+            line.label(text=verdict.short)
         if len(shown.verdicts) > MOST:
             grey(layout, f"and {len(shown.verdicts) - MOST} more")
         for text in shown.lines[:MOST]:
