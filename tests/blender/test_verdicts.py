@@ -174,7 +174,7 @@ def test_each_sample_has_its_own_verdicts_by_the_daemons_measures(hero: Any, sce
             if entry[theirs] is not None:
                 worst = np.max([getattr(m, ours) for m in found], axis=0)
                 assert worst == pytest.approx(entry[theirs], abs=0.02), (item["type"], ours)
-    texts = {tuple(v.text for v in verdicts.of_take(take, n)) for n in range(3)}
+    texts = {tuple((v.what, v.amount) for v in verdicts.of_take(take, n)) for n in range(3)}
     assert len(texts) > 1, "samples differ, and so do their verdicts"
 
 
