@@ -156,7 +156,7 @@ def decode_header(frames: Sequence[Buffer]) -> tuple[Header, int]:
     if len(frames[0]) > limits.MAX_HEADER_BYTES:
         raise _bad(f"the header has {len(frames[0])} bytes, limit {limits.MAX_HEADER_BYTES}")
     raw = _unpack(frames[0], "header")
-    if not isinstance(raw, dict):
+    if type(raw) is not dict:
         raise _bad("the header is no map")
     wire = raw.get("v")
     if type(wire) is not int or wire not in limits.SUPPORTED_WIRE_VERSIONS:
@@ -169,7 +169,7 @@ def decode_header(frames: Sequence[Buffer]) -> tuple[Header, int]:
             },
         )
     arrays = raw.get("a", 0)
-    if not isinstance(arrays, int) or isinstance(arrays, bool) or not 0 <= arrays <= limits.MAX_ARRAYS:
+    if type(arrays) is not int or not 0 <= arrays <= limits.MAX_ARRAYS:
         raise _bad(f"the header's array count is {arrays!r}, allowed 0 to {limits.MAX_ARRAYS}")
     if len(frames) != 2 + arrays:
         raise _bad(f"the header announces {arrays} arrays, {len(frames) - 2} frames follow the body")
@@ -179,17 +179,14 @@ def decode_header(frames: Sequence[Buffer]) -> tuple[Header, int]:
     if size > limits.MAX_MESSAGE_BYTES:
         raise _bad(f"the message has {size} bytes, limit {limits.MAX_MESSAGE_BYTES}")
     said = raw.get("k")
-    kind = _KINDS.get(said) if isinstance(said, str) else None
+    kind = _KINDS.get(said) if type(said) is str else None
     if kind is None:
         raise _bad(f"unknown message kind {said!r}"[:200])
     method, request_id, epoch = raw.get("m"), raw.get("id", ""), raw.get("e", "")
-    if (
-        not (isinstance(method, str) and isinstance(request_id, str) and isinstance(epoch, str))
-        or len(request_id) > 128
-    ):
+    if not (type(method) is type(request_id) is type(epoch) is str) or len(request_id) > 128:
         raise _bad("method, id and epoch of a header are strings, the id at most 128 characters")
     seq = raw.get("s", 0)
-    if not isinstance(seq, int) or isinstance(seq, bool):
+    if type(seq) is not int:
         raise _bad("an event's number is an integer")
     return Header(kind, method, request_id, epoch, seq, wire), arrays
 

@@ -18,7 +18,7 @@ M = TypeVar("M")
 def to_body(message: Any) -> dict[str, Any]:
     """The wire map of a message; fields at their default stay in, so that other languages need no defaults."""
     out = {}
-    for name, _, _ in _spec(type(message)):
+    for name, _, _, _ in _spec(type(message)):
         value = getattr(message, name)
         out[name] = to_body(value) if hasattr(value, "__dataclass_fields__") else value
     return out
@@ -30,9 +30,10 @@ def from_body(cls: type[M], body: Mapping[str, Any]) -> M:
     Raises ``schema_validation`` naming the field, what it got and what it takes.
     """
     kwargs = {}
-    for name, coerce, required in _spec(cls):
+    for name, fit, coerce, required in _spec(cls):
         if name in body:
-            kwargs[name] = coerce(body[name], name)
+            value = body[name]
+            kwargs[name] = value if type(value) in fit else coerce(value, name)
         elif required:
             raise RequestError(
                 ErrorCode.SCHEMA_VALIDATION, f"the field {name!r} is missing", {"where": {"path": [name]}, "got": None}
@@ -41,19 +42,33 @@ def from_body(cls: type[M], body: Mapping[str, Any]) -> M:
 
 
 _Coerce = Callable[[Any, str], Any]
-_Spec = tuple[tuple[str, _Coerce, bool], ...]
+_Spec = tuple[tuple[str, frozenset[type[Any]], _Coerce, bool], ...]
 _specs: dict[type[Any], _Spec] = {}
-"""Field name, check, required: made once a class, since a status is read thousands of times."""
+"""Field name, types that fit as they are, check, required: made once a class, for a status is read thousands of times.
+"""
 
 
 def _spec(cls: type[Any]) -> _Spec:
     if cls not in _specs:
         hints = typing.get_type_hints(cls)
         _specs[cls] = tuple(
-            (f.name, _coercer(hints[f.name]), f.default is MISSING and f.default_factory is MISSING)
+            (
+                f.name,
+                _fit(hints[f.name]),
+                _coercer(hints[f.name]),
+                f.default is MISSING and f.default_factory is MISSING,
+            )
             for f in fields(cls)
         )
     return _specs[cls]
+
+
+def _fit(hint: Any) -> frozenset[type[Any]]:
+    """The types whose every value fits a field, so that its check need not be called. A float may be NaN."""
+    if typing.get_origin(hint) in (Union, types.UnionType):
+        return frozenset().union(*map(_fit, typing.get_args(hint)))
+    kind = typing.get_origin(hint) or hint
+    return frozenset({kind}) if kind in (str, int, bool, dict, types.NoneType) else frozenset()
 
 
 def _coercer(hint: Any) -> _Coerce:
