@@ -2,8 +2,9 @@
 """The jobs on disk: SQLite in WAL mode, one writer, one commit for everything that one turn of the loop changed.
 
 A row holds the job (msgpack); its request lies in a second table, or as a file when it is large, so that reading all
-jobs at the start touches no request. Results are files only. ``synchronous=NORMAL`` survives any crash of the process;
-a power cut may lose the last commits, never the database.
+jobs at the start touches no request. What requests have in common lies in a third (see ``commons``): a commit writes
+four pages a job then, where it would be ten. Results are files only. ``synchronous=NORMAL`` survives any crash of the
+process; a power cut may lose the last commits, never the database.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from kineograph.errors import ErrorCode, JobError, KineographError, error
 from kineograph.wire.codec import Buffer
 from kineograph.wire.messages import ResultFormat
 from kineograph_daemon.jobs import blobs, record
+from kineograph_daemon.jobs.commons import Commons, cut, joined
 from kineograph_daemon.jobs.record import Job
 from kineograph_daemon.jobs.spares import Spares
 
@@ -36,8 +38,17 @@ _MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE jobs (id TEXT PRIMARY KEY, job BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE requests (id TEXT PRIMARY KEY, frames BLOB);
     """,
+    """
+    CREATE TABLE commons (number INTEGER PRIMARY KEY, part BLOB NOT NULL);
+    ALTER TABLE requests ADD COLUMN common INTEGER;
+    ALTER TABLE requests ADD COLUMN place INTEGER;
+    """,
 )
 """Script N brings a database from ``user_version`` N to N + 1. A script that was released is never edited."""
+
+_KEEP_REQUEST = "INSERT OR REPLACE INTO requests (id, frames, common, place) VALUES (?, ?, ?, ?)"
+_REQUEST = "SELECT frames, common, place, part FROM requests LEFT JOIN commons ON number = common WHERE id = ?"
+_DROP_UNUSED = "DELETE FROM commons WHERE number NOT IN (SELECT common FROM requests WHERE common IS NOT NULL)"
 
 
 class JobStore:
@@ -50,7 +61,7 @@ class JobStore:
         self._results = str(folder / "results")
         self.spares = Spares(folder / "spare")
         self._read_elsewhere: set[str] = set()
-        self._requests: list[tuple[str, bytes | None]] = []
+        self._requests: list[tuple[str, bytes | None, int | None, int | None]] = []
         self._changed: dict[str, Job] = {}
         self._dropped: dict[str, None] = {}
         self._is_urgent = False
@@ -58,6 +69,7 @@ class JobStore:
         for part in ("requests", "results", "spare"):
             (folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._db = self._open_or_replace()
+        self._commons = Commons(_next_number(self._db))
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 
@@ -72,17 +84,21 @@ class JobStore:
             self._db.close()
             self._set_aside(e)
             self._db = self._connect()
+            self._commons = Commons(_next_number(self._db))
             return []
         return [job for id_, packed in rows if (job := _unpacked(id_, packed)) is not None]
 
     def request(self, job: str) -> list[Buffer]:
         """The frames of the body that a job was submitted with. Raises ``result_expired`` when it is gone."""
-        row = self._db.execute("SELECT frames FROM requests WHERE id = ?", (job,)).fetchone()
-        if row is None:
+        row = self._db.execute(_REQUEST, (job,)).fetchone()
+        if row is None or (row[1] is not None and row[3] is None):
             raise JobError(ErrorCode.RESULT_EXPIRED, f"the request of job {job} is not kept any more", {"job": job})
-        if row[0] is None:
+        packed, common, place, part = row
+        if packed is None:
             return list(blobs.open(self._request_file(job)))
-        frames: list[Buffer] = msgpack.unpackb(row[0])
+        frames: list[Any] = msgpack.unpackb(packed)
+        if common is not None:
+            frames[0] = joined(frames[0], part, place)
         return frames
 
     def result_file(self, job: str, attempt: int, form: ResultFormat = ResultFormat.ARRAYS) -> Path:
@@ -95,14 +111,21 @@ class JobStore:
 
     # ---- writing ---------------------------------------------------------------------------------------------------
 
-    def add(self, job: Job, frames: Sequence[Buffer]) -> None:
-        """Keep a new job with its request. Raises ``resource_exhausted`` or ``internal_error`` for a large request."""
-        if sum(len(f) for f in frames) <= self._inline_bytes:
-            packed = msgpack.packb([bytes(f) for f in frames])
-            self._requests.append((job.id, packed))
-        else:
+    def add(self, job: Job, frames: Sequence[Buffer], common: slice | None = None) -> None:
+        """Keep a new job with its request; ``common`` is what others are likely to have too, of its first frame.
+
+        Raises ``resource_exhausted`` or ``internal_error`` for a large request.
+        """
+        if sum(len(f) for f in frames) > self._inline_bytes:
             blobs.write(self._request_file(job.id), frames)
-            self._requests.append((job.id, None))
+            self._requests.append((job.id, None, None, None))
+        else:
+            kept = [bytes(f) for f in frames]
+            number = place = None
+            if (parts := cut(kept[0], common)) is not None:
+                kept[0], part, place = parts
+                number = self._commons.number_of(part)
+            self._requests.append((job.id, msgpack.packb(kept), number, place))
         self.save(job)
 
     def save(self, job: Job, *, lazily: bool = False) -> None:
@@ -160,8 +183,10 @@ class JobStore:
         gone = [(job,) for job in self._dropped]
         try:
             self._db.execute("BEGIN IMMEDIATE")
+            if self._commons.unwritten:
+                self._db.executemany("INSERT INTO commons (number, part) VALUES (?, ?)", self._commons.unwritten)
             if self._requests:
-                self._db.executemany("INSERT OR REPLACE INTO requests (id, frames) VALUES (?, ?)", self._requests)
+                self._db.executemany(_KEEP_REQUEST, self._requests)
             self._db.executemany("INSERT OR REPLACE INTO jobs (id, job) VALUES (?, ?)", rows)
             if gone:
                 self._db.executemany("DELETE FROM requests WHERE id = ?", gone)
@@ -171,6 +196,7 @@ class JobStore:
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
             raise _write_error(e) from e
+        self._commons.unwritten.clear()
         self._requests.clear()
         self._changed.clear()
         self._dropped.clear()
@@ -222,6 +248,7 @@ class JobStore:
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute("PRAGMA wal_autocheckpoint = 1000")
             _migrate(db, self._file)
+            db.execute(_DROP_UNUSED)
         except BaseException:
             db.close()
             raise
@@ -254,6 +281,11 @@ def _migrate(db: sqlite3.Connection, file: Path) -> None:
         )
     for number, script in enumerate(_MIGRATIONS[version:], version + 1):
         db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
+
+
+def _next_number(db: sqlite3.Connection) -> int:
+    number: int = db.execute("SELECT coalesce(max(number), 0) + 1 FROM commons").fetchone()[0]
+    return number
 
 
 def _unpacked(id_: str, packed: bytes) -> Job | None:

@@ -21,6 +21,8 @@ from kineograph.wire.codec import Buffer
 
 _MOST = 32
 _MOST_BYTES = 2**18
+_MOST_TRIES = 8
+_KEY = msgpack.packb("skeleton")
 
 
 class SentSkeleton(dict[str, Any]):
@@ -35,6 +37,7 @@ class KnownSkeletons:
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
         self._by_bytes: OrderedDict[bytes, Skeleton] = OrderedDict()
+        self._bytes_of: dict[int, bytes] = {}
 
     def recall(self, packed: bytes) -> Skeleton | None:
         """The typed skeleton, if it passed before."""
@@ -46,9 +49,30 @@ class KnownSkeletons:
     def remember(self, sent: Any, skeleton: Skeleton) -> None:
         """A skeleton passed: every check of it, that of its numbers too."""
         if isinstance(sent, SentSkeleton) and len(sent.packed) <= _MOST_BYTES:
+            self._forget(sent.packed)
             self._by_bytes[sent.packed] = skeleton
+            self._bytes_of[id(skeleton)] = sent.packed
             if len(self._by_bytes) > self._most:
-                self._by_bytes.popitem(last=False)
+                self._forget(next(iter(self._by_bytes)))
+
+    def place_in(self, body: bytes, skeleton: Skeleton) -> slice | None:
+        """Where a known skeleton lies in the body that brought it, if that is easily found."""
+        packed, at = self._bytes_of.get(id(skeleton)), 0
+        if packed is None:
+            return None
+        for _ in range(_MOST_TRIES):
+            at = body.find(_KEY, at)
+            if at < 0:
+                return None
+            at += len(_KEY)
+            if body.startswith(packed, at):
+                return slice(at, at + len(packed))
+        return None
+
+    def _forget(self, packed: bytes) -> None:
+        skeleton = self._by_bytes.pop(packed, None)
+        if skeleton is not None:
+            self._bytes_of.pop(id(skeleton), None)
 
 
 KNOWN = KnownSkeletons()

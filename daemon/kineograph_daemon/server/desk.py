@@ -68,13 +68,13 @@ class Desk:
 
     # ---- what handlers use -----------------------------------------------------------------------------------------
 
-    def submit(self, facts: JobFacts, frames: list[Buffer], on_busy: OnBusy) -> None:
+    def submit(self, facts: JobFacts, frames: list[Buffer], on_busy: OnBusy, common: slice | None = None) -> None:
         """A new job, queued. Raises what the state machine refuses with, or ``resource_exhausted`` (disk)."""
         out = self.machine.handle(s.Submit(facts, self._clock.now_s(), on_busy))
         _raise_refusal(out)
         job = self.machine.jobs[facts.job]
         try:
-            self.store.add(job, frames)
+            self.store.add(job, frames, common)
         except KineographError:
             self._take_back(facts.job)
             raise

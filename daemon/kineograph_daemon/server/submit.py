@@ -107,7 +107,7 @@ class Submitting:
             return False
         request = self._check(m, call)
         facts = self._facts(m.job, m, request, self._peers.name(call.sender), call.frames)
-        self._desk.submit(facts, call.frames, m.on_busy)
+        self._desk.submit(facts, call.frames, m.on_busy, _place_of(request, call.frames[0]))
         return True
 
     def _check(self, m: Generate, call: Call) -> Any:
@@ -215,6 +215,13 @@ def _read(frames: Sequence[Buffer]) -> dict[str, Any]:
     from kineograph_daemon.mmcp.known import read_body  # the schema's library is not on the time of a start
 
     return read_body(frames).fields
+
+
+def _place_of(request: Any, body: Buffer) -> slice | None:
+    """Where the request's skeleton lies in its body: many others have the same."""
+    from kineograph_daemon.mmcp.known import KNOWN
+
+    return KNOWN.place_in(body, request.skeleton) if isinstance(body, bytes) else None
 
 
 READERS = {Method.GENERATE: _read, Method.GENERATE_WAIT: _read}

@@ -89,3 +89,28 @@ def test_the_hash_is_the_same_with_and_without_packing_again() -> None:
     request["segments"] = [{"rotations": np.arange(4, dtype=np.float32)}]
     frames = sent(request)
     assert provenance.sent_sha256(read_body(frames), frames[1:]) == provenance.request_sha256(request)
+
+
+def test_where_a_known_skeleton_lies_in_its_body() -> None:
+    known = KnownSkeletons(most=1)
+    request = fresh()
+    first = read_body(sent(request), known).fields["request"]
+    assert isinstance(first["skeleton"], SentSkeleton)
+    skeleton = parse(request).skeleton
+    known.remember(first["skeleton"], skeleton)
+    body = bytes(sent(request)[0])
+    place = known.place_in(body, skeleton)
+    assert place is not None
+    assert body[place] == first["skeleton"].packed
+    decoy = bytes(sent({"skeleton": "skeleton", "label": "skeleton", **request})[0])
+    place = known.place_in(decoy, skeleton)
+    assert place is not None
+    assert decoy[place] == first["skeleton"].packed
+    hostile = codec.pack_body({"a": ["skeleton"] * 100_000, "request": request})
+    assert known.place_in(bytes(hostile[0]), skeleton) is None, "it is not looked for without end"
+    assert known.place_in(b"", skeleton) is None
+    assert known.place_in(body, parse(fresh()).skeleton) is None
+    other = SentSkeleton()
+    other.packed = b"other"
+    known.remember(other, parse(fresh()).skeleton)
+    assert known.place_in(body, skeleton) is None, "forgotten"
