@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -188,7 +188,9 @@ def why_not(armature: Any, scene: Any) -> str:
     return ""
 
 
-def regenerate(context: Any, span: tuple[int, int], lead: int = 8) -> session.Job:
+def regenerate(
+    context: Any, span: tuple[int, int], lead: int = 8, redo: tuple[str, Mapping[str, Any]] = ("", {})
+) -> session.Job | None:
     """Send a range of what a character shows to be made anew, with ``lead`` frames beside it locked as they are.
 
     The result is written over the range when it comes; every frame outside stays as it is shown.
@@ -200,4 +202,7 @@ def regenerate(context: Any, span: tuple[int, int], lead: int = 8) -> session.Jo
     link.ensure()
     current = session.current()
     how = {"armature": armature.name, "scene": scene.name, "over": True}
-    return current.generate(armature, scene, asked, f"frames {span[0]}-{span[1]}", how)
+    label = f"frames {span[0]}-{span[1]}"
+    if bpy.app.background:
+        return current.generate(armature, scene, asked, label, how)
+    return current.generate_soon(armature, scene, asked, label, how, redo)

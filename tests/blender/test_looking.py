@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import bpy
@@ -12,7 +13,8 @@ from tests.blender import addon as trial
 from tests.blender import fake_layout, measure, scenes
 
 from kineograph_blender import session
-from kineograph_blender.bridge import guard, request
+from kineograph_blender.bridge import guard, marks, request
+from kineograph_blender.bridge.keys import KeyMode
 from kineograph_blender.bridge.looking import Looking
 from kineograph_blender.bridge.request import Direction
 
@@ -32,13 +34,20 @@ def direction() -> Direction:
     return Direction(model=trial.MODEL, start=1, end=60)
 
 
-def looked(armature: Any, turns: int = 100) -> Looking:
-    found = Looking.ahead(armature, bpy.context.scene, direction())
-    assert found is not None
-    for _ in range(turns):
-        if found.step(0.0):
-            break
+def seen(found: Looking) -> Looking:
+    """All frames were looked at, and nothing more was done."""
+    done = False
+    while not done and found.progress[0] < max(found.progress[1], 1):
+        done = found.step(0.0)
+    assert not done
     return found
+
+
+def read(found: Looking) -> request.Outgoing:
+    """To the end."""
+    while not found.step(0.0):
+        pass
+    return found.outgoing
 
 
 def constraints(out: request.Outgoing) -> Any:
@@ -50,34 +59,42 @@ def test_it_is_read_one_frame_a_turn_and_the_same_is_sent(addon: Any) -> None:
     armature.pose.bones["Head"].location = (0.0, 0.1, 0.0)  # posed and not keyed
     want = measure.gather(armature, model=trial.MODEL, start=1, end=60)
     found = Looking.ahead(armature, addon, direction())
-    assert found is not None
-    turns = 0
-    while True:
+    for n in range(len(FRAMES)):
         before = guard.visits()
-        done = found.step(0.0)
-        turns += 1
+        assert found.progress == (n, len(FRAMES))
+        assert not found.step(0.0)
         assert guard.visits() == before + 1
         assert addon.frame_current == 33
         assert tuple(armature.pose.bones["Head"].location) == pytest.approx((0.0, 0.1, 0.0))
-        if done:
-            break
-    assert (turns, found.progress) == (len(FRAMES), (len(FRAMES), len(FRAMES)))
     before = guard.visits()
-    assert constraints(found.gather()) == constraints(want)
+    assert found.step(0.0)
+    assert constraints(found.outgoing) == constraints(want)
     assert guard.visits() == before, "nothing is looked at twice"
 
 
 def test_what_needs_no_visits_is_read_at_once(addon: Any) -> None:
     armature = trial.hero(frames=FRAMES)
-    assert Looking.ahead(armature, addon, direction()) is None
+    assert Looking.ahead(armature, addon, direction()).is_done
 
 
 def test_keys_that_are_changed_meanwhile_are_looked_at_again(addon: Any) -> None:
     armature = hero()
-    found = looked(armature)
+    found = seen(Looking.ahead(armature, addon, direction()))
     scenes.key(armature, "Head", "rotation_quaternion", FRAMES[3], (0.9, 0.4358899, 0.0, 0.0))
     scenes.key(armature, "Head", "rotation_quaternion", 58, (1.0, 0.0, 0.0, 0.0))
-    assert constraints(found.gather()) == constraints(measure.gather(armature, model=trial.MODEL, start=1, end=60))
+    assert constraints(read(found)) == constraints(measure.gather(armature, model=trial.MODEL, start=1, end=60))
+
+
+def test_what_changes_all_the_time_is_read_in_one_turn(addon: Any) -> None:
+    armature = hero()
+    found = Looking.ahead(armature, addon, direction())
+    turns = 0
+    while not found.step(0.0):
+        turns += 1
+        turn = (1.0, 0.01 * turns, 0.0, 0.0)
+        scenes.key(armature, "Head", "rotation_quaternion", FRAMES[3], turn)
+    assert turns < 4 * len(FRAMES)
+    assert constraints(found.outgoing) == constraints(measure.gather(armature, model=trial.MODEL, start=1, end=60))
 
 
 def test_with_a_take_on_the_rig_its_own_keys_are_read(addon: Any) -> None:
@@ -85,9 +102,8 @@ def test_with_a_take_on_the_rig_its_own_keys_are_read(addon: Any) -> None:
     want = measure.gather(armature, model=trial.MODEL, start=1, end=60)
     measure.baked(want.rig, measure.wander(want.rig, 60))
     made = armature.animation_data.action
-    found = looked(armature)
+    got = constraints(read(Looking.ahead(armature, addon, direction())))
     assert armature.animation_data.action == made
-    got = constraints(found.gather())
     assert [c["frame"] for c in got] == [c["frame"] for c in constraints(want)]
     for a, b in zip(got, constraints(want), strict=True):
         for name, turn in a["joint_rotations"].items():
@@ -99,11 +115,63 @@ def test_begin_in_the_pose_that_was_shown_when_it_was_asked(addon: Any) -> None:
     asked = Direction(model=trial.MODEL, start=1, end=60, start_pose=True)
     want = request.gather(armature, addon, asked)
     found = Looking.ahead(armature, addon, asked)
-    assert found is not None
     addon.frame_set(7)
-    while not found.step(0.0):
-        pass
-    assert constraints(found.gather()) == constraints(want)
+    assert constraints(read(found)) == constraints(want)
+
+
+def close(a: Any, b: Any) -> bool:
+    """Two requests' constraints, within what float32 keeps."""
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(close(v, b[k]) for k, v in a.items())
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(close, a, b))
+    return bool(a == b if isinstance(a, str) else abs(a - b) < 1e-6)
+
+
+@pytest.mark.parametrize("what", ["leads", "pins", "edits"])
+def test_leads_moving_pins_and_edits_of_a_take_are_read_in_turns_too(addon: Any, what: str) -> None:
+    armature = hero()
+    asked = Direction(model=trial.MODEL, start=20, end=40, keys=KeyMode.NONE)
+    if what == "leads":
+        asked = replace(asked, lead_in=6, lead_out=6)
+    elif what == "pins":
+        pin = scenes.empty((0.3, -0.4, 1.0), "Grab")
+        for frame in (22, 30):
+            pin.location.z += 0.2
+            pin.keyframe_insert("location", frame=frame)
+        marks.mark_pin(pin, armature, "LeftHand", frames=(22, 30))
+        marks.mark_path(scenes.curve_path([(0, 0, 0), (0, -2, 0)]), armature)
+        marks.mark_waypoint(scenes.empty((0, -3, 0), "There"), armature, 35)
+    else:
+        made = measure.gather(armature, model=trial.MODEL, start=1, end=60)
+        measure.baked(made.rig, measure.wander(made.rig, 60))
+        for frame in (24, 31, 38):
+            scenes.key(armature, "Head", "rotation_quaternion", frame, (0.9, 0.4358899, 0.0, 0.0))
+        asked = replace(asked, keys=KeyMode.BONES)
+    addon.frame_set(33)
+    want = request.gather(armature, addon, asked)
+    assert want.request["constraints"]
+    found = Looking.ahead(armature, addon, asked)
+    turns, most = 0, 0
+    while not found.is_done:
+        before = guard.visits()
+        found.step(0.0)
+        most, turns = max(most, guard.visits() - before), turns + 1
+        assert addon.frame_current == 33
+    assert most == 1
+    assert turns > {"leads": 12, "pins": 10, "edits": 3}[what]
+    assert close(constraints(found.outgoing), constraints(want))
+    assert found.outgoing.remarks == want.remarks
+    assert found.outgoing.edits == want.edits
+
+
+def test_a_pin_that_comes_while_it_is_read_is_sent(addon: Any) -> None:
+    armature = hero()
+    found = seen(Looking.ahead(armature, addon, direction()))
+    marks.mark_pin(scenes.empty((0.3, -0.4, 1.0), "Grab"), armature, "LeftHand", frames=(22, 30))
+    bpy.context.view_layer.update()
+    assert close(constraints(read(found)), constraints(request.gather(armature, addon, direction())))
+    assert "effector_target" in {c["type"] for c in constraints(found.outgoing)}
 
 
 @pytest.mark.daemon
@@ -112,13 +180,13 @@ def test_from_the_button_to_the_take(addon: Any, daemon: Any) -> None:
     current = session.current()
     assert current.generate_soon(armature, addon, direction()) is None
     assert current.is_busy
-    assert f"Reading Hero, 0 of {len(FRAMES)} keyed frames" in " ".join(trial.shown("generate").text.split())
+    assert f"Reading Hero, 0 of {len(FRAMES)} frames" in " ".join(trial.shown("generate").text.split())
     turns = 0
     while not current.jobs:
         current.poll(0.0)
         turns += 1
         assert addon.frame_current == 33
-    assert turns == len(FRAMES), "without time to spare it is one frame a turn"
+    assert turns == len(FRAMES) + 1, "without time to spare it is one frame a turn"
     assert current.reading == []
     job = trial.settled()
     assert job.error is None

@@ -78,16 +78,24 @@ class _Stand(NamedTuple):
 
 
 def collect(
-    armature: Any, own: Sequence[KeyedCurve], rig: Rig, span: tuple[int, int], mode: KeyMode, pick: Pick = Pick.ALL
+    armature: Any,
+    own: Sequence[KeyedCurve],
+    rig: Rig,
+    span: tuple[int, int],
+    mode: KeyMode,
+    pick: Pick = Pick.ALL,
+    edits: written.Edits | None = None,
 ) -> Keys:
-    """The keys of the user's own action (its curves) and of the take that plays, within the frames of ``span``."""
+    """The keys of the user's own action (its curves) and of the take that plays, within the frames of ``span``.
+
+    ``edits``: what the user changed of that take, where it was looked at before."""
     keys = Keys()
     if mode is KeyMode.NONE:
         return keys
     reader = _Reader(armature, rig, span, mode, pick, keys)
     for stand in reader.own(own):
         _add(keys, keys.own, stand, span)
-    for stand in (*reader.shown(), *reader.marked()):
+    for stand in (*reader.shown(edits), *reader.marked()):
         _add(keys, keys.shown, stand, span)
     _drop_unmarked(armature, keys, reader.sent, rig.names[0])
     _newer_wins(keys)
@@ -117,14 +125,14 @@ class _Reader:
         picks = self.pick is Pick.SELECTED_KEYS
         yield from self._stands((k.channel, self._times(k.curve) if picks else k.frames) for k in keyed)
 
-    def shown(self) -> Iterator[_Stand]:
+    def shown(self, edits: written.Edits | None = None) -> Iterator[_Stand]:
         """Keys of an applied take that differ from what it wrote."""
         data = self.armature.animation_data
         take = None if data is None else data.action
         if take is None or stamps.take_of(take) is None:
             return
         slot = compat.slot_of(data)
-        found = written.edits(take, slot, self.armature)
+        found = edits or written.edits(take, slot, self.armature)
         if not found.is_known:
             self.keys.told["keys set on the take"] = "it has no readable record of what was written, so nobody can tell"
             return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keyed poses that only Blender knows, looked at ahead, a few frames a turn: a rig with constraints, many keys, and a
+"""A scene read for one request, some of it a turn: a rig with constraints, moving pins, many keys, an edited take or a
 scene that takes long to evaluate hold nobody up.
 
 Between turns the scene is as its user left it, and nothing but names and numbers is held. What was seen counts only
@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import bpy
@@ -19,88 +20,132 @@ from numpy.typing import NDArray
 
 from kineograph.errors import ErrorCode, error
 
-from . import curves, guard, identity, poses, request, shot, stamps, switches, unkeyed
-from . import keys as user_keys
+from . import action as actions
+from . import curves, guard, identity, request, shot, stamps, written
 from . import rig as rigs
 from .curves import KeyedCurve
-from .datapath import Channel
+from .pace import work
 from .places import where
 from .request import Direction, Outgoing
-from .rig import Rig
+from .shot import Shot
 
 FloatArray = NDArray[np.floating[Any]]
 
+_AT_ONCE = 2
+"""So many frames are visited without another turn."""
+
 
 class Looking:
-    """Looking ahead for one request. ``step`` until it is done, then ``gather``."""
+    """Reading for one request. ``step`` until it is done, then take ``outgoing``."""
 
-    def __init__(self, rig: Rig, scene: str, direction: Direction, stops: set[float], said: bytes) -> None:
-        self._rig, self._scene, self._direction, self._said = rig, scene, direction, said
-        self._left = sorted(stops)
-        self._seen: dict[float, FloatArray] = {}
-        self._posed: Mapping[Channel, Sequence[float]] | None = None
-        self._now: Mapping[str, FloatArray] | None = None
+    def __init__(self, armature: Any, scene: Any, direction: Direction) -> None:
+        self.character: str = armature.name
+        self._uid, self._scene, self._direction = int(armature.session_uid), str(scene.name), direction
+        self._now: Mapping[str, FloatArray] | None = shot.everything(armature) if direction.start_pose else None
+        self._shot: Shot | None = None
+        self._end_s = 0.0
+        self._outgoing: Outgoing | None = None
+        self._pieces = self._read()
 
     @classmethod
-    def ahead(cls, armature: Any, scene: Any, direction: Direction) -> Looking | None:
-        """None where no more than two frames would have to be visited: that is done at once. Raises as ``gather``."""
+    def ahead(cls, armature: Any, scene: Any, direction: Direction) -> Looking:
+        """Begun, and done where that takes a moment. Raises as ``request.gather`` what is wrong at once."""
         request.check(armature, direction)
-        with guard.untouched(scene, armature), identity.up_to_date(armature, *stamps.own_action(armature)) as own:
-            rig = request.rig_of(armature, scene, direction, *own)
-            keyed = curves.read(*own)
-            keys = user_keys.collect(armature, keyed, rig, direction.span, direction.keys, direction.pick)
-            stops = {key.at for key in keys.own.values()}
-            if len(stops) < 3 or curves.Poses.of(armature, *own, rig, keyed) is not None:
-                return None
-            out = cls(rig, scene.name, direction, stops, _said(keyed))
-        out._now = shot.everything(armature) if direction.start_pose else None
+        out = cls(armature, scene, direction)
+        if not out._plays_a_take():  # else that one is compared with what was written before
+            out.step(0.0)
         return out
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all was read."""
+        return self._outgoing is not None
 
     @property
     def progress(self) -> tuple[int, int]:
         """How many frames were looked at, of how many."""
-        return len(self._seen), len(self._seen) + len(self._left)
+        return (0, 0) if self._shot is None else self._shot.progress
 
     @property
-    def character(self) -> str:
-        """The armature's name when it began."""
-        return self._rig.armature
+    def outgoing(self) -> Outgoing:
+        """What was read, once it is done."""
+        assert self._outgoing is not None
+        return self._outgoing
 
     def step(self, budget_s: float) -> bool:
-        """Look for about ``budget_s``, at one frame at least; whether all was seen. Raises ``rig_changed``."""
-        began = time.perf_counter()
+        """Read for about ``budget_s``, one piece or frame at least; whether all was. Raises as ``request.gather``, and
+        ``rig_changed``."""
+        self._end_s = time.perf_counter() + budget_s
+        return work(self._pieces, budget_s) or self.is_done
+
+    def _read(self) -> Generator[None, None, None]:
+        for _ in range(2):
+            if (yield from self._read_once()):
+                return
+            yield
+        # It changes all the time: all of it in one turn.
+        armature, scene = self._find()
+        self._outgoing = request.gather(armature, scene, self._direction)
+
+    def _read_once(self) -> Generator[None, None, bool]:
+        """Whether nothing changed on the way."""
+        edits = (yield from written.comparing(self._playing)) if self._plays_a_take() else None
+        with self._scene_now() as (armature, scene, own):
+            request.check(armature, self._direction)
+            self._shot, keyed = request.begun(armature, scene, self._direction, *own, self._now, edits)
+            if self._shot.progress[1] <= _AT_ONCE:
+                self._shot.visit(armature, scene, *own)
+                return self._finish(armature, scene)
+        said = _said(keyed)
+        del keyed, own  # nothing of Blender's is held between turns
+        seen = False
+        while not seen:
+            yield
+            with self._scene_now() as (armature, scene, own):
+                seen = self._shot.visit(armature, scene, *own, self._is_enough)
+        yield
+        with self._scene_now() as (armature, scene, own):
+            request.check(armature, self._direction)
+            same = _said(curves.read(*own)) == said and not rigs.what_changed(self._shot.rig, armature)
+            return same and self._finish(armature, scene)
+
+    def _finish(self, armature: Any, scene: Any) -> bool:
+        assert self._shot is not None
+        if not self._shot.finish(armature, scene):
+            return False
+        self._outgoing = request.outgoing(armature, scene, self._shot)
+        return True
+
+    def _is_enough(self) -> bool:
+        return time.perf_counter() >= self._end_s
+
+    @contextmanager
+    def _scene_now(self) -> Iterator[tuple[Any, Any, tuple[Any, Any]]]:
+        """Armature, scene, and the user's own action with its slot; all is as before afterwards."""
         armature, scene = self._find()
         with guard.untouched(scene, armature), identity.up_to_date(armature, *stamps.own_action(armature)) as own:
-            if self._posed is None:
-                self._posed = unkeyed.before(armature)
-            with switches.as_before(armature), guard.playing(armature, *own):
-                guard.pose(armature, self._posed)
-                while self._left:
-                    at = self._left.pop(0)
-                    guard.go_to(scene, at)
-                    self._seen[at] = poses.world_matrices(armature, self._rig)
-                    if time.perf_counter() - began > budget_s:
-                        break
-        return not self._left
+            yield armature, scene, own
 
-    def gather(self) -> Outgoing:
-        """The request, from what was seen. Keys that were changed meanwhile are looked at again."""
-        armature, scene = self._find()
-        request.check(armature, self._direction)
-        with identity.up_to_date(armature, *stamps.own_action(armature)) as own:
-            same = _said(curves.read(*own)) == self._said and not rigs.what_changed(self._rig, armature)
-        return request.gather(armature, scene, self._direction, self._seen if same else {}, self._now)
+    def _plays_a_take(self) -> bool:
+        return self._playing() is not None
+
+    def _playing(self) -> tuple[Any, Any, Any] | None:
+        armature, _ = self._find()
+        action, slot = actions.shown(armature)
+        return None if stamps.take_of(action) is None else (action, slot, armature)
 
     def _find(self) -> tuple[Any, Any]:
-        armature, scene = rigs.find(self._rig), bpy.data.scenes.get(self._scene)
-        if armature is not None and armature.session_uid != self._rig.session_uid:
-            armature = None  # of another file, by the same name
-        if armature is None or scene is None or not set(self._rig.names) <= set(armature.pose.bones.keys()):
-            name = self._rig.armature
+        scene = bpy.data.scenes.get(self._scene)
+        # By its id: another file may have one of the same name.
+        armature = bpy.data.objects.get(self.character)
+        if armature is None or armature.session_uid != self._uid:
+            armature = next((o for o in bpy.data.objects if o.session_uid == self._uid), None)
+        bones = () if self._shot is None else self._shot.rig.names
+        if armature is None or scene is None or any(n not in armature.pose.bones for n in bones):
             raise error(
                 ErrorCode.RIG_CHANGED,
-                f"{name!r} was changed while it was being read",
-                {"where": where("character", name, name), "got": None},
+                f"{self.character!r} was changed while it was being read",
+                {"where": where("character", self.character, self.character), "got": None},
             )
         return armature, scene
 

@@ -20,10 +20,12 @@ from . import rig as rigs
 from . import shot as shots
 from .blocks import Block
 from .bones import Which
+from .curves import KeyedCurve
 from .keys import KeyMode, Pick
+from .marked import Remark
 from .rig import Rig
-from .shot import Remark
-from .written import UserKey
+from .shot import Shot
+from .written import Edits, UserKey
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -121,32 +123,48 @@ def check(armature: Any, direction: Direction) -> None:
     blockers.check_readable(armature)
 
 
-def gather(
-    armature: Any,
-    scene: Any,
-    direction: Direction,
-    seen: Mapping[float, FloatArray] | None = None,
-    now: Mapping[str, FloatArray] | None = None,
-) -> Outgoing:
+def gather(armature: Any, scene: Any, direction: Direction) -> Outgoing:
     """Read everything and leave the scene as it was.
-
-    ``seen``: joints' world matrices (J, 4, 4) of the user's own action by scene frame, and ``now``: all bones' (4, 4)
-    as they are shown, where they were looked at before.
 
     Raises ``apply_blocked``, ``invalid_skeleton``, ``unknown_joint``, ``frame_out_of_range``, ``schema_validation``.
     """
     check(armature, direction)
-    if now is None and direction.start_pose:
-        now = shots.everything(armature)
+    now = shots.everything(armature) if direction.start_pose else None
     with guard.untouched(scene, armature), identity.up_to_date(armature, *stamps.own_action(armature)) as own:
-        rig = rig_of(armature, scene, direction, *own)
-        keyed = curves.read(*own)
-        keys = user_keys.collect(armature, keyed, rig, direction.span, direction.keys, direction.pick)
-        shot = shots.Shot(rig, direction, keys)
-        if now is not None:
-            shot.begin_in(now)
-        shot.look(armature, scene, *own, keyed, seen or {})
-        constraints, refs = shot.constraints()
+        shot, _ = begun(armature, scene, direction, *own, now)
+        shot.visit(armature, scene, *own)
+        shot.finish(armature, scene)
+    return outgoing(armature, scene, shot)
+
+
+def begun(
+    armature: Any,
+    scene: Any,
+    direction: Direction,
+    action: Any,
+    slot: Any,
+    now: Mapping[str, FloatArray] | None = None,
+    edits: Edits | None = None,
+) -> tuple[Shot, list[KeyedCurve]]:
+    """What is to be read, with all that can be told without looking at frames, and the user's own curves.
+
+    ``now``: all bones' world matrices (4, 4) to begin in; ``edits``: those of the take that plays, where they are
+    known.
+    """
+    rig = rig_of(armature, scene, direction, action, slot)
+    keyed = curves.read(action, slot)
+    keys = user_keys.collect(armature, keyed, rig, direction.span, direction.keys, direction.pick, edits)
+    shot = Shot(rig, direction, keys)
+    if now is not None:
+        shot.begin_in(now)
+    shot.prepare(armature, scene, action, slot, keyed)
+    return shot, keyed
+
+
+def outgoing(armature: Any, scene: Any, shot: Shot) -> Outgoing:
+    """The request of a shot that was finished."""
+    direction, rig = shot.direction, shot.rig
+    constraints, refs = shot.constraints()
     fps_hz = scene_fps_hz(scene)
     return Outgoing(
         rig=rig,

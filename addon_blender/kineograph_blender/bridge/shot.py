@@ -7,7 +7,7 @@ say), where edits on it, marked frames and the motion that stays beside the new 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compat
-from . import curves, guard, marks, paths, pins, places, poses, switches, unkeyed, waypoints
+from . import curves, guard, places, poses, switches, unkeyed
 from .curves import KeyedCurve
 from .datapath import Channel
 from .keys import KeyedFrame, Keys
+from .marked import Item, Marked, MarksSeen, Remark, some
 from .poses import Pose
 from .rig import Rig
 
@@ -27,18 +28,9 @@ if TYPE_CHECKING:
     from .request import Direction
 
 FloatArray = NDArray[np.floating[Any]]
-Item = tuple[dict[str, Any], Any]
 
 _STRETCH_TOLERANCE = 1e-3
 _OFFSET_TOLERANCE_M = 1e-3
-
-
-@dataclass(frozen=True)
-class Remark:
-    """Something of the scene that a request has no word for, or that was changed on the way."""
-
-    what: str
-    why: str
 
 
 def everything(armature: Any) -> dict[str, FloatArray]:
@@ -58,7 +50,11 @@ class _KeyPose:
 
 @dataclass
 class Shot:
-    """What a direction needs of the scene. Fill it with ``look``, then ask for ``constraints`` and ``remarks``."""
+    """What a direction needs of the scene, in plain values: nothing of Blender's is held.
+
+    ``prepare`` it, ``visit`` the frames that are to be looked at, all or some at a time, ``finish`` it, and ask for
+    ``constraints`` and ``remarks``.
+    """
 
     rig: Rig
     direction: Direction
@@ -68,56 +64,91 @@ class Shot:
     now: FloatArray | None = None
     items: list[Item] = field(default_factory=list)
     left_out: list[Remark] = field(default_factory=list)
+    marks: MarksSeen = field(default_factory=MarksSeen)
+    _posed: Mapping[Channel, Sequence[float]] = field(default_factory=dict)
+    _both: set[float] = field(default_factory=set)
+    _left_own: set[float] = field(default_factory=set)
+    _left_marked: set[float] = field(default_factory=set)
+    _left_shown: set[float] = field(default_factory=set)
+    _seen_own: dict[float, FloatArray] = field(default_factory=dict)
+    _seen_shown: dict[float, FloatArray] = field(default_factory=dict)
+    _stops: int = 0
 
     def begin_in(self, now: Mapping[str, FloatArray]) -> None:
         """The motion begins in this pose."""
         seen = np.stack([now[name] for name in self.rig.seen_on or self.rig.names])
         self.now = poses.as_joints(self.rig, seen)
 
-    def look(
-        self,
-        armature: Any,
-        scene: Any,
-        action: Any,
-        slot: Any,
-        keyed: Sequence[KeyedCurve],
-        ahead: Mapping[float, FloatArray],
-    ) -> None:
-        """Read what is needed, each frame once for each of the two actions; ``keyed``: the own action's curves,
-        ``ahead``: joints' matrices that were seen before.
-
-        Poses that keys alone make are worked out; the others are looked at, frame by frame.
-        """
-        marked = _Marked(self, armature, scene)
+    def prepare(self, armature: Any, scene: Any, action: Any, slot: Any, keyed: Sequence[KeyedCurve]) -> None:
+        """Work out the poses that keys alone make, and note at which frames the others are to be looked at."""
+        marked = Marked(self.marks, self.rig, self.direction, armature, scene)
         own_stops = {key.at for key in self.keys.own.values()}
         data = armature.animation_data
         is_own = data is None or (data.action == action and compat.slot_of(data) == slot)
-        posed = {} if is_own else unkeyed.before(armature)
-        self.own = self._worked_out(armature, action, slot, keyed, own_stops, posed)
-        seen: dict[float, FloatArray] = {at: ahead[at] for at in own_stops - self.own.keys() if at in ahead}
-        left = own_stops - self.own.keys() - seen.keys()
-        if stops := left | marked.stops:
-            with switches.as_before(armature), guard.playing(armature, action, slot):
-                guard.pose(armature, posed)
-                for at in sorted(stops):
-                    guard.go_to(scene, at)
-                    marked.read(at)
-                    if at in left:
-                        seen[at] = poses.world_matrices(armature, self.rig)
-        self.own |= self._poses(seen)
+        self._posed = {} if is_own else unkeyed.before(armature)
+        self.own = self._worked_out(armature, action, slot, keyed, own_stops, self._posed)
+        self._left_own = own_stops - self.own.keys()
+        self._left_marked = marked.stops
         shown_stops = self._shown_stops()
-        if is_own:
-            self.shown = {at: pose for at, pose in self.own.items() if at in shown_stops}
-        left = shown_stops - self.shown.keys()
+        self._both = shown_stops & own_stops if is_own else set()
+        left = shown_stops - self._both
         if left and data is not None:
             playing = data.action, compat.slot_of(data)
-            self.shown |= self._worked_out(armature, *playing, curves.read(*playing), left)
-        seen = {}
-        for at in sorted(left - self.shown.keys()):
+            self.shown = self._worked_out(armature, *playing, curves.read(*playing), left)
+        self._left_shown = left - self.shown.keys()
+        self._stops = len(self._left)
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many frames were looked at, of how many."""
+        return self._stops - len(self._left), self._stops
+
+    @property
+    def _left(self) -> list[tuple[bool, float]]:
+        """What is to be looked at, the own action's first: whether of what is shown, and at which frame."""
+        own = sorted(self._left_own | self._left_marked)
+        return [*((False, at) for at in own), *((True, at) for at in sorted(self._left_shown))]
+
+    def visit(
+        self, armature: Any, scene: Any, action: Any, slot: Any, enough: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Look at the frames that are left, one at least, until it is ``enough``; whether all were seen."""
+        first = next((shown for shown, _ in self._left), None)
+        if first is False:
+            marked = Marked(self.marks, self.rig, self.direction, armature, scene) if self._left_marked else None
+            with switches.as_before(armature), guard.playing(armature, action, slot):
+                guard.pose(armature, self._posed)
+                for at in sorted(self._left_own | self._left_marked):
+                    self._look_at_own(armature, scene, at, marked)
+                    if enough():
+                        return not self._left
+        for at in sorted(self._left_shown):
+            if first is False and enough():
+                break
+            first = False
             guard.go_to(scene, at)
-            seen[at] = poses.world_matrices(armature, self.rig)
-        self.shown |= self._poses(seen)
-        self.items = marked.items()
+            self._seen_shown[at] = poses.world_matrices(armature, self.rig)
+            self._left_shown.discard(at)
+        return not self._left
+
+    def _look_at_own(self, armature: Any, scene: Any, at: float, marked: Marked | None) -> None:
+        guard.go_to(scene, at)
+        if marked is not None and at in self._left_marked:
+            marked.read(at)
+        if at in self._left_own:
+            self._seen_own[at] = poses.world_matrices(armature, self.rig)
+        self._left_own.discard(at)
+        self._left_marked.discard(at)
+
+    def finish(self, armature: Any, scene: Any) -> bool:
+        """From what was seen to poses and constraints; False where marks came or changed since they were read."""
+        self.own |= self._poses(self._seen_own)
+        self.shown |= self._poses(self._seen_shown) | {at: self.own[at] for at in self._both}
+        marked = Marked(self.marks, self.rig, self.direction, armature, scene)
+        if marked.stops:
+            return False
+        self.items, self.left_out = marked.items(), marked.left_out
+        return True
 
     def _worked_out(
         self,
@@ -234,110 +265,10 @@ class Shot:
         stretched = self._names(pose.stretch > _STRETCH_TOLERANCE)
         out = []
         if stretched:
-            out.append(Remark(f"scaled or stretched bones: {_some(stretched)}", "a request carries rotations only"))
+            out.append(Remark(f"scaled or stretched bones: {some(stretched)}", "a request carries rotations only"))
         if moved - stretched:
-            out.append(Remark(f"bones away from their rest place: {_some(moved)}", "a request carries rotations only"))
+            out.append(Remark(f"bones away from their rest place: {some(moved)}", "a request carries rotations only"))
         return out
 
     def _names(self, which: NDArray[np.bool_]) -> set[str]:
         return {self.rig.names[int(i)] for i in np.flatnonzero(which.any(axis=0))}
-
-
-class _Marked:
-    """The character's curves, pins and waypoints: which frames they want to be read at, and what they then ask."""
-
-    def __init__(self, shot: Shot, armature: Any, scene: Any) -> None:
-        self._shot = shot
-        self._span, self._first = shot.direction.span, shot.direction.first
-        wanted = shot.direction
-        self._curves = list(marks.paths_of(armature, scene)) if wanted.use_paths else []
-        self._pins = list(marks.pins_of(armature, scene)) if wanted.use_pins else []
-        self._waypoints = marks.waypoints_of(armature, scene) if wanted.use_waypoints else []
-        self._pin_frames: dict[str, list[int]] = {}
-        self._pin_matrices: dict[str, dict[int, FloatArray]] = {}
-        self._waypoints_read: list[waypoints.Waypoint] = []
-        self._ways: list[Item] = []
-        self._check([b.name for b in armature.data.bones])
-        self._moving = {p.name for p in self._pins if p.name in self._pin_frames and not pins.is_still(p)}
-
-    @property
-    def stops(self) -> set[float]:
-        """Scene frames at which ``read`` wants to be called; none where there is nothing to read."""
-        if not (self._curves or self._pins or self._waypoints):
-            return set()
-        out = {float(self._span[0])} | {float(f) for name in self._moving for f in self._pin_frames[name]}
-        return out | {self._stop_of(w) for w in self._waypoints}
-
-    def read(self, at: float) -> None:
-        """Look at what matters at the current frame, ``at``."""
-        if at == self._span[0]:
-            self._ways = list(self._path_items())
-        for pin in self._pins:
-            frames = self._pin_frames.get(pin.name, ())
-            if pin.name not in self._moving and at == self._span[0]:
-                self._pin_matrices[pin.name] = dict.fromkeys(frames, pins.matrix(pin)) if frames else {}
-            elif pin.name in self._moving and at in frames:
-                self._pin_matrices.setdefault(pin.name, {})[int(at)] = pins.matrix(pin)
-        for marker in self._waypoints:
-            if self._stop_of(marker) == at:
-                self._waypoints_read.append(waypoints.read(marker))
-
-    def items(self) -> list[Item]:
-        """What the marks ask, and which object each stands for."""
-        return [*self._ways, *self._waypoint_items(), *self._pin_items()]
-
-    def _check(self, bones: list[str]) -> None:
-        for pin in self._pins:
-            pins.check_joint(pin, self._shot.rig, bones)
-            frames = pins.frames_of(pin, self._span)
-            if frames:
-                self._pin_frames[pin.name] = frames
-            else:
-                self._leave_out(f"pin {pin.name!r}", "it holds at no frame of the range")
-
-    def _stop_of(self, marker: Any) -> float:
-        # One outside the range is only named: no need to go there.
-        return float(min(max(marks.waypoint_frame(marker), self._span[0]), self._span[1]))
-
-    def _path_items(self) -> Iterable[Item]:
-        for curve in self._curves:
-            a, b = marks.frames_of(curve) or self._span
-            frames = list(range(max(a, self._span[0]), min(b, self._span[1]) + 1))
-            name = f"path {curve.name!r}"
-            if len(frames) < 2:
-                self._leave_out(name, "it covers fewer than two frames of the range")
-                continue
-            timing = marks.timing_of(curve)
-            if timing is marks.Timing.CURVE and paths.evaluation_curve(curve) is None:
-                self._leave_out(f"the timing of {name}", "its evaluation time has no keys: equal steps are used")
-            item = paths.constraint(curve, self._shot.rig.frame, frames, self._first, marks.heading_of(curve), timing)
-            yield item, places.ref("path", curve.name, self._shot.rig.armature)
-
-    def _waypoint_items(self) -> Iterable[Item]:
-        kept, left = waypoints.sift(self._waypoints_read, self._span)
-        for name, why in left.items():
-            self._leave_out(f"waypoint {name!r}", why)
-        for item, names in waypoints.constraints(kept, self._shot.rig.frame, self._first):
-            yield item, places.ref("waypoint", _some(set(names)), self._shot.rig.armature, names=names)
-
-    def _pin_items(self) -> Iterable[Item]:
-        rig = self._shot.rig
-        for pin in self._pins:
-            if pin.name not in self._pin_frames:
-                continue
-            frames = self._pin_frames[pin.name]
-            matrices = np.stack([self._pin_matrices[pin.name][f] for f in frames])
-            at = [f - self._first for f in frames]
-            yield (
-                pins.constraint(pin, rig, marks.joint_of(pin), at, matrices),
-                places.ref("pin", pin.name, rig.armature),
-            )
-
-    def _leave_out(self, what: str, why: str) -> None:
-        self._shot.left_out.append(Remark(what, why))
-
-
-def _some(names: set[str]) -> str:
-    ordered = sorted(names)
-    more = f" and {len(ordered) - 6} more" if len(ordered) > 6 else ""
-    return ", ".join(ordered[:6]) + more

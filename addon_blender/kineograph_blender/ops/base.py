@@ -29,9 +29,14 @@ def told(operator: Any, verb: Callable[[], Any], context: Any = None, *, may_red
         if known is None:
             owner, name = ("", "") if armature is None else (session.owner_of(armature), armature.name)
             take = str(e.details.get("take") or "")
-            redo = (str(type(operator).bl_idname), operator.as_keywords()) if may_redo else ("", {})
+            redo = pressed(operator) if may_redo else ("", {})
             known = current.troubles.add(e, owner=owner, character=name, take=take, redo=redo)
         operator.report({"WARNING"}, current.troubles.problem(known).text)
         session.redraw()
         return CANCELLED
     return FINISHED
+
+
+def pressed(operator: Any) -> tuple[str, dict[str, Any]]:
+    """An operator's name and what it was told, to do the same again."""
+    return str(type(operator).bl_idname), operator.as_keywords()

@@ -13,7 +13,7 @@ from ..direction import props as saved
 from ..draw import paint, show, strips
 from ..draw.state import drawn
 from ..takes import Take
-from .base import CANCELLED, FINISHED, Outcome, told
+from .base import CANCELLED, FINISHED, Outcome, pressed, told
 from .blocks import apply_edit
 
 PASS: Outcome = {"PASS_THROUGH"}
@@ -34,7 +34,7 @@ class KINEOGRAPH_OT_preview(bpy.types.Operator):
 
     def execute(self, context: Any) -> Outcome:
         """Read the scene; nothing leaves this computer, or even Blender."""
-        return told(self, lambda: _preview(plan.character_of(context), context.scene))
+        return told(self, lambda: _preview(self, plan.character_of(context), context.scene))
 
 
 class KINEOGRAPH_OT_hide(bpy.types.Operator):
@@ -170,9 +170,23 @@ class KINEOGRAPH_OT_verdicts(bpy.types.Operator):
         show.applied(take, how)
 
 
-def _preview(armature: Any, scene: Any) -> None:
-    parts = [request.gather(armature, scene, part) for part in plan.directions_of(armature, scene, _model(scene))]
-    show.preview(armature.name, parts, _facts(scene))
+def _preview(operator: Any, armature: Any, scene: Any) -> None:
+    asked = plan.directions_of(armature, scene, _model(scene))
+    name, facts = armature.name, _facts(scene)
+    parts: list[request.Outgoing] = []
+
+    def take_in(part: request.Outgoing) -> None:
+        parts.append(part)
+        if len(parts) == len(asked):
+            show.preview(name, parts, facts)
+
+    for direction in asked:
+        if bpy.app.background:
+            take_in(request.gather(armature, scene, direction))
+        else:
+            session.current().read_soon(armature, scene, direction, take_in, pressed(operator))
+    if not asked:
+        show.preview(name, parts, facts)
 
 
 def nearest(places: list[tuple[int | None, float, float]], x: float, y: float, within: float) -> int | None:

@@ -7,7 +7,7 @@ import bpy
 from bpy.props import StringProperty
 
 from .. import link, plan, props, session
-from .base import CANCELLED, FINISHED, Outcome, told
+from .base import CANCELLED, FINISHED, Outcome, pressed, told
 
 
 class KINEOGRAPH_OT_generate(bpy.types.Operator):
@@ -26,7 +26,7 @@ class KINEOGRAPH_OT_generate(bpy.types.Operator):
         if not plan.frames_in_words(plan.character_of(context), context.scene):
             self.report({"WARNING"}, "Every block in the range is locked or off: there is nothing to generate")
             return CANCELLED
-        return told(self, lambda: _send(context), context)
+        return told(self, lambda: _send(self, context), context)
 
 
 class KINEOGRAPH_OT_cancel(bpy.types.Operator):
@@ -50,7 +50,7 @@ class KINEOGRAPH_OT_cancel(bpy.types.Operator):
         return FINISHED
 
 
-def _send(context: Any) -> None:
+def _send(operator: Any, context: Any) -> None:
     scene, armature = context.scene, plan.character_of(context)
     settings = props.of_scene(scene)
     props.of_character(armature)
@@ -63,7 +63,7 @@ def _send(context: Any) -> None:
         if bpy.app.background:
             current.generate(armature, scene, part)
         else:
-            current.generate_soon(armature, scene, part)
+            current.generate_soon(armature, scene, part, redo=pressed(operator))
 
 
 CLASSES = (KINEOGRAPH_OT_generate, KINEOGRAPH_OT_cancel)

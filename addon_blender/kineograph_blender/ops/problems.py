@@ -208,7 +208,11 @@ def send_anew(context: Any, trouble: Trouble, asked: Direction) -> None:
     job = trouble.job
     assert job is not None
     asked = plan.renewed(armature, asked)
-    session.current().generate(armature, context.scene, asked, job.label, job.apply)
+    current = session.current()
+    if bpy.app.background:
+        current.generate(armature, context.scene, asked, job.label, job.apply)
+    else:
+        current.generate_soon(armature, context.scene, asked, job.label, job.apply)
 
 
 CLASSES = (

@@ -16,7 +16,7 @@ from ..draw import show
 from ..draw.state import drawn
 from ..props.scene import WAYS
 from ..session import Row
-from .base import CANCELLED, FINISHED, Outcome, told
+from .base import CANCELLED, FINISHED, Outcome, pressed, told
 
 TAKE = {"name": "Take", "description": "The take's id; empty means the one that the panel shows"}
 
@@ -320,7 +320,10 @@ class KINEOGRAPH_OT_regenerate(bpy.types.Operator):
 
     def execute(self, context: Any) -> Outcome:
         """Send it; the result is written over the range when it comes."""
-        return told(self, lambda: plan.regenerate(context, (self.first, self.last), self.lead), context)
+        return told(self, lambda: self._regenerate(context), context)
+
+    def _regenerate(self, context: Any) -> None:
+        plan.regenerate(context, (self.first, self.last), self.lead, pressed(self))
 
 
 def check_edits(armature: Any, row: Row) -> None:

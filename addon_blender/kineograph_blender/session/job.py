@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from kineograph.client import Errand, Result
 from kineograph.errors import KineographError
 from kineograph.wire.messages import JobStatus
 
-from ..bridge.looking import Looking
 from ..bridge.request import Direction, Outgoing
 from ..takes import Take
 from .shelf import Row
@@ -23,16 +22,6 @@ class Timings:
     submit_s: float = 0.0
     poll_s: float = 0.0
     bake_slice_s: float = 0.0
-
-
-class Reading(NamedTuple):
-    """A scene that is being read for a request; ``told``: under which key the ledger knows of it."""
-
-    looking: Looking
-    label: str
-    owner: str
-    direction: Direction
-    told: str
 
 
 @dataclass(eq=False)

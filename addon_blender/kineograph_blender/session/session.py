@@ -14,7 +14,6 @@ import logging
 import math
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -32,15 +31,16 @@ from kineograph.wire.messages import Empty, JobCancel, JobStatus, Method
 from .. import props
 from ..bridge import request
 from ..bridge.looking import Looking
-from ..bridge.request import Direction
+from ..bridge.request import Direction, Outgoing
 from ..bridge.swift import swift
 from ..takes import Take
 from .archive import Sent
 from .connection import Standing, standing
-from .job import Job, Reading, Timings, label_of
+from .job import Job, Timings, label_of
 from .models import Models
 from .outbox import PATIENCE_S, Outbox
 from .pump import POLL_BUDGET_S, wake
+from .readers import Readers
 from .sent import Ledger
 from .shelf import Shelf
 from .troubles import Trouble, Troubles
@@ -74,7 +74,7 @@ class Session:
     _writer: Writer = field(default_factory=Writer)
     _outbox: Outbox = field(default_factory=Outbox)
     _unsent: list[Job] = field(default_factory=list)
-    _looking: deque[Reading] = field(default_factory=deque)
+    _readers: Readers = field(init=False)
     _was_lost: bool = False
     _ledger: Ledger = field(init=False)
     _found: list[Sent] = field(default_factory=list)
@@ -82,6 +82,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self._ledger = Ledger(self.shelf)
+        self._readers = Readers(self.troubles.add)
 
     @property
     def client(self) -> Client:
@@ -124,7 +125,7 @@ class Session:
     @property
     def is_busy(self) -> bool:
         """Whether anything waits for ``poll``."""
-        return bool(self._writer) or bool(self._looking) or any(not job.is_done for job in self.jobs)
+        return bool(self._writer) or bool(self._readers) or any(not job.is_done for job in self.jobs)
 
     def connect(self) -> None:
         """Look for the daemon, follow what it says and keep its list of models; returns at once."""
@@ -145,7 +146,7 @@ class Session:
         self.jobs = [job for job in self.jobs if job.is_done]
         self._outbox.clear()
         self._unsent.clear()
-        self._looking.clear()
+        self._readers.abandon()
         self._found.clear()
         self._mine.clear()
         self._ledger.ask_again()
@@ -162,59 +163,70 @@ class Session:
         Raises what the scene does not allow; what the daemon says comes through the job.
         """
         began = time.perf_counter()
-        outgoing = request.gather(armature, scene, direction)
-        job = Job(label or label_of(direction), outgoing, apply, owner=owner_of(armature), direction=direction)
-        self._send(job)
+        with swift():
+            outgoing = request.gather(armature, scene, direction)
+            job = Job(label or label_of(direction), outgoing, apply, owner=owner_of(armature), direction=direction)
+            self._send(job)
         self.timings.submit_s = max(self.timings.submit_s, time.perf_counter() - began)
         return job
 
-    def generate_soon(self, armature: Any, scene: Any, direction: Direction) -> Job | None:
-        """``generate`` for an interface: what takes long to read is read from ``poll``, some frames a turn; None then.
+    def generate_soon(
+        self,
+        armature: Any,
+        scene: Any,
+        direction: Direction,
+        label: str = "",
+        apply: dict[str, Any] | None = None,
+        redo: tuple[str, Mapping[str, Any]] = ("", {}),
+    ) -> Job | None:
+        """``generate`` for an interface: what takes long to read is read from ``poll``, some of it a turn; None then.
 
-        Raises what is wrong at once; what is found wrong later becomes a trouble.
+        Raises what is wrong at once; what is found wrong later becomes a trouble, with ``redo`` to do it again.
+        """
+        owner, sent = owner_of(armature), []
+
+        def send(outgoing: Outgoing) -> None:
+            sent.append(Job(label or label_of(direction), outgoing, apply, owner=owner, direction=direction))
+            self._send(sent[0])
+
+        self.read_soon(armature, scene, direction, send, redo, is_sent=not apply)
+        return sent[0] if sent else None
+
+    def read_soon(
+        self,
+        armature: Any,
+        scene: Any,
+        direction: Direction,
+        then: Callable[[Outgoing], None],
+        redo: tuple[str, Mapping[str, Any]] = ("", {}),
+        *,
+        is_sent: bool = False,
+    ) -> None:
+        """Read a scene for a request, from ``poll`` where it takes long, and do something ``then``. Raises as above.
+
+        ``is_sent``: a Blender that ends meanwhile is told of by the next one, which offers to generate.
         """
         began = time.perf_counter()
-        looking = Looking.ahead(armature, scene, direction)
-        if looking is None:
-            return self.generate(armature, scene, direction)
-        owner = owner_of(armature)
-        told = self._ledger.begin_to_read(owner, armature.name, bpy.data.filepath)
-        self._looking.append(Reading(looking, label_of(direction), owner, direction, told))
+        with swift():
+            looking = Looking.ahead(armature, scene, direction)
+            if looking.is_done:
+                then(looking.outgoing)
+            else:
+                owner, name = owner_of(armature), str(armature.name)
+                told = self._ledger.begin_to_read(owner, name, bpy.data.filepath) if is_sent else ""
+                over = lambda: self._ledger.end_to_read(owner, told)  # noqa: E731
+                self._readers.add(looking, then, over, owner=owner, character=name, redo=redo)
+                wake()
         self.timings.submit_s = max(self.timings.submit_s, time.perf_counter() - began)
-        wake()
-        return None
 
     @property
     def reading(self) -> list[Looking]:
         """Requests whose scene is still being read."""
-        return [r.looking for r in self._looking]
+        return self._readers.every
 
     def stop_reading(self) -> bool:
         """Nothing that is still being read is sent; whether there was any."""
-        found = bool(self._looking)
-        while self._looking:
-            self._ends_to_read()
-        return found
-
-    def _ends_to_read(self) -> None:
-        reading = self._looking.popleft()
-        self._ledger.end_to_read(reading.owner, reading.told)
-
-    def _look(self, budget_s: float) -> None:
-        """Read on, for the first in line."""
-        if not self._looking:
-            return
-        looking, label, owner, direction, _ = self._looking[0]
-        try:
-            if not looking.step(budget_s):
-                return
-            outgoing = looking.gather()
-        except KineographError as e:
-            self._ends_to_read()
-            self.troubles.add(e, owner=owner, character=looking.character)
-            return
-        self._send(Job(label, outgoing, None, owner=owner, direction=direction))
-        self._ends_to_read()
+        return self._readers.clear()
 
     def _send(self, job: Job) -> None:
         client = self.client  # raises where there may be none
@@ -340,8 +352,8 @@ class Session:
         self._go_on()
         self._leave()
         left_s = budget_s - (time.perf_counter() - began)
-        if self._looking:
-            self._look(max(left_s, 0.0))  # one frame at least, however much has come
+        if self._readers:
+            self._readers.step(max(left_s, 0.0))  # one frame at least, however much has come
         elif left_s > 0.0:
             self._writer.step(left_s)
         self.timings.bake_slice_s = max(self.timings.bake_slice_s, self._writer.longest_slice_s)

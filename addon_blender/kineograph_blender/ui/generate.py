@@ -61,7 +61,7 @@ def draw_reading(layout: Any, reading: Any) -> None:
     box = layout.box()
     row = box.row(align=True)
     done, every = reading.progress
-    row.label(text=f"Reading {reading.character}, {done} of {every} keyed frames")
+    row.label(text=f"Reading {reading.character}" + (f", {done} of {every} frames" if every else ""))
     stop = row.row()
     stop.ui_units_x = 4.2
     stop.operator("kineograph.cancel", text="Cancel", icon="X").job = READING
