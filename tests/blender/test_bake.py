@@ -57,7 +57,8 @@ def test_other_threads_hold_a_slice_up_for_a_moment_only(scene: Any, monkeypatch
     monkeypatch.setattr(Bake, "_check", lambda *a: (seen.append(sys.getswitchinterval()), real(*a))[1])
     before_s = sys.getswitchinterval()
     bake = begun(scenes.simple())
-    bake.step()
+    while not seen:
+        bake.step()
     assert seen == [pytest.approx(0.0002)]
     assert sys.getswitchinterval() == before_s
     monkeypatch.setattr(Bake, "_find", lambda _: 1 / 0)
@@ -210,6 +211,26 @@ def test_nothing_is_shown_before_the_last_slice(scene: Any) -> None:
     assert slices > 5
     assert armature.animation_data.action != source
     assert scene.frame_current == 12
+
+
+def test_below_a_moving_parent_it_looks_at_some_frames_a_slice(scene: Any) -> None:
+    armature = scenes.simple()
+    cart = scenes.empty((0, 0, 0), "Cart")
+    for frame, x in ((1, 0.0), (120, 4.0)):
+        cart.location.x = x
+        cart.keyframe_insert("location", frame=frame)
+    armature.parent = cart
+    guard.go_to(scene, 12)
+    work, looked = begun(armature, 120), []
+    done = False
+    while not done:
+        before = guard.visits()
+        done = work.step(0.0)
+        looked.append(guard.visits() - before)
+        assert scene.frame_current == 12
+        assert done or armature.animation_data is None
+    assert sum(looked) == 120
+    assert sum(n > 0 for n in looked) > 3
 
 
 def halfway(armature: Any) -> Bake:

@@ -211,7 +211,7 @@ class Bake:
         )
         self.report.action = made.name
         yield
-        surroundings = outside.sample(self._find(), self._scene_now(), self._begun(), table, self._frames(clip))
+        surroundings = yield from outside.sampling(self._around, table, self._frames(clip))
         yield
         whole = yield from self._all_locals(clip, table, surroundings)
         self._note_misses(table, whole)
@@ -547,6 +547,9 @@ class Bake:
                 {"where": where("character", self._rig.armature, self._rig.armature), "got": None},
             )
         return made
+
+    def _around(self) -> tuple[Any, Any, Any]:
+        return self._find(), self._scene_now(), self._begun()
 
     def _scene_now(self) -> Any:
         return (bpy.data.scenes.get(self._scene) if self._scene else None) or bpy.context.scene

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +19,14 @@ from . import curves, datapath, guard, standing, tables
 from .channels import BoneTable
 from .datapath import Channel
 from .frame import rotation_of, scale_of
+from .pace import Pace
 from .poses import evaluated_matrices
 from .rig import Rig
 
 FloatArray = NDArray[np.floating[Any]]
+
+_LOOK_S = 0.003
+"""The way there and back costs two evaluations of the scene: more frames at a time are less to be waited for in all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,26 +79,44 @@ def influencers(armature: Any, table: BoneTable) -> set[str]:
     return found
 
 
-def sample(armature: Any, scene: Any, made: Any, table: BoneTable, frames: NDArray[np.float32]) -> Surroundings:
+def sampling(
+    find: Callable[[], tuple[Any, Any, Any]], table: BoneTable, frames: NDArray[np.float32]
+) -> Generator[None, None, Surroundings]:
     """The surroundings while the take's action plays: worked out where that is possible, looked at once where nothing
-    moves, else at every frame."""
-    slot = actions.slot_in(made)
-    worlds = standing.worlds(armature, made, slot, frames)
+    moves, else at every frame, some a turn. ``find`` finds armature, scene and action anew for each."""
+    armature, _, made = find()
+    worlds = standing.worlds(armature, made, actions.slot_in(made), frames)
     if worlds is not None and _are_still(armature, made, table):
         _, bones = evaluated_matrices(armature, table.outside_names)
         return _surroundings(worlds, np.repeat(bones[None], len(worlds), axis=0))
-    had_data = armature.animation_data is not None
-    armature.animation_data_create()
-    with guard.untouched(scene, armature), guard.playing(armature, made, slot):
-        stops = frames if _may_move(armature, made, table) else frames[:1]
-        looks = []
-        for at in stops:
-            guard.go_to(scene, float(at))
-            looks.append(evaluated_matrices(armature, table.outside_names))
-    if not had_data:
-        armature.animation_data_clear()
+    looks: list[tuple[FloatArray, FloatArray]] = []
+    stops = frames[:1]
+    pace = Pace(1, aim_s=_LOOK_S)
+    while len(looks) < len(stops):
+        yield
+        with pace.piece() as count:
+            armature, scene, made = find()
+            with _playing(armature, scene, made):
+                if not looks and _may_move(armature, made, table):
+                    stops = frames
+                for at in stops[len(looks) : len(looks) + count]:
+                    guard.go_to(scene, float(at))
+                    looks.append(evaluated_matrices(armature, table.outside_names))
     bones = np.array([b for _, b in looks]).reshape(len(looks), len(table.outside_names), 4, 4)
     return _surroundings(np.array([w for w, _ in looks]), bones)
+
+
+@contextmanager
+def _playing(armature: Any, scene: Any, made: Any) -> Iterator[None]:
+    """The take's action plays for a moment."""
+    had_data = armature.animation_data is not None
+    armature.animation_data_create()
+    try:
+        with guard.untouched(scene, armature), guard.playing(armature, made, actions.slot_in(made)):
+            yield
+    finally:
+        if not had_data:
+            armature.animation_data_clear()
 
 
 def _surroundings(worlds: FloatArray, bones: FloatArray) -> Surroundings:

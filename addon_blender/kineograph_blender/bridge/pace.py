@@ -15,17 +15,17 @@ _END = object()
 class Pace:
     """How many items to take at a time, from how long the last piece took."""
 
-    def __init__(self, first: int, least: int = 1, most: int = 1 << 20) -> None:
-        self._size, self._least, self._most = first, least, most
+    def __init__(self, first: int, least: int = 1, most: int = 1 << 20, aim_s: float = AIM_S) -> None:
+        self._size, self._least, self._most, self._aim_s = first, least, most, aim_s
 
     @contextmanager
     def piece(self) -> Iterator[int]:
         """So many items now. What is done inside is measured: it should do no more, and wait for nothing."""
         size, began = self._size, time.perf_counter()
         yield size
-        took_s = max(time.perf_counter() - began, AIM_S / 4)
+        took_s = max(time.perf_counter() - began, self._aim_s / 4)
         # Never much more than before: what comes next may cost more than what was measured.
-        wanted = min(size * AIM_S / took_s, size * 2.0)
+        wanted = min(size * self._aim_s / took_s, size * 2.0)
         self._size = int(min(max(wanted, self._least), self._most))
 
 
