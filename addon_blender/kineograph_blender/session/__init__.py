@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from . import pump
+from .address import check_address
 from .connection import Phase, Standing
 from .job import Job, Timings
 from .models import Dial, Model, Models
 from .pump import BUSY_INTERVAL_S, IDLE_INTERVAL_S, POLL_BUDGET_S, redraw, wake
-from .session import Session, check_address, on_applied, owner_of, problem_of
+from .session import Session, on_applied, owner_of, problem_of
 from .shelf import Row, Shelf
 from .troubles import Trouble, Troubles
 

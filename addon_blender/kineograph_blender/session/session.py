@@ -9,7 +9,6 @@ find nothing to break.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import math
 import os
@@ -19,7 +18,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import bpy
 
@@ -34,6 +32,7 @@ from ..bridge.looking import Looking
 from ..bridge.request import Direction, Outgoing
 from ..bridge.swift import swift
 from ..takes import Take
+from .address import check_address
 from .archive import Sent
 from .connection import Standing, standing
 from .job import Job, Timings, label_of
@@ -576,23 +575,6 @@ def problem_of(failed: KineographError, job: Job | None = None) -> Problem:
 def owner_of(armature: Any) -> str:
     """A character's id; empty where nobody gave it one."""
     return props.uid_of(armature)
-
-
-def check_address(address: str | None) -> None:
-    """Beyond this computer only with the user's leave (``bpy.app.online_access``). Raises ``connection_failed``."""
-    if address is None or address.startswith("ipc://") or bpy.app.online_access:
-        return
-    host = urlsplit(address).hostname or ""
-    try:
-        is_local = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_local = False
-    if not is_local:
-        raise error(
-            ErrorCode.CONNECTION_FAILED,
-            f"Blender is set to stay offline, and {host!r} is another computer",
-            {"where": {"setting": "online_access"}, "got": address, "endpoint": address},
-        )
 
 
 def _is_over(job: Job, failed: KineographError | None) -> bool:
