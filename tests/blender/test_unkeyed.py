@@ -213,3 +213,36 @@ def test_a_damaged_record_is_no_record(scene: Any, harm: Any) -> None:
     measure.baked(rig, measure.wander(rig, 20, seed=2), take="two")
     assert stamps.take_of(armature.animation_data.action) == "two"
     assert len(measure.gather(armature).request["constraints"]) == 0
+
+
+@pytest.mark.daemon
+@pytest.mark.parametrize("ways", [("STRIP", "STRIP"), ("ACTION", "STRIP"), ("STRIP", "ACTION")], ids="-".join)
+@pytest.mark.parametrize("first", ["lower", "upper"])
+def test_takes_as_strips_one_above_the_other(addon: Any, daemon: Any, ways: tuple[str, str], first: str) -> None:
+    armature = posed()
+    before = pose_of(armature)
+    rows = [trial.generated(seed=n, new_seed=False) for n in (1, 2)]
+    for row, way in zip(rows, ways, strict=True):
+        bpy.ops.kineograph.take_apply(take=row.id, way=way)
+        look_elsewhere()
+    order = rows if first == "lower" else rows[::-1]
+    data = armature.animation_data
+    pose_of(armature)
+    upper = np.array([b.matrix_basis for b in armature.pose.bones])
+    bpy.ops.kineograph.take_reject(take=order[0].id)
+    look_elsewhere()
+    if first == "lower":
+        pose_of(armature)
+        off = np.abs(np.array([b.matrix_basis for b in armature.pose.bones]) - upper).max()
+        assert off < 1e-6, "what is above still shows"
+        assert (data.action is None) == (ways[1] == "STRIP")
+    if first == "upper":
+        plays = None if ways[0] == "STRIP" else rows[0].id
+        assert (None if data.action is None else stamps.origin_of(data.action).partition(":")[0]) == plays
+        assert pose_of(armature) != before
+    bpy.ops.kineograph.take_reject(take=order[1].id)
+    look_elsewhere()
+    assert data.action is not None
+    assert data.action.name == "Hero by hand"
+    assert len(data.nla_tracks) == 0
+    assert pose_of(armature) == before

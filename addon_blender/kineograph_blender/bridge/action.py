@@ -78,6 +78,13 @@ def shown(armature: Any) -> tuple[Any, Any]:
     return (None, None) if action is None else (action, compat.slot_of(data))
 
 
+def laid(armature: Any) -> list[Any]:
+    """Actions of takes that play as strips, from below."""
+    data = armature.animation_data
+    found = (s.action for t in (data.nla_tracks if data is not None else ()) if not t.mute for s in t.strips)
+    return list(dict.fromkeys(a for a in found if stamps.take_of(a) is not None))
+
+
 def slot_in(action: Any) -> Any:
     """The one slot of a take's action."""
     return action.slots[0] if compat.HAS_SLOTS else None
@@ -138,6 +145,7 @@ def _back_to_rest(armature: Any, wanted: list[Channel], at: float) -> list[Chann
         return []
     own, playing = stamps.own_action(armature), shown(armature)
     pairs = [own] if own == playing else [own, playing]
+    pairs += [(action, slot_in(action)) for action in laid(armature)]
     animated = {datapath.parse(c.data_path) for pair in pairs for c in compat.curves(*pair)}
     posed = guard.read_pose(armature)  # all bones at once: one by one takes ten times as long
     row = {name: i for i, name in enumerate(armature.pose.bones.keys())}

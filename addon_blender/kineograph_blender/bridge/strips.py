@@ -14,6 +14,9 @@ from .. import compat
 from . import action as actions
 from . import stamps
 
+_PUSHED = "kineograph_pushed"
+"""On a take's action: what played when it was laid."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -27,7 +30,9 @@ class Part:
 def lay(armature: Any, action: Any, slot: Any, name: str, parts: Sequence[Part]) -> list[str]:
     """Strips on a new track on top; returns their names. What played before is pushed down first, below them."""
     data = armature.animation_data_create()
-    push_down(armature)
+    if data.action is not None:
+        action[_PUSHED] = data.action
+        push_down(armature)
     track = data.nla_tracks.new()
     track.name = name
     out = []
@@ -52,27 +57,51 @@ def of_take(armature: Any, take: str) -> list[Any]:
 
 
 def take_off(armature: Any, tracks: Sequence[Any]) -> Any:
-    """Remove a take's tracks, and the one that the user's own action was pushed down to: the action plays again as if
-    it had been laid over it. Returns it."""
+    """Remove a take's tracks: its action, which is returned, plays as if it had been laid over what is below; not
+    where another one plays, which covers all strips."""
     data = armature.animation_data
     action = tracks[0].strips[0].action
     for track in tracks:
         data.nla_tracks.remove(track)
-    own, _ = stamps.own_action(armature)
-    pushed = [t for t in data.nla_tracks if len(t.strips) == 1 and _is_pushed_down(t.strips[0], own)]
-    if len(pushed) == 1:
-        data.nla_tracks.remove(pushed[0])
-    compat.bind(data, action, actions.slot_in(action))
+    if data.action is None:
+        compat.bind(data, action, actions.slot_in(action))
     return action
+
+
+def below(armature: Any, action: Any) -> tuple[Any, Any]:
+    """What plays again when a take's ``action`` goes, and its slot: what was pushed down for it; nothing, where other
+    takes show as strips, which it would cover; else the user's own action, taken up from its strip."""
+    data = armature.animation_data
+    tracks, pushed = list(data.nla_tracks), action.get(_PUSHED)
+    if pushed is not None and tracks and _is_pushed_down(tracks[-1], pushed):
+        return _take_up(data, tracks[-1])
+    if actions.laid(armature):
+        return None, None
+    own, slot = stamps.own_action(armature)
+    laid = [t for t in tracks if _is_pushed_down(t, own)]
+    if len(laid) == 1:
+        return _take_up(data, laid[0])
+    made_of = own is not None and own == pushed  # the user made something of the strip: it stays one
+    return (None, None) if made_of else (own, slot)
+
+
+def _take_up(data: Any, track: Any) -> tuple[Any, Any]:
+    strip = track.strips[0]
+    found = strip.action, strip.action_slot if compat.HAS_SLOTS else None
+    data.nla_tracks.remove(track)
+    return found
 
 
 def _is_of(action: Any, take: str) -> bool:
     return stamps.origin_of(action).partition(":")[0] == take
 
 
-def _is_pushed_down(strip: Any, own: Any) -> bool:
-    """Whether a strip is as ``push_down`` makes it: the whole action at its own frames, untouched."""
-    if own is None or strip.action != own or strip.mute:
+def _is_pushed_down(track: Any, own: Any) -> bool:
+    """Whether a track is as ``push_down`` makes it: the whole action at its own frames, untouched."""
+    if own is None or len(track.strips) != 1:
+        return False
+    strip = track.strips[0]
+    if strip.action != own or strip.mute or track.mute:
         return False
     first, last = (float(x) for x in own.frame_range)
     return bool(abs(strip.frame_start - first) < 1e-3 and abs(strip.frame_end - max(last, first + 1e-3)) < 1e-2)

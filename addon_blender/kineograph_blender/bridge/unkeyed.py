@@ -58,6 +58,8 @@ def keep(armature: Any, action: Any, channels: Iterable[Channel], *, adds: bool 
     """
     playing, slot = actions.shown(armature)
     known = _kept(playing, armature)
+    for laid in reversed(actions.laid(armature)):
+        known |= _kept(laid, armature)
     wanted = {*channels, *(known if adds else ())}
     moved = set() if known or stamps.take_of(playing) is None else actions.channels_of(playing, slot)
     bones = armature.pose.bones
@@ -82,6 +84,11 @@ def step_to(armature: Any, action: Any, slot: Any) -> None:
         _put_back(armature, kept)
         actions.put_to_rest(armature, unknown)
     compat.bind(armature.animation_data_create(), action, slot)
+
+
+def give_back(armature: Any, action: Any) -> None:
+    """A take's action that another one covers is gone: what was kept with it."""
+    _put_back(armature, _kept(action, armature))
 
 
 def _put_back(armature: Any, pose: Pose) -> None:

@@ -348,9 +348,12 @@ def reject(armature: Any, row: Row) -> None:
     made = _unedited(armature, row)
     if made is None:
         return
-    unkeyed.step_to(armature, *stamps.own_action(armature))
-    switches.put_back(armature, made)
-    muted.put_back(armature)
+    if armature.animation_data.action == made:
+        unkeyed.step_to(armature, *strips.below(armature, made))
+        switches.put_back(armature, made)
+        muted.put_back(armature)
+    else:
+        unkeyed.give_back(armature, made)
     stamps.remove_unused(str(stamps.take_of(made)))
     if drawn.verdicts is not None and drawn.verdicts.character == armature.name:
         drawn.verdicts = None
@@ -360,7 +363,7 @@ def reject(armature: Any, row: Row) -> None:
 def _unedited(armature: Any, row: Row) -> Any:
     """The action by which a take shows, strips taken off; None where it does not, or where it was edited."""
     tracks = strips.of_take(armature, row.id)
-    if tracks and armature.animation_data.action is None and not armature.animation_data.use_tweak_mode:
+    if tracks and not armature.animation_data.use_tweak_mode:
         made = tracks[0].strips[0].action
         if written.edits(made, action.slot_in(made), armature).bones:
             return None
