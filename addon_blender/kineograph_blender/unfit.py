@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """All there is of the add-on while its requirements are not met: a panel that says why. Imports nothing of ours."""
 
+import textwrap
 from typing import Any
 
 import bpy
+
+_LETTERS = 31
+"""So many fit beside an icon in a sidebar of the usual width: labels do not wrap."""
+_HELP = "Start Blender again. Where this stays, update the other add-on, or switch it off."
 
 
 class KINEOGRAPH_PT_unfit(bpy.types.Panel):
@@ -20,10 +25,10 @@ class KINEOGRAPH_PT_unfit(bpy.types.Panel):
         """A sentence each, and what helps."""
         column = self.layout.column(align=True)
         for said in self.troubles:
-            for n, start in enumerate(range(0, len(said), 44)):
-                column.label(text=said[start : start + 44], icon="ERROR" if n == 0 else "BLANK1")
-        column.label(text="Update the other add-on, or switch it off,")
-        column.label(text="then start Blender again.")
+            for n, line in enumerate(textwrap.wrap(said, _LETTERS)):
+                column.label(text=line, icon="ERROR" if n == 0 else "BLANK1")
+        for line in textwrap.wrap(_HELP, _LETTERS):
+            column.label(text=line, icon="BLANK1")
 
 
 def register(troubles: list[str]) -> None:

@@ -10,6 +10,7 @@ import sys
 import tomllib
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
@@ -19,6 +20,7 @@ from tests.blender import package
 import kineograph
 import kineograph_blender
 from kineograph.formats.fbx import bridge
+from kineograph_blender import unfit
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "installer"))
@@ -114,6 +116,90 @@ def test_the_child_that_reads_fbx_leaves_the_users_extensions_alone(
     child.ask({"do": "read", "path": str(tmp_path / "no.fbx"), "out": str(tmp_path / "no.npz")})
     child.close()
     assert sorted(p.name for p in wheels.iterdir()) == brought
+
+
+def dummy(folder: Path) -> Path:
+    """Another extension's zip, with wheels of a pyzmq, a msgpack and a core that are too old."""
+    old = {
+        "msgpack-0.5.6": ("msgpack", "version = (0, 5, 6)"),
+        "pyzmq-19.0.2": ("zmq", "__version__ = '19.0.2'"),
+        "kineograph_core-0.0.1": ("kineograph", "__version__ = '0.0.1'"),
+    }
+    wheels = []
+    for name, (module, text) in old.items():
+        wheels.append(folder / f"{name}-py3-none-any.whl")
+        info = f"{name}.dist-info"
+        dist, _, version = name.rpartition("-")
+        with zipfile.ZipFile(wheels[-1], "w") as made:
+            made.writestr(f"{module}/__init__.py", text)
+            made.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {dist}\nVersion: {version}\n")
+            made.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            made.writestr(f"{info}/RECORD", f"{module}/__init__.py,,\n")
+    listed = ", ".join(f'"./wheels/{w.name}"' for w in wheels)
+    facts = {"schema_version": "1.0.0", "id": "dummy", "version": "1.0.0", "name": "Dummy", "tagline": "Older wheels"}
+    facts |= {"maintainer": "Nobody", "type": "add-on", "blender_version_min": "4.2.0"}
+    rows = [f'{key} = "{value}"' for key, value in facts.items()]
+    rows += ['license = ["SPDX:GPL-3.0-or-later"]', f"wheels = [{listed}]"]
+    path = folder / "dummy.zip"
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("blender_manifest.toml", "\n".join(rows))
+        made.writestr("__init__.py", "def register():\n    import msgpack, zmq\n\ndef unregister():\n    pass\n")
+        for wheel in wheels:
+            made.write(wheel, f"wheels/{wheel.name}")
+    return path
+
+
+BESIDE = """
+import bpy, os, sys
+import addon_utils
+dummy, ours = (f"bl_ext.user_default.{name}" for name in ("dummy", "kineograph"))
+bpy.ops.wm.read_factory_settings(use_empty=True)
+if len(sys.argv) > 1:
+    for path in sys.argv[1:]:
+        bpy.ops.extensions.package_install_files(filepath=path, repo="user_default", enable_on_install=True)
+    bpy.ops.wm.save_userpref()
+else:
+    addon_utils.enable(dummy, default_set=True)  # it alone: Blender brings its wheels, and it loads them
+    addon_utils.enable(ours, default_set=True)
+    unfit = getattr(bpy.types, "KINEOGRAPH_PT_unfit", None)
+    print("SAID", *(unfit.troubles if unfit else ()))
+    print("ON", hasattr(bpy.types, "KINEOGRAPH_PT_takes"), sys.modules[dummy].__addon_enabled__)
+    addon_utils.disable(ours)
+    print("LEFT", [n for n in dir(bpy.types) if n.startswith("KINEOGRAPH")])
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+def test_beside_a_real_extension_that_brings_older_wheels(built: Path, tmp_path: Path) -> None:
+    """The other one was there first and has loaded them: ours says so, breaks nothing, and goes without a trace."""
+    script = tmp_path / "beside.py"
+    script.write_text(BESIDE)
+    env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    env |= {"BLENDER_USER_RESOURCES": str(tmp_path / "user"), "KINEOGRAPH_HOME": str(tmp_path / "home")}
+
+    def run(*paths: Path) -> str:
+        command = [sys.executable, str(script), *map(str, paths)]
+        done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=tmp_path, timeout=120, check=True)
+        assert "Traceback" not in done.stderr, done.stderr[-4000:]
+        return done.stdout
+
+    run(dummy(tmp_path), built)
+    said = run()
+    assert "msgpack 0.5.6 came with another add-on" in said
+    assert "zmq 19.0.2 came with another add-on" in said
+    assert "ON False True" in said
+    assert "LEFT []" in said
+
+
+def test_what_is_wrong_with_wheels_is_read_in_whole_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "zmq 19.0.2 came with another add-on; 26.2 or later is needed."
+    labels: list[str] = []
+    column = SimpleNamespace(label=lambda text, icon="NONE": labels.append(text))
+    panel = SimpleNamespace(layout=SimpleNamespace(column=lambda align: column), troubles=[said])
+    unfit.KINEOGRAPH_PT_unfit.draw(panel, None)
+    assert " ".join(labels).startswith(said)
+    assert max(map(len, labels)) <= 31
 
 
 @pytest.mark.parametrize(
