@@ -31,7 +31,7 @@ def character_of(context: Any) -> Any:
     """
     scene = context.scene
     settings = scene.kineograph
-    if settings.is_pinned and settings.character is not None:
+    if settings.is_pinned and settings.character is not None and props.is_in(scene, settings.character):
         return settings.character
     active = getattr(context, "active_object", None)
     found = _spoken_for(active) if active is not None else None

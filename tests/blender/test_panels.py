@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -11,6 +12,7 @@ from tests.blender import fake_layout, scenes
 
 from kineograph.rigs import Role
 from kineograph_blender import plan, reading, session
+from kineograph_blender.bridge import marks
 from kineograph_blender.ui import base
 
 MODEL = "kineograph-interpolate"
@@ -49,6 +51,25 @@ def test_the_character_follows_the_selection_unless_it_is_pinned(addon: Any) -> 
     assert plan.character_of(bpy.context) == one
     bpy.ops.kineograph.pin_character()
     assert plan.character_of(bpy.context) == two
+
+
+def test_a_pinned_character_that_is_deleted_is_gone(addon: Any, tmp_path: Path) -> None:
+    """Blender keeps what something points at: the pin and a mark let go of it."""
+    hero, other = scenes.simple("Hero"), scenes.simple("Other")
+    marks.mark_pin(scenes.empty((0, 0, 1), "Grab"), hero, "LeftHand")
+    scenes.activate(hero)
+    bpy.ops.kineograph.pin_character()
+    bpy.ops.object.delete()
+    scenes.activate(other)
+    assert plan.character_of(bpy.context) == other
+    assert "Hero" not in text_of("character")
+    path = str(tmp_path / "gone.blend")
+    for _ in range(2):  # the second time nothing points at it any more
+        bpy.ops.wm.save_as_mainfile(filepath=path)
+        bpy.ops.wm.open_mainfile(filepath=path)
+    assert "Hero" not in bpy.data.objects
+    assert "Grab" in bpy.data.objects
+    assert not bpy.context.scene.kineograph.is_pinned
 
 
 def test_a_curve_or_an_empty_that_is_selected_leaves_the_character(addon: Any) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
+import bpy
+
 _ROLE = "kineograph_role"
 _CHARACTER = "kineograph_character"
 _FRAMES = "kineograph_frames"
@@ -76,6 +78,16 @@ def mark_pin(empty: Any, armature: Any, joint: str, *, frames: Span | None = Non
     _mark(empty, Role.PIN, armature, frames)
     empty[_JOINT] = joint
     empty[_TURN] = turn
+
+
+def let_go() -> None:
+    """Marks of characters that were deleted point at nobody: a pointer alone would keep one of those in the file."""
+    for marked in bpy.data.objects:
+        character = marked.get(_CHARACTER)
+        if character is None or not marked.is_editable:
+            continue
+        if not character.users_scene and not character.use_fake_user and character.asset_data is None:
+            del marked[_CHARACTER]
 
 
 def unmark(marked: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 
 from ..bridge import blocks as algebra
+from ..bridge import marks
 from ..bridge.blocks import Block, Run
 from ..bridge.keys import Pick
 from ..bridge.request import Direction
@@ -36,6 +37,7 @@ def detach() -> None:
 
 def _loaded(*_: Any) -> None:
     props.migrate_all()
+    marks.let_go()
 
 
 def blocks_of(armature: Any, first: int, last: int) -> tuple[Block, ...]:

@@ -39,7 +39,20 @@ def detach() -> None:
 def of_scene(found: Any) -> Any:
     """A scene's settings, to be written to: they say their version from now on."""
     touch(found.kineograph)
+    _let_go(found)
     return found.kineograph
+
+
+def is_in(scene: Any, thing: Any) -> bool:
+    """Whether an object stands in a scene: one that was deleted lives on as long as something points at it."""
+    return scene.objects.get(thing.name) == thing or scene in thing.users_scene
+
+
+def _let_go(scene: Any) -> None:
+    """A character that was deleted is pinned no longer: the pin alone would keep it in the file."""
+    settings = scene.kineograph
+    if settings.character is not None and not is_in(scene, settings.character):
+        settings.character, settings.is_pinned = None, False
 
 
 def of_character(armature: Any) -> Any:
@@ -67,3 +80,6 @@ def _loaded(*_: Any) -> None:
     for owner in (*bpy.data.scenes, *(o for o in bpy.data.objects if o.type == "ARMATURE")):
         for said in migrate.migrate(owner.kineograph):
             log.info("%s: %s", owner.name, said)
+    for found in bpy.data.scenes:
+        if found.is_editable:
+            _let_go(found)

@@ -22,13 +22,14 @@ class KINEOGRAPH_PT_character(Panel, bpy.types.Panel):
         layout, scene = self.layout, context.scene
         armature = plan.character_of(context)
         row = layout.row(align=True)
-        if scene.kineograph.is_pinned:
+        is_pinned = scene.kineograph.is_pinned and scene.kineograph.character == armature
+        if is_pinned:
             row.prop(scene.kineograph, "character", text="")
         elif armature is not None:
             row.label(text=armature.name, icon="ARMATURE_DATA")
         else:
             row.label(text="Select an armature", icon="ARMATURE_DATA")
-        row.operator("kineograph.pin_character", text="", icon="PINNED" if scene.kineograph.is_pinned else "UNPINNED")
+        row.operator("kineograph.pin_character", text="", icon="PINNED" if is_pinned else "UNPINNED")
         if armature is None:
             grey(layout, "A character is an armature object. Select one, or pin one here.")
             return
