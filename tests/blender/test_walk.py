@@ -26,7 +26,7 @@ from tests.blender import measure, scenes
 
 import kineograph_blender
 from kineograph_blender import compat, plan, session
-from kineograph_blender.bridge import guard, stamps, written
+from kineograph_blender.bridge import guard, stamps, unkeyed, written
 from kineograph_blender.bridge.blocks import Block
 from kineograph_blender.bridge.datapath import Channel
 from kineograph_blender.direction import props as saved
@@ -37,11 +37,12 @@ WALKS = int(os.environ.get("KINEOGRAPH_WALKS", "3"))
 FRAMES = 40
 KEYABLE = ("LeftArm", "RightForeArm", "Head", "Spine", "LeftUpLeg")
 ROTATION = "rotation_quaternion"
+POSED = "RightToeBase"
 VERBS = (
     "edit",  # first what costs least: one walk of every run takes the first of everything
     *("generate", "apply", "key_one_bone") * 3,
     *("key_everything_as_it_is", "edit", "undo", "save", "reload") * 2,
-    *("reject", "rename_object", "rename_bone", "rename_action", "autosave", "delete"),
+    *("step_back", "reject", "rename_object", "rename_bone", "rename_action", "autosave", "delete"),
 )
 
 pytestmark = pytest.mark.daemon
@@ -59,13 +60,15 @@ class Dice:
 
 @dataclass
 class Truth:
-    """What must be so: names, the user's own keys, and the edits that each applied take carries."""
+    """What must be so: names, the user's own keys, the edits that each applied take carries, and where a bone stands
+    that was moved by hand and never keyed."""
 
     name: str = "Hero"
     own_action: str = ""
     own: list[Any] = field(default_factory=list)
     own_keys: set[Key] = field(default_factory=set)
     shown: str = ""
+    posed: float = 0.0
     edits: dict[str, dict[Key, bytes]] = field(default_factory=dict)
     called: dict[str, str] = field(default_factory=dict)
 
@@ -202,7 +205,21 @@ class Walk(RuleBasedStateMachine):
                 self.truth.edits[self.truth.shown][bone, frame] = self.bits(bone, frame)
         self.did("key everything")
 
+    def step_back(self, d: Dice) -> None:
+        """As Reject does: the take goes, and all is as if it had not been there."""
+        if not self.is_take:
+            return
+        own, slot = stamps.own_action(self.rig)
+        made = stamps.take_of(self.rig.animation_data.action)
+        unkeyed.step_to(self.rig, own, slot)
+        stamps.remove_unused(str(made))
+        self.truth.shown = own.name
+        self.did("step back")
+
     def edit(self, d: Dice) -> None:
+        if not self.is_take:
+            self.rig.pose.bones[POSED].location.x = 0.01 * d.n
+            self.truth.posed = float(self.rig.pose.bones[POSED].location.x)
         self.bone(d.bone).rotation_quaternion = Euler((0.4, 0, 0)).to_quaternion()
         self.rig.location.x = 0.05 * d.n
         self.rig.rotation_euler.z = 0.1 * d.n
@@ -266,12 +283,19 @@ class Walk(RuleBasedStateMachine):
         bpy.data.actions.remove(gone)
         self.truth.edits.pop(self.truth.shown, None)
         self.truth.shown = own.name
+        bpy.context.view_layer.update()
+        self.truth.posed = float(self.rig.pose.bones[POSED].location.x)  # with the action goes what was kept in it
         self.did("delete")
 
     # --- what must be so ----------------------------------------------------------------------------------------------
     @invariant()
     def the_users_keys_are_as_they_were(self) -> None:
         assert self.dump_own() == self.truth.own
+
+    @invariant()
+    def what_was_posed_and_not_keyed_is_as_it_was(self) -> None:
+        if not self.is_take:
+            assert float(self.rig.pose.bones[POSED].location.x) == self.truth.posed
 
     @invariant()
     def no_key_is_widened_and_none_is_lost(self) -> None:
