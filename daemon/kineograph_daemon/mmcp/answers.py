@@ -212,6 +212,8 @@ def _unusual(value: Any) -> Any:
         return wire_safe(value.item())
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and value.dtype.itemsize <= 8:
         return value.astype(np.float32) if value.dtype == np.float16 else value
+    if isinstance(value, np.ndarray):
+        return wire_safe(value.tolist())
     if isinstance(value, (set, frozenset)):
         return sorted(map(str, value))
     if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray, memoryview)):

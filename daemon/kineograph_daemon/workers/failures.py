@@ -13,6 +13,7 @@ import secrets
 import sys
 from typing import Any
 
+import numpy as np
 import psutil
 from motionmcp.errors import ProtocolError
 
@@ -22,6 +23,7 @@ from kineograph_daemon.mmcp.answers import wire_safe
 _log = logging.getLogger(__name__)
 
 RETRY_MEMORY_AFTER_S = 5.0
+_MOST_NUMBERS = 100
 _UNITS = {"bytes": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50, "EiB": 2**60}
 # torch: "Tried to allocate 2.00 GiB", "you tried to allocate 80000 bytes"; numpy: "Unable to allocate 7.28 TiB for"
 _NEED = re.compile(r"allocate ([\d.]+) ?([KMGTPE]iB|bytes|B)\b")
@@ -99,7 +101,7 @@ def _release() -> None:
 def _own(e: KineographError, model: str) -> KineographError:
     if e.code is ErrorCode.INTERNAL_ERROR and "ref" not in e.details:
         return _internal(e, model, str(e.details.get("reason") or e.message), e.details)
-    return error(e.code, e.message, wire_safe(e.details), retry_after_s=e.retry_after_s, request_id=e.request_id)
+    return error(e.code, e.message, _plain(e.details), retry_after_s=e.retry_after_s, request_id=e.request_id)
 
 
 def _protocol(e: ProtocolError, model: str) -> KineographError:
@@ -107,7 +109,7 @@ def _protocol(e: ProtocolError, model: str) -> KineographError:
         code = ErrorCode(e.code)
     except ValueError:
         return _internal(e, model, f"the unknown code {e.code!r}: {e.message}")
-    details = wire_safe(e.details)
+    details = _plain(e.details)
     details = details if isinstance(details, dict) else {"got": details}
     if code is ErrorCode.INTERNAL_ERROR:
         return _internal(e, model, str(e.message), details)
@@ -120,10 +122,25 @@ def _protocol(e: ProtocolError, model: str) -> KineographError:
     )
 
 
+def _plain(details: Any) -> Any:
+    """Details as an envelope takes them. An envelope is kept with its job and has no frames for arrays."""
+    return wire_safe(_listed(details))
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _listed(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_listed(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return value.tolist() if value.size <= _MOST_NUMBERS else f"{value.dtype} numbers of shape {value.shape}"
+    return value
+
+
 def _internal(e: BaseException, model: str, reason: str, details: dict[str, Any] | None = None) -> InternalError:
     ref = secrets.token_hex(3)
     _log.error("the model failed, ref %s", ref, exc_info=e, extra={"data": {"model": model, "ref": ref}})
-    kept = wire_safe(details or {})
+    kept = _plain(details or {})
     return InternalError(
         ErrorCode.INTERNAL_ERROR,
         f"The model {model!r} failed: {reason[:300]} (ref {ref})",

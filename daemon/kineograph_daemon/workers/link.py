@@ -3,7 +3,8 @@
 
 The front binds a ROUTER; each worker has two DEALERs on it: ``w1`` for work and ``w1.hb``, on a thread of its own, for
 heartbeats, pings and cancels, so that a worker deep in a model step is neither taken for dead nor out of reach.
-Frames and codec are the client wire's. The bodies of client requests travel unopened as the array frames of
+A message is one frame, a map of version, name and fields in the client wire's codec: nobody has to be found by a
+header here, and every frame less is a call less at both ends. The bodies of client requests travel unopened behind
 ``task.run`` and ``task.encode``; ``frames [start, count]`` of a job says which are its own.
 """
 
@@ -16,6 +17,7 @@ from typing import Any
 from kineograph.errors import ErrorCode, LinkError
 from kineograph.wire import codec
 from kineograph.wire.messages import ModelState, ResultFormat, from_body, to_body
+from kineograph.wire.version import MAX_BODY_BYTES, WIRE_VERSION
 
 TOKEN_ENV = "KINEOGRAPH_WORKER_TOKEN"
 FRONT_PID_ENV = "KINEOGRAPH_FRONT_PID"
@@ -210,7 +212,6 @@ METHOD_OF: dict[type[Any], str] = {
     WorkerHeartbeat: "worker.heartbeat",
 }
 _CLASS_OF = {method: cls for cls, method in METHOD_OF.items()}
-_TO_WORKER = frozenset({TaskRun, TaskEncode, ModelLoad, ModelUnload, WorkerStop, TaskCancel, WorkerPing})
 
 
 @dataclass(frozen=True)
@@ -243,9 +244,7 @@ def pack(message: Any, frames: Sequence[codec.Buffer] = ()) -> list[codec.Buffer
     body = to_body(message)
     if isinstance(message, TaskRun):
         body["jobs"] = [to_body(job) for job in message.jobs]
-    kind = codec.Kind.REQUEST if cls in _TO_WORKER else codec.Kind.EVENT
-    # The header counts none of ``frames``: a client's full set of arrays, of many jobs at once, is no fault here.
-    return [*codec.encode(codec.Header(kind, METHOD_OF[cls]), body), *frames]
+    return [*codec.pack_body({"v": WIRE_VERSION, "m": METHOD_OF[cls], "b": body}), *frames]
 
 
 def unpack_all(frames: Sequence[codec.Buffer]) -> list[Any]:
@@ -256,8 +255,21 @@ def unpack_all(frames: Sequence[codec.Buffer]) -> list[Any]:
 
 def unpack(frames: Sequence[codec.Buffer]) -> Packet:
     """A message from its frames. Raises ``bad_response``, ``protocol_mismatch`` or ``schema_validation``."""
-    header, _ = codec.decode_header(frames[:2])
-    cls = _CLASS_OF.get(header.method)
-    if cls is None:
-        raise LinkError(ErrorCode.BAD_RESPONSE, f"unknown message {header.method!r}", {"got": header.method[:80]})
-    return Packet(from_body(cls, codec.decode_body(frames[1], ())), frames[2:])
+    if not frames:
+        raise _bad("a message of no frames")
+    if len(frames[0]) > MAX_BODY_BYTES:
+        raise _bad(f"a message of {len(frames[0])} bytes, limit {MAX_BODY_BYTES}")
+    said = codec.decode_body(frames[0], ())
+    method, body = said.get("m"), said.get("b")
+    if said.get("v") != WIRE_VERSION:
+        got = str(said.get("v"))[:80]
+        message = f"the other side of the link speaks version {got}, this side {WIRE_VERSION}"
+        raise LinkError(ErrorCode.PROTOCOL_MISMATCH, message, {"got": got, "allowed": [WIRE_VERSION]})
+    cls = _CLASS_OF.get(method) if isinstance(method, str) else None
+    if cls is None or not isinstance(body, dict):
+        raise _bad(f"unknown message {str(method)[:80]!r}")
+    return Packet(from_body(cls, body), frames[1:])
+
+
+def _bad(message: str) -> LinkError:
+    return LinkError(ErrorCode.BAD_RESPONSE, message, {"got": message})
