@@ -209,7 +209,9 @@ def wire_safe(value: Any) -> Any:
 
 def _unusual(value: Any) -> Any:
     if isinstance(value, np.generic):
-        return wire_safe(value.item())
+        if isinstance(value, np.longdouble):
+            return wire_safe(float(value))
+        return str(value)[:500] if isinstance(value, np.clongdouble) else wire_safe(value.item())
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and value.dtype.itemsize <= 8:
         return value.astype(np.float32) if value.dtype == np.float16 else value
     if isinstance(value, np.ndarray):

@@ -157,3 +157,19 @@ def test_foreign_values_become_plain_ones() -> None:
     assert safe["tuple"] == [1, True, None]
     assert safe["half"].dtype == np.float32
     assert safe["iterator"] == [1, None]
+
+
+@pytest.mark.parametrize(
+    ("odd", "safe"),
+    [
+        (np.longdouble(1.5), 1.5),
+        (np.array([np.longdouble(2.0)]), [2.0]),
+        (np.clongdouble(1.0), str(np.clongdouble(1.0))),
+        (np.array("text"), "text"),
+        (np.array(["a", "b"]), ["a", "b"]),
+        (np.array([1 + 2j]), ["(1+2j)"]),
+        (np.array(None), None),
+    ],
+)
+def test_numpys_odd_kinds_are_told_too(odd: Any, safe: Any) -> None:
+    assert answers.wire_safe({"odd": odd}) == {"odd": safe}
