@@ -93,10 +93,17 @@ class Looking:
         with self._scene_now() as (armature, scene, own):
             request.check(armature, self._direction)
             self._shot, keyed = request.begun(armature, scene, self._direction, *own, self._now, edits)
-            if self._shot.progress[1] <= _AT_ONCE:
-                self._shot.visit(armature, scene, *own)
+            said = _said(keyed)
+            if edits is None and self._look_first(armature, scene, own, keyed):
                 return self._finish(armature, scene)
-        said = _said(keyed)
+        if edits is not None:
+            yield
+            with self._scene_now() as (armature, scene, own):
+                keyed = curves.read(*own)
+                if _said(keyed) != said or rigs.what_changed(self._shot.rig, armature):
+                    return False
+                if self._look_first(armature, scene, own, keyed):
+                    return self._finish(armature, scene)
         del keyed, own  # nothing of Blender's is held between turns
         seen = False
         while not seen:
@@ -108,6 +115,12 @@ class Looking:
             request.check(armature, self._direction)
             same = _said(curves.read(*own)) == said and not rigs.what_changed(self._shot.rig, armature)
             return same and self._finish(armature, scene)
+
+    def _look_first(self, armature: Any, scene: Any, own: tuple[Any, Any], keyed: list[KeyedCurve]) -> bool:
+        """What can be told without looking at frames; few of them are looked at, too, and then it is True."""
+        assert self._shot is not None
+        self._shot.prepare(armature, scene, *own, keyed)
+        return self._shot.progress[1] <= _AT_ONCE and self._shot.visit(armature, scene, *own)
 
     def _finish(self, armature: Any, scene: Any) -> bool:
         assert self._shot is not None

@@ -131,7 +131,8 @@ def gather(armature: Any, scene: Any, direction: Direction) -> Outgoing:
     check(armature, direction)
     now = shots.everything(armature) if direction.start_pose else None
     with guard.untouched(scene, armature), identity.up_to_date(armature, *stamps.own_action(armature)) as own:
-        shot, _ = begun(armature, scene, direction, *own, now)
+        shot, keyed = begun(armature, scene, direction, *own, now)
+        shot.prepare(armature, scene, *own, keyed)
         shot.visit(armature, scene, *own)
         shot.finish(armature, scene)
     return outgoing(armature, scene, shot)
@@ -146,7 +147,7 @@ def begun(
     now: Mapping[str, FloatArray] | None = None,
     edits: Edits | None = None,
 ) -> tuple[Shot, list[KeyedCurve]]:
-    """What is to be read, with all that can be told without looking at frames, and the user's own curves.
+    """The rig, its keys and what is wanted of them, to be prepared; and the user's own curves.
 
     ``now``: all bones' world matrices (4, 4) to begin in; ``edits``: those of the take that plays, where they are
     known.
@@ -157,7 +158,6 @@ def begun(
     shot = Shot(rig, direction, keys)
     if now is not None:
         shot.begin_in(now)
-    shot.prepare(armature, scene, action, slot, keyed)
     return shot, keyed
 
 
