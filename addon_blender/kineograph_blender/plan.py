@@ -205,4 +205,5 @@ def regenerate(
     label = f"frames {span[0]}-{span[1]}"
     if bpy.app.background:
         return current.generate(armature, scene, asked, label, how)
-    return current.generate_soon(armature, scene, asked, label, how, redo)
+    current.generate_soon(armature, scene, asked, label, how, redo)
+    return None

@@ -59,6 +59,7 @@ def test_it_is_read_one_frame_a_turn_and_the_same_is_sent(addon: Any) -> None:
     armature.pose.bones["Head"].location = (0.0, 0.1, 0.0)  # posed and not keyed
     want = measure.gather(armature, model=trial.MODEL, start=1, end=60)
     found = Looking.ahead(armature, addon, direction())
+    assert not found.step(0.0), "what keys alone say"
     for n in range(len(FRAMES)):
         before = guard.visits()
         assert found.progress == (n, len(FRAMES))
@@ -74,7 +75,12 @@ def test_it_is_read_one_frame_a_turn_and_the_same_is_sent(addon: Any) -> None:
 
 def test_what_needs_no_visits_is_read_at_once(addon: Any) -> None:
     armature = trial.hero(frames=FRAMES)
-    assert Looking.ahead(armature, addon, direction()).is_done
+    before = guard.visits()
+    found = Looking.ahead(armature, addon, direction())
+    assert (found.step(0.0), found.progress) == (False, (0, 0))
+    assert found.step(0.0)
+    assert guard.visits() == before
+    assert constraints(found.outgoing) == constraints(measure.gather(armature, model=trial.MODEL, start=1, end=60))
 
 
 def test_keys_that_are_changed_meanwhile_are_looked_at_again(addon: Any) -> None:
@@ -178,15 +184,17 @@ def test_a_pin_that_comes_while_it_is_read_is_sent(addon: Any) -> None:
 def test_from_the_button_to_the_take(addon: Any, daemon: Any) -> None:
     armature = hero()
     current = session.current()
-    assert current.generate_soon(armature, addon, direction()) is None
+    current.generate_soon(armature, addon, direction())
     assert current.is_busy
-    assert f"Reading Hero, 0 of {len(FRAMES)} frames" in " ".join(trial.shown("generate").text.split())
+    assert "Reading Hero" in " ".join(trial.shown("generate").text.split())
     turns = 0
     while not current.jobs:
         current.poll(0.0)
         turns += 1
+        if turns == 1:
+            assert f"Reading Hero, 0 of {len(FRAMES)} frames" in " ".join(trial.shown("generate").text.split())
         assert addon.frame_current == 33
-    assert turns == len(FRAMES) + 1, "without time to spare it is one frame a turn"
+    assert turns == len(FRAMES) + 2, "without time to spare it is one frame a turn"
     assert current.reading == []
     job = trial.settled()
     assert job.error is None

@@ -49,7 +49,7 @@ class Looking:
 
     @classmethod
     def ahead(cls, armature: Any, scene: Any, direction: Direction) -> Looking:
-        """Begun, and done where that takes a moment. Raises as ``request.gather`` what is wrong at once."""
+        """Begun: a click has done its part. Raises as ``request.gather`` what is wrong at once."""
         request.check(armature, direction)
         out = cls(armature, scene, direction)
         if not out._plays_a_take():  # else that one is compared with what was written before
@@ -93,34 +93,26 @@ class Looking:
         with self._scene_now() as (armature, scene, own):
             request.check(armature, self._direction)
             self._shot, keyed = request.begun(armature, scene, self._direction, *own, self._now, edits)
+            self._shot.check(armature, scene)
             said = _said(keyed)
-            if edits is None and self._look_first(armature, scene, own, keyed):
-                return self._finish(armature, scene)
-        if edits is not None:
-            yield
-            with self._scene_now() as (armature, scene, own):
-                keyed = curves.read(*own)
-                if _said(keyed) != said or rigs.what_changed(self._shot.rig, armature):
-                    return False
-                if self._look_first(armature, scene, own, keyed):
-                    return self._finish(armature, scene)
+        yield
+        with self._scene_now() as (armature, scene, own):
+            keyed = curves.read(*own)
+            if _said(keyed) != said or rigs.what_changed(self._shot.rig, armature):
+                return False
+            self._shot.prepare(armature, scene, *own, keyed)
+            if self._shot.progress[1] <= _AT_ONCE:
+                self._shot.visit(armature, scene, *own)
         del keyed, own  # nothing of Blender's is held between turns
-        seen = False
-        while not seen:
+        while self._shot.is_left:
             yield
             with self._scene_now() as (armature, scene, own):
-                seen = self._shot.visit(armature, scene, *own, self._is_enough)
+                self._shot.visit(armature, scene, *own, self._is_enough)
         yield
         with self._scene_now() as (armature, scene, own):
             request.check(armature, self._direction)
             same = _said(curves.read(*own)) == said and not rigs.what_changed(self._shot.rig, armature)
             return same and self._finish(armature, scene)
-
-    def _look_first(self, armature: Any, scene: Any, own: tuple[Any, Any], keyed: list[KeyedCurve]) -> bool:
-        """What can be told without looking at frames; few of them are looked at, too, and then it is True."""
-        assert self._shot is not None
-        self._shot.prepare(armature, scene, *own, keyed)
-        return self._shot.progress[1] <= _AT_ONCE and self._shot.visit(armature, scene, *own)
 
     def _finish(self, armature: Any, scene: Any) -> bool:
         assert self._shot is not None

@@ -79,6 +79,10 @@ class Shot:
         seen = np.stack([now[name] for name in self.rig.seen_on or self.rig.names])
         self.now = poses.as_joints(self.rig, seen)
 
+    def check(self, armature: Any, scene: Any) -> None:
+        """Raises what is wrong with marks, before anything is looked at."""
+        Marked(self.marks, self.rig, self.direction, armature, scene)
+
     def prepare(self, armature: Any, scene: Any, action: Any, slot: Any, keyed: Sequence[KeyedCurve]) -> None:
         """Work out the poses that keys alone make, and note at which frames the others are to be looked at."""
         marked = Marked(self.marks, self.rig, self.direction, armature, scene)
@@ -104,6 +108,11 @@ class Shot:
         return self._stops - len(self._left), self._stops
 
     @property
+    def is_left(self) -> bool:
+        """Whether there are frames that have to be looked at."""
+        return bool(self._left)
+
+    @property
     def _left(self) -> list[tuple[bool, float]]:
         """What is to be looked at, the own action's first: whether of what is shown, and at which frame."""
         own = sorted(self._left_own | self._left_marked)
@@ -111,8 +120,8 @@ class Shot:
 
     def visit(
         self, armature: Any, scene: Any, action: Any, slot: Any, enough: Callable[[], bool] = lambda: False
-    ) -> bool:
-        """Look at the frames that are left, one at least, until it is ``enough``; whether all were seen."""
+    ) -> None:
+        """Look at the frames that are left, one at least, until it is ``enough``."""
         first = next((shown for shown, _ in self._left), None)
         if first is False:
             marked = Marked(self.marks, self.rig, self.direction, armature, scene) if self._left_marked else None
@@ -121,7 +130,7 @@ class Shot:
                 for at in sorted(self._left_own | self._left_marked):
                     self._look_at_own(armature, scene, at, marked)
                     if enough():
-                        return not self._left
+                        return
         for at in sorted(self._left_shown):
             if first is False and enough():
                 break
@@ -129,7 +138,6 @@ class Shot:
             guard.go_to(scene, at)
             self._seen_shown[at] = poses.world_matrices(armature, self.rig)
             self._left_shown.discard(at)
-        return not self._left
 
     def _look_at_own(self, armature: Any, scene: Any, at: float, marked: Marked | None) -> None:
         guard.go_to(scene, at)

@@ -177,19 +177,17 @@ class Session:
         label: str = "",
         apply: dict[str, Any] | None = None,
         redo: tuple[str, Mapping[str, Any]] = ("", {}),
-    ) -> Job | None:
-        """``generate`` for an interface: what takes long to read is read from ``poll``, some of it a turn; None then.
+    ) -> None:
+        """``generate`` for an interface: the scene is read from ``poll``, some of it a turn, and then sent.
 
         Raises what is wrong at once; what is found wrong later becomes a trouble, with ``redo`` to do it again.
         """
-        owner, sent = owner_of(armature), []
+        owner = owner_of(armature)
 
         def send(outgoing: Outgoing) -> None:
-            sent.append(Job(label or label_of(direction), outgoing, apply, owner=owner, direction=direction))
-            self._send(sent[0])
+            self._send(Job(label or label_of(direction), outgoing, apply, owner=owner, direction=direction))
 
         self.read_soon(armature, scene, direction, send, redo, is_sent=not apply)
-        return sent[0] if sent else None
 
     def read_soon(
         self,
@@ -201,21 +199,18 @@ class Session:
         *,
         is_sent: bool = False,
     ) -> None:
-        """Read a scene for a request, from ``poll`` where it takes long, and do something ``then``. Raises as above.
+        """Read a scene for a request, and do something ``then``, from ``poll``. Raises as above.
 
         ``is_sent``: a Blender that ends meanwhile is told of by the next one, which offers to generate.
         """
         began = time.perf_counter()
         with swift():
             looking = Looking.ahead(armature, scene, direction)
-            if looking.is_done:
-                then(looking.outgoing)
-            else:
-                owner, name = owner_of(armature), str(armature.name)
-                told = self._ledger.begin_to_read(owner, name, bpy.data.filepath) if is_sent else ""
-                over = lambda: self._ledger.end_to_read(owner, told)  # noqa: E731
-                self._readers.add(looking, then, over, owner=owner, character=name, redo=redo)
-                wake()
+            owner, name = owner_of(armature), str(armature.name)
+            told = self._ledger.begin_to_read(owner, name, bpy.data.filepath) if is_sent else ""
+            over = lambda: self._ledger.end_to_read(owner, told)  # noqa: E731
+            self._readers.add(looking, then, over, owner=owner, character=name, redo=redo)
+            wake()
         self.timings.submit_s = max(self.timings.submit_s, time.perf_counter() - began)
 
     @property

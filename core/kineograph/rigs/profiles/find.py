@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 
@@ -26,9 +26,15 @@ def fits(profile: Profile, names: Sequence[str], parents: Sequence[int]) -> int:
     """How well a profile fits a rig: 0 not at all, 2 by hash, 1 by the joints it asks for. Namespaces do not count."""
     if profile.match.hash and profile.match.hash == signature(names, parents):
         return 2
-    have = {bare(n) for n in names} | set(names)
+    have = _known_by(tuple(names))
     has, lacks = profile.match.has, profile.match.lacks
     return int(bool(has) and have.issuperset(has) and have.isdisjoint(lacks))
+
+
+@lru_cache(16)
+def _known_by(names: tuple[str, ...]) -> frozenset[str]:
+    """Names with and without their namespaces. Every profile asks, and the same rigs come again and again."""
+    return frozenset(map(bare, names)).union(names)
 
 
 def find(names: Sequence[str], parents: Sequence[int], folders: Iterable[str | Path] = ()) -> Profile | None:
