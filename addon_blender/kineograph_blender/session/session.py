@@ -312,6 +312,7 @@ class Session:
     def cancel(self, job: Job) -> None:
         """Ask the daemon to stop this job, and no other; the answer comes through the job."""
         job.wants_cancel = True
+        self._ledger.forget(job.owner, job.sent)  # no later Blender goes on with it, whatever comes of this one
         if job.retry is not None and job.errand is not None:  # between two tries nothing runs that could be stopped
             job.errand.abandon()
             self._goes_on(job)
