@@ -92,7 +92,7 @@ def test_a_file_loaded_while_samples_are_browsed(addon: Any, daemon: Any, tmp_pa
     assert keys.press("RIGHT_ARROW") == {"CANCELLED"}, "it was of the file before"
     assert row.sample == 0
     assert (handlers(), len(draw._handles)) == before
-    assert (drawn.browsed, drawn.drag, drawn.pictures) == ("", None, [])
+    assert (drawn.browsed, drawn.drag, drawn.shown) == ("", None, [])
 
 
 @pytest.mark.daemon

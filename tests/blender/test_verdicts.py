@@ -35,7 +35,7 @@ def hero(scene: Any) -> Iterator[Any]:
     kineograph_blender.register()
     yield scenes.simple()
     kineograph_blender.unregister()
-    assert drawn.pictures == []
+    assert drawn.shown == []
 
 
 def lines(name: str) -> str:
@@ -227,12 +227,14 @@ def test_grades(cm: float | None, deg: float | None, want: Grade) -> None:
     assert len({*verdicts.COLORS.values()}) == 3
 
 
-def test_a_click_goes_to_the_nearest_number() -> None:
-    places = [(10, 100.0, 100.0), (None, 101.0, 101.0), (50, 300.0, 100.0)]
-    assert drawing.nearest(places, 105, 103, 14) == 10
-    assert drawing.nearest(places, 340, 104, 14) == 50, "the text stands to the right of its place"
-    assert drawing.nearest(places, 105, 140, 14) is None
-    assert drawing.nearest([], 0, 0, 14) is None
+def test_a_click_goes_to_the_text_under_it() -> None:
+    places = [(10, 100.0, 100.0, 80.0, 9.0), (None, 101.0, 100.0, 80.0, 9.0), (50, 100.0, 87.0, 200.0, 9.0)]
+    assert drawing.nearest(places, 105, 103, 6) == 10
+    assert drawing.nearest(places, 105, 90, 6) == 50, "the one below it, moved down so that both can be read"
+    assert drawing.nearest(places, 290, 95, 6) == 50, "texts are as wide as they are"
+    assert drawing.nearest(places, 190, 104, 6) is None
+    assert drawing.nearest(places, 105, 140, 6) is None
+    assert drawing.nearest([], 0, 0, 6) is None
 
 
 def test_shapes() -> None:

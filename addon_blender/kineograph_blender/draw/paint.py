@@ -55,7 +55,7 @@ def guarded(name: str, draw: Callable[[], None]) -> Callable[[], None]:
 
 def scene() -> None:
     """Lines in the 3D view."""
-    pictures = drawn.pictures
+    pictures = _seen()
     if not pictures:
         return
     shader = gpu.shader.from_builtin("POLYLINE_UNIFORM_COLOR")
@@ -72,24 +72,36 @@ def scene() -> None:
 
 def labels() -> None:
     """Texts in the 3D view."""
-    found = placed(bpy.context.region, bpy.context.region_data)
+    for label, x, y, _, _ in texts(bpy.context.region, bpy.context.region_data):
+        _write(label.text, x, y, label.color, 11)
+
+
+def texts(region: Any, view: Any) -> list[tuple[Label, float, float, float, float]]:
+    """The labels of what is shown as they stand in a region, none on another: left, bottom, width and height."""
+    found = _placed(region, view)
     _sized(11)
     sizes = [blf.dimensions(0, label.text) for label, _, _ in found]
-    height = 1.3 * max((float(h) for _, h in sizes), default=0.0)
-    spots = shapes.apart([(x, y) for _, x, y in found], [float(w) for w, _ in sizes], height)
-    for (label, _, _), (x, y) in zip(found, spots, strict=True):
-        _write(label.text, x + 6, y + 4, label.color, 11)
+    widths, height = [float(w) for w, _ in sizes], max((float(h) for _, h in sizes), default=0.0)
+    spots = shapes.apart([(x, y) for _, x, y in found], widths, 1.3 * height)
+    return [(found[n][0], x + 6.0, y + 4.0, widths[n], height) for n, (x, y) in enumerate(spots)]
 
 
-def placed(region: Any, view: Any) -> list[tuple[Label, float, float]]:
-    """The labels of what is shown, with their places in a region."""
+def _placed(region: Any, view: Any) -> list[tuple[Label, float, float]]:
     out = []
-    for picture in drawn.pictures:
+    for picture in _seen():
         for label in picture.labels:
             at = location_3d_to_region_2d(region, view, label.place)
             if at is not None:
                 out.append((label, float(at.x), float(at.y)))
     return out
+
+
+def _seen() -> list[Picture]:
+    """What stands in the view that is drawn: nothing without overlays, or of a character of another scene."""
+    space = bpy.context.space_data
+    if space is None or space.type != "VIEW_3D" or not space.overlay.show_overlays:
+        return []
+    return [shown.picture for shown in drawn.shown if shown.character in bpy.context.scene.objects]
 
 
 def timeline() -> None:

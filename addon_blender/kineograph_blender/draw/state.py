@@ -46,9 +46,9 @@ class Drawn:
         self.dragged, self.browsed = (), ""
 
     @property
-    def pictures(self) -> list[Picture]:
+    def shown(self) -> list[Shown]:
         """What stands in the 3D view."""
-        return [s.picture for s in (self.preview, self.verdicts) if s is not None]
+        return [s for s in (self.preview, self.verdicts) if s is not None]
 
 
 drawn = Drawn()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Preview, verdicts, and blocks dragged in the timeline."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import bpy
@@ -18,7 +19,7 @@ from .blocks import apply_edit
 
 PASS: Outcome = {"PASS_THROUGH"}
 RUNNING: Outcome = {"RUNNING_MODAL"}
-_CLICK_PX = 14.0
+_CLICK_PX = 6.0
 
 
 class KINEOGRAPH_OT_preview(bpy.types.Operator):
@@ -72,12 +73,10 @@ class KINEOGRAPH_OT_verdict_click(bpy.types.Operator):
 
     def invoke(self, context: Any, event: Any) -> Outcome:
         """The nearest label with a frame under the mouse; other clicks are none of ours."""
-        if not drawn.pictures or context.region is None or context.region.type != "WINDOW":
+        if not drawn.shown or context.region is None or context.region.type != "WINDOW":
             return PASS
-        places = paint.placed(context.region, context.region_data)
-        frame = nearest(
-            [(label.frame, x, y) for label, x, y in places], event.mouse_region_x, event.mouse_region_y, _CLICK_PX
-        )
+        places = [(text[0].frame, *text[1:]) for text in paint.texts(context.region, context.region_data)]
+        frame = nearest(places, event.mouse_region_x, event.mouse_region_y, _CLICK_PX)
         if frame is None:
             return PASS
         context.scene.frame_set(frame)
@@ -189,12 +188,12 @@ def _preview(operator: Any, armature: Any, scene: Any) -> None:
         show.preview(name, parts, facts)
 
 
-def nearest(places: list[tuple[int | None, float, float]], x: float, y: float, within: float) -> int | None:
-    """The frame of the nearest place within reach of the mouse; texts stand to the right of their place."""
+def nearest(places: Sequence[tuple[int | None, float, float, float, float]], x: float, y: float, within: float) -> Any:
+    """The frame of the text (frame, left, bottom, width, height) nearest to the mouse; None for none in reach."""
     best: tuple[float, int] | None = None
-    for frame, px, py in places:
-        dx = max(px - x, 0.0, x - px - 80.0)
-        off = (dx * dx + (y - py) ** 2) ** 0.5
+    for frame, left, bottom, width, height in places:
+        dx, dy = max(left - x, 0.0, x - left - width), max(bottom - y, 0.0, y - bottom - height)
+        off = (dx * dx + dy * dy) ** 0.5
         if frame is not None and off <= within and (best is None or off < best[0]):
             best = (off, frame)
     return None if best is None else best[1]
