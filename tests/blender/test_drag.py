@@ -37,7 +37,7 @@ class Hand:
 
         self.cls = drawing.KINEOGRAPH_OT_strip_drag
         self.operator = SimpleNamespace(report=lambda kind, text: self.reports.append(text))
-        for name in ("_ended", "_take_hold"):
+        for name in ("_ended", "_follow", "_take_hold"):
             setattr(self.operator, name, MethodType(getattr(self.cls, name), self.operator))
 
     def do(self, verb: str, x: float, y: float = 40.0, kind: str = "MOUSEMOVE", value: str = "NOTHING") -> set[str]:
@@ -66,6 +66,15 @@ def test_a_block_follows_the_mouse_and_stays_where_it_is_let_go(hero: Any) -> No
     assert hand.do("modal", 520, kind="LEFTMOUSE", value="RELEASE") == {"FINISHED"}
     assert saved.read(hero) == (Block(1, 30, "waves"), Block(38, 67, "walks"))
     assert (drawn.drag, hand.headers[-1]) == (None, None)
+
+
+def test_where_it_is_let_go_counts(hero: Any) -> None:
+    """A quick hand, a busy Blender: the last moves never came."""
+    hand = Hand(hero)
+    hand.do("invoke", 450)
+    hand.do("modal", 460)
+    assert hand.do("modal", 520, kind="LEFTMOUSE", value="RELEASE") == {"FINISHED"}
+    assert saved.read(hero) == (Block(1, 30, "waves"), Block(38, 67, "walks"))
 
 
 @pytest.mark.parametrize("kind", ["ESC", "RIGHTMOUSE"])

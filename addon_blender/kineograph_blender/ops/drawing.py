@@ -119,18 +119,22 @@ class KINEOGRAPH_OT_strip_drag(bpy.types.Operator):
         if event.type in {"RIGHTMOUSE", "ESC"}:
             return self._ended(context, CANCELLED)
         if event.type == "MOUSEMOVE":
-            view = paint.view_of(context.region)
-            near = 0.0 if event.ctrl else strips.snap_frames(view)
-            drawn.dragged = strips.dragged(drag, view.frame(event.mouse_region_x), near)
+            self._follow(context, event, drag)
             context.area.header_text_set(strips.said(drag, drawn.dragged))
             context.area.tag_redraw()
         elif event.type == "LEFTMOUSE" and event.value == "RELEASE":
+            self._follow(context, event, drag)  # a busy Blender leaves moves out: where it is let go counts
             edited = drawn.dragged
             if tuple(edited) == drag.blocks:
                 return self._ended(context, CANCELLED)
             apply_edit(self, context, drag.index, drag.blocks, edited)
             return self._ended(context, FINISHED)
         return RUNNING
+
+    def _follow(self, context: Any, event: Any, drag: strips.Drag) -> None:
+        view = paint.view_of(context.region)
+        near = 0.0 if event.ctrl else strips.snap_frames(view)
+        drawn.dragged = strips.dragged(drag, view.frame(event.mouse_region_x), near)
 
     def cancel(self, context: Any) -> None:
         """Blender ends it: another file, another screen."""
