@@ -9,7 +9,7 @@ from concurrent.futures import Future, wait
 from .job import Job
 
 PATIENCE_S = 0.002
-"""So long a click waits for its record; most are written by then, the others leave at the next turn of the pump."""
+"""So long a script's call waits for its record; what is not written by then leaves at the next turn of the pump."""
 
 
 class Outbox:

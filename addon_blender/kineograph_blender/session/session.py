@@ -165,7 +165,7 @@ class Session:
         with swift():
             outgoing = request.gather(armature, scene, direction)
             job = Job(label or label_of(direction), outgoing, apply, owner=owner_of(armature), direction=direction)
-            self._send(job)
+            self._send(job, PATIENCE_S)
         self.timings.submit_s = max(self.timings.submit_s, time.perf_counter() - began)
         return job
 
@@ -222,7 +222,7 @@ class Session:
         """Nothing that is still being read is sent; whether there was any."""
         return self._readers.clear()
 
-    def _send(self, job: Job) -> None:
+    def _send(self, job: Job, patience_s: float = 0.0) -> None:
         client = self.client  # raises where there may be none
         job.sent = new_job_id()
         job.troubles_before = self.troubles.newest
@@ -230,7 +230,7 @@ class Session:
         self.jobs.append(job)
         self._choose_model(job)
         self._outbox.add(job, self._keep(job))
-        self._leave(PATIENCE_S)
+        self._leave(patience_s)
         client.poll(0.0)  # the request leaves now, not at the next tick
         wake()
 
