@@ -8,6 +8,8 @@ import importlib
 import random
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -63,6 +65,29 @@ def test_timeline_markers_and_the_camera_that_they_switch_stay(addon: Any, daemo
     bpy.ops.kineograph.take_apply()
     assert [(m.name, m.frame, m.camera, m.select) for m in addon.timeline_markers] == before
     assert (addon.frame_current, addon.camera) == (50, wide)
+
+
+def test_status_bars_are_drawn_in_their_own_windows(scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blender writes to the context's window, and ends with a crash where a timer has none."""
+    inside: list[Any] = []
+    written: list[Any] = []
+
+    @contextmanager
+    def override(window: Any) -> Iterator[None]:
+        inside.append(window)
+        yield
+        inside.pop()
+
+    def stand_in(modals: int) -> Any:
+        window = SimpleNamespace(modal_operators=range(modals), screen=SimpleNamespace(areas=()))
+        window.workspace = SimpleNamespace(status_text_set=lambda text: written.append((text, inside[-1] is window)))
+        return window
+
+    windows = [stand_in(0), stand_in(1), stand_in(0)]
+    context = SimpleNamespace(window_manager=SimpleNamespace(windows=windows), temp_override=override)
+    monkeypatch.setattr(session.pump, "bpy", SimpleNamespace(context=context))
+    session.redraw()
+    assert written == [(None, True), (None, True)], "each in its own, and none where a modal operator writes"
 
 
 def test_no_module_with_properties_blanks_them(addon: Any) -> None:

@@ -56,7 +56,10 @@ def redraw() -> None:
         # Status bars are in no list of areas: setting their workspace's text has them drawn. A modal operator may have
         # a text of its own there, which is left alone.
         if not len(getattr(window, "modal_operators", ())):
-            window.workspace.status_text_set(None)
+            # In its own context: Blender writes to the context's window whatever it is asked, and ends where a timer
+            # (ours, another add-on's before it) has none.
+            with bpy.context.temp_override(window=window):
+                window.workspace.status_text_set(None)
         for area in window.screen.areas:
             if area.type == "VIEW_3D":
                 for region in area.regions:
