@@ -256,6 +256,7 @@ def two_jobs() -> Iterator[Step]:
         rig.kineograph.prompt = "walks to the shelf" if name == "Hero" else "follows"
         settings.span, settings.start, settings.end, settings.samples = "OWN", 1, 14_000, 16
         bpy.ops.kineograph.generate()
+    yield until(lambda: not session.current().reading, "both are read")
     jobs = session.current().jobs[-2:]
     yield until(lambda: all(j.status is not None for j in jobs), "both are known")
     yield until(lambda: any(j.is_done or (j.status and j.status.state is JobState.RUNNING) for j in jobs), "one runs")
