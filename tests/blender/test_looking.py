@@ -12,6 +12,7 @@ import pytest
 from tests.blender import addon as trial
 from tests.blender import fake_layout, measure, scenes
 
+from kineograph.errors import KineographError
 from kineograph_blender import session
 from kineograph_blender.bridge import guard, marks, request
 from kineograph_blender.bridge.keys import KeyMode
@@ -232,3 +233,24 @@ def test_another_file_meanwhile(addon: Any, daemon: Any) -> None:
         current.poll(0.01)
     assert current.jobs == []
     assert len(current.troubles) == 1
+
+
+@pytest.mark.daemon
+def test_a_reading_that_stumbles_leaves_the_line(addon: Any, daemon: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    current = session.current()
+    current.generate_soon(hero(), addon, direction())
+    monkeypatch.setattr(Looking, "step", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        current.poll(0.0)
+    assert not current.reading
+    assert not current.is_busy
+    assert current.jobs == []
+
+
+def test_what_is_wrong_is_said_at_once_while_a_take_shows_too(addon: Any) -> None:
+    armature = hero()
+    made = measure.gather(armature, model=trial.MODEL, start=1, end=60)
+    measure.baked(made.rig, measure.wander(made.rig, 60))
+    marks.mark_pin(scenes.empty((0, 0, 1), "Grab"), armature, "LefHand", frames=(5, 9))
+    with pytest.raises(KineographError, match="LefHand"):
+        Looking.ahead(armature, addon, direction())

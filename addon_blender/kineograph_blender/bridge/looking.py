@@ -24,6 +24,7 @@ from . import action as actions
 from . import curves, guard, identity, request, shot, stamps, written
 from . import rig as rigs
 from .curves import KeyedCurve
+from .marked import Marked, MarksSeen
 from .pace import work
 from .places import where
 from .request import Direction, Outgoing
@@ -52,7 +53,11 @@ class Looking:
         """Begun: a click has done its part. Raises as ``request.gather`` what is wrong at once."""
         request.check(armature, direction)
         out = cls(armature, scene, direction)
-        if not out._plays_a_take():  # else that one is compared with what was written before
+        if out._plays_a_take():  # which is compared with what was written first, in turns
+            with out._scene_now() as (_, _, own):
+                rig = request.rig_of(armature, scene, direction, *own)
+                Marked(MarksSeen(), rig, direction, armature, scene)
+        else:
             out.step(0.0)
         return out
 
@@ -76,7 +81,8 @@ class Looking:
         """Read for about ``budget_s``, one piece or frame at least; whether all was. Raises as ``request.gather``, and
         ``rig_changed``."""
         self._end_s = time.perf_counter() + budget_s
-        return work(self._pieces, budget_s) or self.is_done
+        work(self._pieces, budget_s)
+        return self.is_done
 
     def _read(self) -> Generator[None, None, None]:
         for _ in range(2):

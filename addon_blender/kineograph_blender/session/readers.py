@@ -60,8 +60,20 @@ class Readers:
         try:
             if not reading.looking.step(budget_s):
                 return
-            reading.then(reading.looking.outgoing)
         except KineographError as e:
             self._failed(e, **reading.facts)
-        self._all.popleft()
-        reading.over()
+        except BaseException:
+            self._end(reading)  # whatever it is, it would come again each turn
+            raise
+        self._end(reading)
+
+    def _end(self, reading: _Reading) -> None:
+        """It was read, or cannot be: it leaves the line when its request has left."""
+        try:
+            if reading.looking.is_done:
+                reading.then(reading.looking.outgoing)
+        except KineographError as e:
+            self._failed(e, **reading.facts)
+        finally:
+            self._all.popleft()
+            reading.over()
