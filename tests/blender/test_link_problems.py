@@ -72,6 +72,7 @@ def test_a_daemon_that_stays_silent(empty_house: House) -> None:
     assert "does not answer" in said, said
     empty_house.hold(False)
     trial.mend("Use the one that is running")
+    ready()
     goes_on()
 
 
@@ -105,6 +106,7 @@ def test_an_answer_that_makes_no_sense(empty_house: House) -> None:
         assert "The answer could not be understood." in fails(armature)
         trial.mend("Copy report")
     empty_house.start()
+    ready()
     bpy.ops.kineograph.generate()
     assert trial.settled().error is None
     assert fake_layout.draw("problems") is None
@@ -136,6 +138,7 @@ def test_a_daemon_that_does_not_know_this_key(addon: Any, tmp_path: Path, role: 
                 bpy.ops.kineograph.generate()
                 assert trial.settled().error is None
             else:
+                ready()
                 goes_on()
 
 
@@ -147,6 +150,7 @@ def test_a_computer_beyond_this_one(empty_house: House) -> None:
     assert "Blender is set to stay offline, and tcp://render.example.org:5555 is another computer." in trial.problem()
     session.current().address = None
     trial.mend("Connect again")
+    ready()
     goes_on()
 
 
@@ -203,6 +207,7 @@ def unheard(made: House, *, forget: bool = False) -> session.Job:
     made.hold(True)
     bpy.ops.kineograph.generate()
     job = session.current().jobs[-1]
+    wait_until(lambda: session.current().poll() and job.errand is not None)  # it leaves when it is on disk
     while session.current().client.poll():
         pass
     made.hold(False)
