@@ -83,6 +83,7 @@ class Front:
         self._host = host
         self._heartbeat_s = 0.0
         self._chores_s = 0.0
+        self._start_s: float | None = None
         self._why: str | None = None
         self._idle: list[Callable[[], None]] = []
         self._wake, self._waker = socket.socketpair()
@@ -158,6 +159,7 @@ class Front:
             self._link.lost(lost.worker, lost.reason, lost.details, for_good=lost.for_good)
         self._link.ping(_PING_EVERY_S)
         self._retention.run()
+        self._start_s = self._supervisor.next_s()  # only ``poll`` changes it
         if now_s - self._heartbeat_s >= self._heartbeat_every_s:
             self._heartbeat_s = now_s
             self._events.publish(EventName.DAEMON_HEARTBEAT, self._heartbeat())
@@ -172,9 +174,9 @@ class Front:
     def _patience_s(self) -> float:
         if self._idle:
             return 0.02
-        chore_s, start_s = self._heartbeat_s + self._heartbeat_every_s, self._supervisor.next_s()
-        if start_s is not None and start_s < chore_s:
-            chore_s = start_s
+        chore_s = self._heartbeat_s + self._heartbeat_every_s
+        if self._start_s is not None and self._start_s < chore_s:
+            chore_s = self._start_s
         now_s = self._clock.now_s()
         # A dead worker is noticed by polling its process, so never sleep long.
         until_s = min(now_s + _NAP_S, max(chore_s, self._chores_s + _CHORES_EVERY_S))

@@ -51,8 +51,7 @@ class Parking:
 
     def expire(self) -> None:
         """Refuse those whose time is over."""
-        now_s = self._clock.now_s()
-        while self._parked and self._parked[0][0] <= now_s:
+        while self._parked and self._parked[0][0] <= self._clock.now_s():
             self._outbox.fail(self._parked.popleft()[1].sender, self._unavailable())
 
     def next_s(self) -> float | None:
