@@ -39,7 +39,7 @@ class Region(NamedTuple):
 
 
 def settle_in() -> None:
-    """Call it when everything that stays is there."""
+    """Call it when everything that stays is there; again when more has come."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_EVERY)

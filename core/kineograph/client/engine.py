@@ -15,7 +15,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
 from typing import Any, assert_never
 
 from kineograph.client import link
@@ -220,9 +219,14 @@ class Engine:
         self._transport.close()
 
     def _patience_s(self) -> float:
+        if self._commands:
+            return 0.0
         now_s = time.monotonic()
-        times = (self._pending.next_deadline_s(), self._link.deadline_s, now_s + _IDLE_S)
-        return 0.0 if self._commands else max(0.0, min(t for t in times if t is not None) - now_s)
+        until_s = now_s + _IDLE_S
+        for due_s in (self._pending.next_deadline_s(), self._link.deadline_s):
+            if due_s is not None and due_s < until_s:
+                until_s = due_s
+        return max(0.0, until_s - now_s)
 
     def _happened(self, event: link.Input) -> None:
         work = deque(self._link.handle(event, time.monotonic()))
@@ -346,7 +350,7 @@ class Engine:
         frames = stored.read(reply.file) if target is not None and target.endpoint.startswith("ipc:") else None
         if frames is None:
             return None
-        return replace(reply, result=codec.decode_body(frames[0], frames[1:]), file="")
+        return JobResultReply(reply.job, codec.decode_body(frames[0], frames[1:]))
 
     def _ask_for_bytes(self, request: Pending) -> None:
         """Ask again for what a request was to get as a file: this machine, or this user, cannot read it."""

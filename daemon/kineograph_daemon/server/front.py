@@ -32,6 +32,7 @@ from kineograph_daemon.server.parking import Parking
 from kineograph_daemon.server.results import Results
 from kineograph_daemon.server.retention import Retention
 from kineograph_daemon.settings import Settings
+from kineograph_daemon.settled import settle_in
 from kineograph_daemon.workers.supervisor import Supervisor
 
 _log = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ _SLICE_S = 0.005
 """How long one turn takes messages from one door before the others get theirs."""
 _PING_EVERY_S = 1.0
 _NAP_S = 0.25
+_SETTLED_AFTER = 20
+"""Messages of clients after which everything that stays has been used once."""
 _CHORES_EVERY_S = 0.02
 """A busy loop turns hundreds of times a second; what nobody waits for is done less often."""
 
@@ -84,6 +87,7 @@ class Front:
         self._heartbeat_s = 0.0
         self._chores_s = 0.0
         self._start_s: float | None = None
+        self._taken = 0
         self._why: str | None = None
         self._idle: list[Callable[[], None]] = []
         self._wake, self._waker = socket.socketpair()
@@ -140,6 +144,9 @@ class Front:
     def _serve(self, door: Door) -> None:
         until_s = time.monotonic() + _SLICE_S
         for incoming in door.receive():
+            self._taken += 1
+            if self._taken == _SETTLED_AFTER:
+                self.when_idle(settle_in)
             self._dispatcher.take(incoming)
             if time.monotonic() >= until_s:
                 return

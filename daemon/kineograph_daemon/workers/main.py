@@ -47,6 +47,7 @@ class Worker:
         self._ending = False
         self._idle = False
         self._task = ""
+        self._has_worked = False
         self._sending = threading.Lock()
         self._early_cancels: list[str] = []
         self._cancel: Any = self._early_cancels.append
@@ -146,6 +147,9 @@ class Worker:
                     tasks.run(packet, task)
                 finally:
                     self._task = ""
+                if not self._has_worked:  # the first job has brought in the rest of what stays
+                    self._has_worked = True
+                    settle_in()
             case link.TaskEncode() as task:
                 tasks.encode(packet, task)
             case link.ModelLoad(model=model):
