@@ -39,10 +39,12 @@ TWINS = {
 on what it measures with."""
 PLANTED_M, PLANTED_MPS = 0.07, 0.3
 """A foot stands where it is lower than this and slower than this."""
-WEIGHTS = (("cmu_01", 0.35), ("m2m_", 1.3))
+WEIGHTS = (("cmu_01", 0.35), ("m2m_", 1.3), ("jl_", 0.5))
 """How often recordings whose name begins so are drawn, by frame; 1 for all others."""
 STYLE_WEIGHTS = {"walk": 0.6, "run": 2.0, "jump": 2.5}
 """The same by class of motion: walking is learned soon, and there is little of the others."""
+MARK = "~"
+"""Stands in the name of a copy in another gait, after its recording's."""
 RESTYLED = ("spine1", "spine2", "spine3", "neck", "head", "l_collar", "r_collar", "l_shoulder", "r_shoulder",
             "l_elbow", "r_elbow")  # fmt: skip
 """Joints whose carriage differs between people and does not move the feet."""

@@ -20,7 +20,7 @@ import torch
 
 from kineograph_daemon.backbones.starter import figure
 from kineograph_daemon.backbones.starter.net import Net
-from training import data, leaps, strides, trust
+from training import data, gaits, leaps, strides, trust
 
 
 def weights_of(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
@@ -64,7 +64,7 @@ def main() -> None:
         "stride_hz": step_rate(taught),
     }
     net = Net({k: v.astype(np.float32) for k, v in arrays.items()}, facts, "")
-    known, curve = trust.measure(net, taught, held)
+    known, curve = trust.measure(net, [*taught, *gaits.copies(taught, 1)], [*held, *gaits.copies(held, 1)])
     facts["trust"] = curve
     poses, facts["leap"] = leaps.table(taught)
     arrays["leap"] = poses.astype(np.float16)

@@ -16,7 +16,7 @@ from torch import Tensor
 from kineograph_daemon.backbones.starter import figure
 from kineograph_daemon.backbones.starter.features import RESIDUAL
 
-WEIGHTS = {"turn": 0.5, "place": 1.0, "root": 0.4, "speed": 0.35, "feet": 0.25, "contact": 0.05}
+WEIGHTS = {"turn": 0.5, "place": 1.0, "root": 0.4, "speed": 0.35, "feet": 0.35, "contact": 0.05}
 LEAST = {"turn": 0.03, "place": 0.02, "root": 0.01, "speed": 0.004, "feet": 0.004}
 """Interpolation errors below these do not make an error count more: 6D units, metres, metres a frame."""
 

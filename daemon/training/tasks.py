@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from kineograph_daemon.backbones.starter import base as bases
 from kineograph_daemon.backbones.starter import features, figure
 from kineograph_daemon.backbones.starter.base import Ask
-from training.data import Piece
+from training.data import MARK, Piece
 
 FloatArray = NDArray[np.floating[Any]]
 BoolArray = NDArray[np.bool_]
@@ -61,10 +61,12 @@ class Source:
         self.pieces = list(pieces)
         self.lengths = np.array([len(p) for p in self.pieces])
         self.weights = np.array([p.weight for p in self.pieces])
+        self.real = np.array([MARK not in p.name for p in self.pieces])
 
-    def draw(self, rng: Rng, count: int, frames: int) -> Window:
-        """``count`` windows of ``frames`` frames; pieces that are shorter are not drawn."""
-        room = np.maximum(self.lengths - frames + 1, 0) * self.weights
+    def draw(self, rng: Rng, count: int, frames: int, *, real: bool = False) -> Window:
+        """``count`` windows of ``frames`` frames; pieces that are shorter are not drawn, nor with ``real`` those made
+        into other gaits."""
+        room = np.maximum(self.lengths - frames + 1, 0) * self.weights * (self.real if real else 1.0)
         chosen = rng.choice(len(self.pieces), count, p=room / room.sum())
         starts = [int(rng.integers(self.lengths[i] - frames + 1)) for i in chosen]
         return cut([(self.pieces[i], s) for i, s in zip(chosen, starts, strict=True)], frames)
@@ -171,5 +173,6 @@ def batch(source: Source, seed: int, step: int, frames: int) -> Batch:
         "path": lambda: int(rng.integers(40, 121)) if rng.random() < 0.85 else int(rng.integers(121, 197)),
     }[kind]()
     t += t % 2
-    window = source.draw(rng, max(4, frames // t), t)
+    # A path tells nothing of how its walker carries himself: made-up gaits would only blur the mean.
+    window = source.draw(rng, max(4, frames // t), t, real=kind == "path")
     return batch_of(window, ask_of(window, kind, rng))

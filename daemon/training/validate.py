@@ -10,7 +10,7 @@ import torch
 
 from kineograph_daemon.backbones.starter.base import Ask
 from training import losses, tasks
-from training.data import HELD_ACTOR, Piece, recording_of
+from training.data import HELD_ACTOR, MARK, Piece, recording_of
 from training.model import Starter
 
 GAPS = (15, 30, 60)
@@ -44,13 +44,15 @@ class Validation:
 
     @torch.no_grad()
     def measure(self, model: Starter) -> dict[str, float]:
-        """Ratios by gap: ``all``, ``walk`` (known actors walking), ``actor`` (the actor held back); and their mean."""
+        """Ratios by gap: ``all``, ``walk`` (known actors walking), ``actor`` (the actor held back), ``gait`` (walks
+        of both made into other gaits, which count nowhere else); and their mean."""
         model.eval()
         out: dict[str, float] = {}
         for gap, (made, names, walks) in self.sets.items():
             ours, plain, contact = self._errors(model, made)
-            actor = np.array([n.startswith(HELD_ACTOR) for n in names])
-            groups = {"all": np.ones(len(names), bool), "walk": np.array(walks) & ~actor, "actor": actor}
+            gait = np.array([MARK in n for n in names])
+            actor = np.array([n.startswith(HELD_ACTOR) for n in names]) & ~gait
+            groups = {"all": ~gait, "walk": np.array(walks) & ~actor & ~gait, "actor": actor, "gait": gait}
             for group, rows in groups.items():
                 if rows.any():
                     out[f"{group}{gap}"] = round(float(ours[rows].mean() / plain[rows].mean()), 4)
