@@ -14,9 +14,10 @@ from tests.blender import addon as trial
 from tests.blender import measure, scenes
 
 from kineograph.errors import ErrorCode, KineographError
+from kineograph.motion import quat
 from kineograph.wire.messages import JobState
 from kineograph_blender import applying, session
-from kineograph_blender.bridge import marks, stamps
+from kineograph_blender.bridge import keymarks, marks, stamps
 from kineograph_blender.bridge.bake import Bake
 from kineograph_blender.bridge.blocks import Block
 from kineograph_blender.direction import props as direction
@@ -123,6 +124,36 @@ def test_a_rejected_take_leaves_no_pose_behind(addon: Any, daemon: Any) -> None:
     assert armature.animation_data.action is None
     assert np.array_equal(np.array([b.matrix_basis for b in armature.pose.bones]), before), "as it stood before"
     assert drawn.verdicts is None
+
+
+def test_the_settings_blend_in_and_out_on_the_selected_bones(addon: Any, daemon: Any) -> None:
+    """From the panel's fields to the frames: the ends are what was there, the middle is the take."""
+    armature = trial.hero()
+    rig = measure.gather(armature).rig
+    own = measure.shown(armature, rig, range(1, 61))
+    for bone in armature.pose.bones:
+        keymarks.unmark(bone, [1, 30, 60])
+    row = trial.generated()
+    arm = rig.skeleton.index["LeftArm"]
+    take = session.current().shelf.take(row.id).clip(0).rotations_xyzw[:, arm].astype(float)
+    wishes = addon.kineograph.apply
+    wishes.blend_in, wishes.blend_out, wishes.only_selected = 8, 6, True
+    for bone in armature.pose.bones:
+        (bone if scenes.compat.POSE_BONE_SELECT else bone.bone).select = bone.name == "LeftArm"
+    bpy.ops.kineograph.take_apply()
+    seen = measure.shown(armature, rig, range(1, 61))
+
+    def off(frame: int, wanted: Any) -> float:
+        return float(quat.angle_between_rad(seen[frame - 1].local_xyzw[arm], wanted))
+
+    assert off(30, own[29].local_xyzw[arm]) > 0.01, "the take is another motion"
+    for frame in (1, 60):
+        mine = own[frame - 1].local_xyzw[arm]
+        assert off(frame, mine) < 0.1 * float(quat.angle_between_rad(mine, take[frame - 1]))
+    assert max(off(f, take[f - 1]) for f in range(10, 54)) < 1e-4
+    for was, now in zip(own, seen, strict=True):
+        rest = np.delete(np.arange(len(rig.names)), arm)
+        assert float(quat.angle_between_rad(was.local_xyzw[rest], now.local_xyzw[rest]).max()) < 1e-4
 
 
 @pytest.mark.parametrize("per_prompt", [False, True])
