@@ -4,7 +4,7 @@
 A front and its workers wake one another for a millisecond each. What they need anew every time is then less their
 own work than the way to it: garbage walked again, and thousands of small pages found again after another process had
 the processor. So what is imported is taken out of the collector's sight, and the heap is laid into large pages, where
-the system has them (Linux 6.1 and later); a request costs about a twelfth less by that.
+the system has them (Linux 6.1 and later); on a busy machine a request costs a twelfth less by that.
 """
 
 from __future__ import annotations
