@@ -252,6 +252,34 @@ def test_verdicts_are_those_of_the_take_that_shows(addon: Any, daemon: Any) -> N
     assert not [v for v in drawn.verdicts.verdicts if v.name == "Far"]
 
 
+def test_an_undo_takes_the_verdicts_on_a_take_with_it(addon: Any, daemon: Any) -> None:
+    trial.hero()
+    bpy.ops.ed.undo_push(message="before")
+    row = trial.generated(samples=2)
+    bpy.ops.kineograph.take_apply()
+    bpy.ops.kineograph.take_sample(step=1)
+    assert drawn.verdicts is not None
+    assert (drawn.verdicts.take, drawn.verdicts.sample) == (row.id, 1)
+    bpy.ops.ed.undo()
+    assert drawn.verdicts is None, "the first sample shows, or nothing"
+    bpy.ops.kineograph.take_apply(take=row.id)
+    bpy.ops.ed.undo_push(message="another change")
+    bpy.ops.ed.undo()
+    assert drawn.verdicts is not None, "what shows keeps its verdicts"
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+def test_a_comparison_is_one_undo_step(addon: Any, daemon: Any, is_written: bool) -> None:
+    trial.hero()
+    one, two = trial.generated(seed=1), trial.generated(seed=2)
+    for row in (one, two) if is_written else (two,):
+        bpy.ops.kineograph.take_apply(take=row.id)
+    bpy.ops.kineograph.take_flip("INVOKE_DEFAULT", True, take=one.id)
+    assert applying.shown_origin(bpy.data.objects["Hero"]) == (one.id, 0)
+    bpy.ops.ed.undo()
+    assert applying.shown_origin(bpy.data.objects["Hero"]) == (two.id, 0)
+
+
 def test_a_starred_take_is_not_cleared(addon: Any, daemon: Any) -> None:
     trial.hero()
     good, bad = trial.generated(seed=1), trial.generated(seed=2)

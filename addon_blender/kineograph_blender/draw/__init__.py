@@ -25,6 +25,8 @@ def attach() -> None:
         handle = space.draw_handler_add(paint.guarded(name, draw), (), "WINDOW", when)
         _handles.append((space, handle))
     bpy.app.handlers.load_pre.append(bpy.app.handlers.persistent(_forget))
+    for done in (bpy.app.handlers.undo_post, bpy.app.handlers.redo_post):
+        done.append(bpy.app.handlers.persistent(_settle))
     _bind_mouse()
     session.on_applied.append(show.applied)
 
@@ -38,6 +40,9 @@ def detach() -> None:
         space.draw_handler_remove(handle, "WINDOW")
     if _forget in bpy.app.handlers.load_pre:
         bpy.app.handlers.load_pre.remove(_forget)
+    for done in (bpy.app.handlers.undo_post, bpy.app.handlers.redo_post):
+        if _settle in done:
+            done.remove(_settle)
     while _keys:
         keymap, item = _keys.pop()
         keymap.keymap_items.remove(item)
@@ -47,6 +52,10 @@ def detach() -> None:
 def _forget(*_: Any) -> None:
     drawn.clear()
     paint.clear()
+
+
+def _settle(*_: Any) -> None:
+    show.settle()
 
 
 def _bind_mouse() -> None:

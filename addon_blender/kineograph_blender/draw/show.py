@@ -9,7 +9,8 @@ from typing import Any
 
 import bpy
 
-from ..bridge import blockers
+from .. import applying
+from ..bridge import blockers, strips
 from ..bridge.request import Outgoing
 from ..takes import Take
 from . import sent, verdicts
@@ -33,7 +34,7 @@ def take(found: Take, sample: int = 0, start: float | None = None) -> Shown:
     picture = verdicts.picture(seen, sent.size_bu(found.rig))
     lines = tuple(verdicts.changed(found, later))
     drawn.preview = None  # that was sent, and this is what came of it
-    drawn.verdicts = Shown(found.rig.armature, picture, found.label, lines, (), tuple(seen))
+    drawn.verdicts = Shown(found.rig.armature, picture, found.label, lines, (), tuple(seen), (), found.id, sample)
     redraw()
     return drawn.verdicts
 
@@ -46,6 +47,21 @@ def applied(found: Take, how: Mapping[str, Any]) -> None:
         return
     bones = dict.fromkeys(c.bone for c in held_by(armature, found))
     drawn.verdicts = replace(shown, character=armature.name, lines=(*_missed(found), *shown.lines), held=tuple(bones))
+
+
+def settle() -> None:
+    """After an undo or redo: drop verdicts on what does not show any more."""
+    seen = drawn.verdicts
+    if seen is None:
+        return
+    armature = bpy.data.objects.get(seen.character)
+    if armature is None or armature.type != "ARMATURE" or not _shows(armature, seen):
+        drawn.verdicts = None
+        redraw()
+
+
+def _shows(armature: Any, seen: Shown) -> bool:
+    return applying.shown_origin(armature) == (seen.take, seen.sample) or bool(strips.of_take(armature, seen.take))
 
 
 def held_by(armature: Any, found: Take) -> list[blockers.BoneConstraint]:

@@ -15,7 +15,7 @@ from .verdicts import Verdict
 @dataclass(frozen=True, eq=False)
 class Shown:
     """One drawing: which character's, its picture, and the lines that panels show beside it. ``held``: bones whose
-    constraints keep the take from showing."""
+    constraints keep the take from showing. ``take`` and ``sample``: what the verdicts are on."""
 
     character: str
     picture: Picture
@@ -24,6 +24,8 @@ class Shown:
     notes: tuple[str, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     held: tuple[str, ...] = ()
+    take: str = ""
+    sample: int = 0
 
 
 @dataclass

@@ -16,6 +16,7 @@ from ..draw import show
 from ..draw.state import drawn
 from ..props.scene import WAYS
 from ..session import Row
+from ..session.writer import push_undo
 from .base import CANCELLED, FINISHED, Outcome, pressed, told
 
 TAKE = {"name": "Take", "description": "The take's id; empty means the one that the panel shows"}
@@ -264,7 +265,6 @@ class KINEOGRAPH_OT_take_flip(TakeOperator, bpy.types.Operator):
 
     bl_idname = "kineograph.take_flip"
     bl_label = "Flip to the Other"
-    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
 
     take: StringProperty(name="Other", description="The take to compare with", options={"SKIP_SAVE"})
 
@@ -390,6 +390,7 @@ def flip(context: Any, armature: Any, row: Row) -> None:
     _, _, sample = stamps.origin_of(found[-1]).partition(":")
     start = applying.starts_at(found[-1], take)
     show.applied(take, {"armature": armature.name, "sample": int(sample or 0), "start": start})
+    push_undo(f"Compare with {take.label}".strip())  # a take that has to be written brings its own step
 
 
 CLASSES = (
