@@ -3,8 +3,9 @@
 """The way of one request, side by side: MMCP's official HTTP stack and Kineograph's wire and durable queue.
 
 Both get the same request and return the same ready-made motion as numpy arrays to the caller; the rounds of all
-contenders are interleaved. CPU is that of every process involved (client, server; client, front, worker). ``floor``
-is a bare ROUTER/DEALER exchange of the same bytes. Ratios stand last.
+contenders are interleaved. CPU is that of every process involved (client, server; client, front, worker); each client
+is a process of its own, so that none pays for what another imports and leaves behind. ``floor`` is a bare
+ROUTER/DEALER exchange of the same bytes. Ratios stand last.
 
     python benchmarks/transport.py            a table
     python benchmarks/transport.py --json     the same as JSON
@@ -14,6 +15,8 @@ is a bare ROUTER/DEALER exchange of the same bytes. Ratios stand last.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
 import json
 import multiprocessing as mp
 import os
@@ -24,6 +27,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -105,13 +109,9 @@ class Official:
 class Ours:
     """A real daemon with its worker, and the sync client here."""
 
-    def __init__(self, stack: ExitStack, trajectories: bool, shared: Ours | None = None) -> None:
+    def __init__(self, stack: ExitStack, trajectories: bool) -> None:
         self.trajectories = trajectories
         self.done: list[str] = []
-        if shared is not None:
-            self.client: Client = shared.client
-            self.daemon: psutil.Process = shared.daemon
-            return
         home = stack.enter_context(tempfile.TemporaryDirectory(prefix="kb", ignore_cleanup_errors=True))
         os.environ["KINEOGRAPH_HOME"] = home
         os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
@@ -184,30 +184,67 @@ class Floor:
         return [os.getpid(), int(self.process.pid or 0)]
 
 
+CONTENDERS: dict[str, Callable[[ExitStack], Contender]] = {
+    "official": functools.partial(Official, trajectories=True),
+    "official_no_trajectory": functools.partial(Official, trajectories=False),
+    "ours": functools.partial(Ours, trajectories=False),
+    "ours_trajectory": functools.partial(Ours, trajectories=True),
+    "floor": Floor,
+}
+
+
+def _client(orders: Connection, name: str) -> None:
+    """A contender's client, in a process of its own: rounds of ``(frames, samples, calls)`` until the pipe ends."""
+    with ExitStack() as stack:
+        contender = CONTENDERS[name](stack)
+        calls_of: dict[tuple[int, int], Call] = {}
+        with contextlib.suppress(EOFError):
+            while True:
+                frames, samples, calls = orders.recv()
+                if (frames, samples) not in calls_of:
+                    calls_of[frames, samples] = contender.call(frames, samples)
+                took = Series()
+                took.round(calls_of[frames, samples], calls, contender.pids)
+                contender.rest()
+                orders.send(took)
+
+
+class Lane:
+    """The measuring end of a contender's client."""
+
+    def __init__(self, stack: ExitStack, name: str, calls: int) -> None:
+        self.name = name
+        self.calls = max(calls // 4, 1) if name.startswith("official") else calls
+        self._pipe, other = mp.get_context("spawn").Pipe()
+        process = mp.get_context("spawn").Process(target=_client, args=(other, name))
+        process.start()
+        other.close()
+        stack.callback(process.join, 20)
+        stack.callback(self._pipe.close)
+
+    def round(self, frames: int, samples: int, series: Series) -> None:
+        """One round, added to ``series``."""
+        try:
+            self._pipe.send((frames, samples, self.calls))
+            took: Series = self._pipe.recv()
+        except (EOFError, OSError):
+            raise SystemExit(f"{self.name}: its client ended; what it said stands above") from None
+        series.cpu += took.cpu
+        series.wall += took.wall
+
+
 def measure(cases: Sequence[tuple[int, int]], rounds: int, calls: int) -> dict[str, Any]:
     """All contenders over all cases, interleaved round by round."""
     with ExitStack() as stack:
-        ours = Ours(stack, trajectories=False)
-        contenders: dict[str, Contender] = {
-            "official": Official(stack, trajectories=True),
-            "official_no_trajectory": Official(stack, trajectories=False),
-            "ours": ours,
-            "ours_trajectory": Ours(stack, trajectories=True, shared=ours),
-            "floor": Floor(stack),
-        }
+        lanes = [Lane(stack, name, calls) for name in CONTENDERS]
         out: dict[str, Any] = {"machine": machine(), "cases": {}}
         for frames, samples in cases:
-            calls_of = {name: c.call(frames, samples) for name, c in contenders.items()}
-            series = {name: Series() for name in contenders}
-            for name, call in calls_of.items():
-                for _ in range(2 if name.startswith("official") else calls):
-                    call()
-                contenders[name].rest()
+            series = {lane.name: Series() for lane in lanes}
+            for lane in lanes:
+                lane.round(frames, samples, Series())  # warm
             for _ in range(rounds):
-                for name, contender in contenders.items():
-                    slow = name.startswith("official")
-                    series[name].round(calls_of[name], max(calls // 4, 1) if slow else calls, contender.pids)
-                    contender.rest()
+                for lane in lanes:
+                    lane.round(frames, samples, series[lane.name])
             out["cases"][f"{frames}x{samples}"] = _case({n: s.summary() for n, s in series.items()})
         return out
 
