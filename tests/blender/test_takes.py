@@ -42,7 +42,9 @@ def test_a_take_lands_on_the_shelf_and_is_applied(addon: Any, daemon: Any) -> No
     source = scenes.dump(own)
     row = trial.generated(samples=2, seed=7, new_seed=False)
     text = trial.shown("takes").text
-    assert "take  s7" in text
+    assert "[take]" in text
+    assert "s7" in text.split()
+    assert "seed 7, just now" in text
     assert "1 of 2" in text
     assert "miss 0.0 cm" in text
     assert armature.animation_data.action == own, "nothing is applied by itself"
@@ -50,6 +52,19 @@ def test_a_take_lands_on_the_shelf_and_is_applied(addon: Any, daemon: Any) -> No
     assert clip_shows(armature, row)
     assert scenes.dump(own) == source
     assert applying.shown_origin(armature) == (row.id, 0)
+
+
+def test_two_takes_of_one_long_prompt_tell_apart(addon: Any, daemon: Any) -> None:
+    """Blender elides a long name at its end: what differs stands in a column of its own."""
+    armature = trial.hero()
+    armature.kineograph.prompt = "walks slowly to the shelf and looks back over the left shoulder"
+    for seed in (7, 4711):
+        trial.generated(seed=seed, new_seed=False)
+    lines = [line.strip() for line in trial.shown("takes").lines]
+    assert [line for line in lines if line in ("s7", "s4711")] == ["s4711", "s7"], "newest first"
+    names = [b for b in trial.shown("takes").buttons if b.name == "kineograph.take_choose"]
+    assert len({b.text for b in names}) == 1
+    assert not any("s7" in b.text or "s4711" in b.text for b in names)
 
 
 def test_samples_are_stepped_through(addon: Any, daemon: Any) -> None:

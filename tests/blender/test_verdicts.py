@@ -179,6 +179,40 @@ def test_each_sample_has_its_own_verdicts_by_the_daemons_measures(hero: Any, sce
 
 
 @pytest.mark.daemon
+def test_verdicts_stand_where_a_take_in_place_shows(hero: Any, scene: Any, daemon: Any) -> None:
+    marks.mark_path(scenes.curve_path([(0, 0, 0), (0, -4, 0)]), hero)
+    marks.mark_pin(scenes.empty((0.6, -3.2, 1.3), "Grab"), hero, "LeftHand", frames=(80, 80))
+    scene.kineograph.model, scene.kineograph.span = MODEL, "OWN"
+    scene.kineograph.start, scene.kineograph.end = 1, 100
+    ops.generate()
+    job = session.current().jobs[-1]
+    assert session.current().wait(job, 60)
+    scene.kineograph.apply.travel = "PLACE"
+    ops.take_apply()
+    for shown_again in (False, True):
+        if shown_again:
+            ops.hide()
+            ops.verdicts(take=job.take.id)
+        grab = next(v for v in drawn.verdicts.verdicts if v.name == "Grab")
+        scene.frame_set(80)
+        hand = hero.matrix_world @ hero.pose.bones["LeftHand"].head
+        assert grab.got_bu == pytest.approx(tuple(hand), abs=2e-3)
+        assert np.linalg.norm(grab.wanted_bu - grab.got_bu) * 100 == pytest.approx(grab.cm, abs=0.1)
+        assert abs(grab.wanted_bu[1]) < 1.5, "not where the character would have come to"
+    scene.kineograph.apply.travel = "TRAVEL"
+    ops.take_apply()
+    grab = next(v for v in drawn.verdicts.verdicts if v.name == "Grab")
+    assert grab.wanted_bu == pytest.approx((0.6, -3.2, 1.3), abs=1e-4)
+
+
+@pytest.mark.daemon
+def test_what_was_left_out_is_told_with_the_take(hero: Any, scene: Any, daemon: Any) -> None:
+    marks.mark_pin(scenes.empty((0.6, -0.2, 1.3), "Grab"), hero, "LeftHand", frames=(180, 190))
+    take = api.generate(hero, model=MODEL, prompt="waves", start=1, end=60).wait(timeout_s=60)
+    assert "pin 'Grab': it holds at no frame of the range" in verdicts.changed(take)
+
+
+@pytest.mark.daemon
 def test_a_key_on_several_bones_is_shown_at_the_bone_that_is_furthest_off(hero: Any, scene: Any, daemon: Any) -> None:
     scenes.key_poses(hero, ["Hips", "Head"], "Hips", frames=(1, 60, 120))
     take = api.generate(hero, model=MODEL, start=1, end=120).wait(timeout_s=60)

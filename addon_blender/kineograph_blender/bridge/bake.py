@@ -512,6 +512,8 @@ class Bake:
         identity.also(armature, self.report.renamed)
         switches.remember(made, armature, self._hold)
         unkeyed.keep(armature, made, moved, adds=self._adds)
+        if self._options.in_place:
+            stamps.put_in_place(made)
         if self._options.mute_constraints:
             self.report.muted = muted.mute(armature, self.report.constraints)
         if self._options.strips is None:

@@ -18,6 +18,14 @@ from .poses import Pose
 FloatArray = NDArray[np.floating[Any]]
 
 
+def way_m(clip: Clip) -> FloatArray:
+    """How far a clip has come over the floor at each frame (T, 3), metres; all zero at the first."""
+    path = travel.split(clip)[0].path_m
+    gone = np.zeros((len(path), 3))
+    gone[:, [0, 2]] = path - path[0]
+    return gone
+
+
 def in_place(clip: Clip) -> Clip:
     """The same motion without its way over the floor: it stays where it starts. Turns, sway and height stay."""
     way, body = travel.split(clip)

@@ -13,6 +13,7 @@ _TAKE = "kineograph_take"
 _SOURCE = "kineograph_source"
 _SOURCE_SLOT = "kineograph_source_slot"
 _ORIGIN = "kineograph_origin"
+_IN_PLACE = "kineograph_in_place"
 _KEPT = "kineograph_kept_actions"
 _OWN = "kineograph_own"
 _OWN_SLOT = "kineograph_own_slot"
@@ -45,6 +46,16 @@ def take_of(action: Any) -> str | None:
 def origin_of(action: Any) -> str:
     """What an action was baked from, as its maker said; empty for the user's own actions."""
     return "" if action is None else str(action.get(_ORIGIN) or "")
+
+
+def put_in_place(action: Any) -> None:
+    """Remember with a take's action that it was written without its way over the floor."""
+    action[_IN_PLACE] = True
+
+
+def is_in_place(action: Any) -> bool:
+    """Whether an action holds a take without its way over the floor."""
+    return action is not None and bool(action.get(_IN_PLACE, False))
 
 
 def own_action(owner: Any) -> tuple[Any, Any]:

@@ -27,10 +27,11 @@ def preview(character: str, parts: Sequence[Outgoing], model: Mapping[str, Any])
     return drawn.preview
 
 
-def take(found: Take, sample: int = 0, start: float | None = None) -> Shown:
-    """A take's verdicts; ``start``: the scene frame that it was written from, where that is not its own."""
+def take(found: Take, sample: int = 0, start: float | None = None, *, in_place: bool = False) -> Shown:
+    """A take's verdicts; ``start``: the scene frame that it was written from, where that is not its own. ``in_place``:
+    it was written without its way over the floor, and its verdicts stand where it shows."""
     later = 0 if start is None else round(start - found.start)
-    seen = [replace(v, frame=v.frame + later) for v in verdicts.of_take(found, sample)]
+    seen = [replace(v, frame=v.frame + later) for v in verdicts.of_take(found, sample, in_place=in_place)]
     picture = verdicts.picture(seen, sent.size_bu(found.rig))
     lines = tuple(verdicts.changed(found, later))
     drawn.preview = None  # that was sent, and this is what came of it
@@ -41,7 +42,7 @@ def take(found: Take, sample: int = 0, start: float | None = None) -> Shown:
 
 def applied(found: Take, how: Mapping[str, Any]) -> None:
     """A take was written: its verdicts, and what else of the armature keeps it from showing."""
-    shown = take(found, int(how.get("sample") or 0), how.get("start"))
+    shown = take(found, int(how.get("sample") or 0), how.get("start"), in_place=bool(how.get("in_place")))
     armature = bpy.data.objects.get(str(how.get("armature") or found.rig.armature))
     if armature is None or armature.type != "ARMATURE":
         return

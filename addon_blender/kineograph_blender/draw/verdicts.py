@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..bridge import fit
 from ..takes import Take
 from .misses import Measured, Miss
 from .shapes import Color, Lines, Picture, cross
@@ -93,8 +94,11 @@ def grade(cm: float | None, deg: float | None) -> Grade:
     return Grade.NEAR if (cm or 0.0) <= NEAR_CM and (deg or 0.0) <= NEAR_DEG else Grade.MISSED
 
 
-def of_take(take: Take, sample: int = 0) -> list[Verdict]:
-    """Verdicts of one sample of a take, the worst first. Leads are no question of the user's."""
+def of_take(take: Take, sample: int = 0, *, in_place: bool = False) -> list[Verdict]:
+    """Verdicts of one sample of a take, the worst first. Leads are no question of the user's.
+
+    ``in_place``: each stands where the motion without its way over the floor has it.
+    """
     seen = Measured(take.result.clip(sample, take.rig.skeleton))
     last = take.lead_in + (take.frames if take.frames is not None else take.result.frames)
     entries = {e.get("index"): e for e in take.report.get("constraints") or []}
@@ -107,11 +111,20 @@ def of_take(take: Take, sample: int = 0) -> list[Verdict]:
             found.append((item, ref, miss, inside, reason))
     seen.look(miss.frames[k] for _, _, miss, inside, _ in found for k in inside)
     out = [verdict for each in found for verdict in _of_miss(take, seen, *each)]
+    if in_place and out:
+        out = _without_the_way(take, sample, out)
     return sorted(out, key=lambda v: (-_share(v.cm, v.deg), v.frame))
 
 
+def _without_the_way(take: Take, sample: int, found: list[Verdict]) -> list[Verdict]:
+    back = take.rig.frame.points_bu
+    gone_bu = back(fit.way_m(take.clip(sample))) - back(np.zeros(3))
+    moved = [(v, gone_bu[v.frame - take.start]) for v in found]
+    return [replace(v, wanted_bu=v.wanted_bu - by, got_bu=v.got_bu - by) for v, by in moved]
+
+
 def changed(take: Take, later: int = 0) -> list[str]:
-    """What the daemon changed or ignored, a line each, with why; and bones that were known again. Frames are the
+    """What was changed, ignored or not sent, a line each, with why; and bones that were known again. Frames are the
     scene's, of a take that was written ``later`` frames after its own start."""
     lines = [f"bone {old!r} is called {new!r} now" for old, new in _renamed(take).items()]
     for n, entry in enumerate(take.report.get("constraints") or []):
@@ -126,7 +139,8 @@ def changed(take: Take, later: int = 0) -> list[str]:
     for group in ("options", "request"):
         lines += [f"{e['name']} {_why(e)}" for e in take.report.get(group) or [] if e.get("outcome") != "applied"]
     first = take.start - take.lead_in + later
-    return list(dict.fromkeys(in_scene_frames(line, first) for line in lines))
+    told = [in_scene_frames(line, first) for line in lines]
+    return list(dict.fromkeys([*told, *(f"{r.what}: {r.why}" for r in take.remarks)]))
 
 
 def in_scene_frames(text: str, first: int) -> str:

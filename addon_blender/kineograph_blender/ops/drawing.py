@@ -170,6 +170,7 @@ class KINEOGRAPH_OT_verdicts(bpy.types.Operator):
         plays = None if data is None or stamps.origin_of(data.action).partition(":")[0] != take.id else data.action
         start = None if plays is None else applying.starts_at(plays, take)
         how = {"armature": "" if armature is None else armature.name, "sample": self.sample, "start": start}
+        how["in_place"] = stamps.is_in_place(plays)
         show.applied(take, how)
 
 

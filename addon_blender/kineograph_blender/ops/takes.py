@@ -161,6 +161,13 @@ class KINEOGRAPH_OT_take_choose(TakeOperator, bpy.types.Operator):
 
     take: StringProperty(**TAKE)
 
+    @classmethod
+    def description(cls, context: Any, properties: Any) -> str:
+        """All that the list has no room for."""
+        row = session.current().shelf.get(properties.take)
+        said = "" if row is None else row.prompt or row.name
+        return f"Show this take's details: {said}".rstrip(": ")
+
     def execute(self, context: Any) -> Outcome:
         """Make it the one that the panel shows in full."""
 
@@ -389,7 +396,8 @@ def flip(context: Any, armature: Any, row: Row) -> None:
     take = session.current().shelf.take(row.id)
     _, _, sample = stamps.origin_of(found[-1]).partition(":")
     start = applying.starts_at(found[-1], take)
-    show.applied(take, {"armature": armature.name, "sample": int(sample or 0), "start": start})
+    how = {"armature": armature.name, "sample": int(sample or 0), "start": start}
+    show.applied(take, how | {"in_place": stamps.is_in_place(found[-1])})
     push_undo(f"Compare with {take.label}".strip())  # a take that has to be written brings its own step
 
 

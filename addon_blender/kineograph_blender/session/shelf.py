@@ -71,11 +71,6 @@ class Row:
             parts.append(f"slide {self.slide_cm_s:.1f} cm/s")
         return ", ".join(parts)
 
-    @property
-    def title(self) -> str:
-        """Name, and seed where there is one."""
-        return self.name if self.seed is None else f"{self.name}  s{self.seed}"
-
     @classmethod
     def of(cls, take: Take, owner: str, request: dict[str, Any], file: str = "") -> Row:
         """What a take says of itself."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The shelf: what came back, newest first; one take in full, with how it is written."""
 
+import time
 from typing import Any
 
 import bpy
@@ -47,7 +48,11 @@ def draw_row(layout: Any, row: Row, is_chosen: bool, is_shown: bool) -> None:
     line = layout.row(align=True)
     line.operator("kineograph.take_star", text="", icon="SOLO_ON" if row.star else "SOLO_OFF").take = row.id
     icon = "CHECKMARK" if is_shown else "BLANK1"
-    line.operator("kineograph.take_choose", text=row.title, icon=icon, depress=is_chosen).take = row.id
+    line.operator("kineograph.take_choose", text=row.name, icon=icon, depress=is_chosen).take = row.id
+    if row.seed is not None:  # in its own column: of two takes of one long prompt it is all that tells them apart
+        seed = line.row(align=True)
+        seed.ui_units_x = 2.4
+        seed.label(text=f"s{row.seed}")
     if row.worst_cm is not None:
         score = line.row(align=True)
         score.ui_units_x = 3.8
@@ -120,6 +125,8 @@ class KINEOGRAPH_PT_writing(CharacterPanel, bpy.types.Panel):
 def details(row: Row) -> list[str]:
     """What there is to know of a take."""
     lines = [f"{row.frames} frames ({row.frames / row.fps_hz:.1f} s) from {row.start}, {row.model}"]
+    made = [] if row.seed is None else [f"seed {row.seed}"]
+    lines.append(", ".join([*made, words.ago(time.time() - row.created_s)]))
     if row.prompt and row.prompt != row.name:
         lines.append(row.prompt)
     if row.score:

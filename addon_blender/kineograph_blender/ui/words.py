@@ -18,6 +18,17 @@ def seconds(value_s: float) -> str:
     return f"{round(value_s / 60)} min"
 
 
+def ago(value_s: float) -> str:
+    """How long since, for people: 'just now', '3 min ago', '2 h ago', '5 days ago'."""
+    if value_s < 60:
+        return "just now"
+    for unit_s, most, unit in ((60, 60, "min"), (3600, 24, "h")):
+        if value_s < unit_s * most:
+            return f"{int(value_s // unit_s)} {unit} ago"
+    days = int(value_s // 86400)
+    return "a day ago" if days == 1 else f"{days} days ago"
+
+
 def job_line(job: Job, now_s: float | None = None) -> str:
     """Where a job stands, in a line."""
     if job.retry is not None:
