@@ -26,7 +26,7 @@ from kineograph.wire.messages import JobStatus
 from . import session as sessions
 from .bridge.bones import Which
 from .bridge.keys import KeyMode
-from .bridge.marks import Heading, mark_path, mark_pin, unmark
+from .bridge.marks import Heading, Timing, mark_path, mark_pin, mark_waypoint, unmark
 from .bridge.request import Block, Direction, Remark, scene_span
 from .session import Job, Session, problem_of
 from .takes import Take
@@ -37,12 +37,15 @@ __all__ = [
     "Heading",
     "KeyMode",
     "Take",
+    "Timing",
     "Which",
     "configure",
     "generate",
     "mark_path",
     "mark_pin",
+    "mark_waypoint",
     "problem_of",
+    "regenerate",
     "unmark",
 ]
 
@@ -112,14 +115,22 @@ def generate(
     root: str | None = None,
     use_paths: bool = True,
     use_pins: bool = True,
+    use_waypoints: bool = True,
+    lead_in: int = 0,
+    lead_out: int = 0,
+    start_pose: bool = False,
+    end_pose: int | None = None,
+    end_place: bool = False,
     label: str = "",
     apply: bool | Mapping[str, Any] = False,
     scene: Any = None,
 ) -> Handle:
-    """Send a character's keys, paths and pins; returns at once.
+    """Send a character's keys, paths, waypoints and pins; returns at once.
 
-    ``start`` and ``end`` are scene frames, both included (default: the preview range or the scene's). ``model``
-    defaults to the daemon's own default. ``apply`` bakes the result when it comes; a mapping gives the keywords of
+    ``start`` and ``end`` are scene frames, both included (default: the preview range or the scene's). ``lead_in`` and
+    ``lead_out``: so many frames beside them go along as they are shown, to run out of and into. ``start_pose``: begin
+    in the pose shown now; ``end_pose``: end in that of a scene frame, with ``end_place`` where it stands then.
+    ``model`` defaults to the daemon's own. ``apply`` bakes the result when it comes; a mapping gives the keywords of
     ``Take.apply``. Raises what the scene does not allow: ``invalid_skeleton``, ``apply_blocked``, ``unknown_joint``,
     ``frame_out_of_range``, ``schema_validation``.
     """
@@ -137,10 +148,23 @@ def generate(
         root=root,
         use_paths=use_paths,
         use_pins=use_pins,
+        use_waypoints=use_waypoints,
+        lead_in=lead_in,
+        lead_out=lead_out,
+        start_pose=start_pose,
+        end_pose=end_pose,
+        end_place=end_place,
         options=_options(options, samples, seed),
     )
     how = dict(apply) if isinstance(apply, Mapping) else {} if apply else None
     return Handle(session.generate(armature, where, direction, label, how), session)
+
+
+def regenerate(armature: Any, first: int, last: int, *, lead: int = 8, **wishes: Any) -> Handle:
+    """Make a range of what is shown anew, with ``lead`` frames beside it locked as they are; written over that range
+    when it comes. ``wishes``: keywords of ``generate``."""
+    wishes = {"apply": {"armature": armature.name, "over": True}, "label": f"frames {first}-{last}", **wishes}
+    return generate(armature, start=first, end=last, lead_in=lead, lead_out=lead, **wishes)
 
 
 def _options(options: Mapping[str, Any] | None, samples: int, seed: int | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -140,6 +140,17 @@ def directions_of(
     """``direction_of`` as one request for each stretch between locked blocks; ``only`` these blocks, where given."""
     only = chosen_blocks(armature, scene) if only is None else only
     return direction.parts_of(armature, direction_of(armature, scene, model, span), only)
+
+
+def stray(armature: Any, scene: Any, frames: Sequence[int]) -> tuple[int, ...]:
+    """Of some scene frames, those at which nothing is generated though nobody said so: past the blocks, or where there
+    are none past the scene's range. A range of one's own is the user's word."""
+    first, last = span_of(armature, scene)
+    hull = direction.span_of(armature)
+    if scene.kineograph.span == "OWN":
+        frames = [f for f in frames if first <= f <= last and hull is not None]
+    first, last = hull or (first, last)
+    return tuple(f for f in frames if not first <= f <= last)
 
 
 def frames_in_words(armature: Any, scene: Any, only: Collection[int] | None = None) -> str:

@@ -71,7 +71,7 @@ def advise(
     return notes
 
 
-_FRAMES = ("frame", "first", "last")
+_FRAMES = ("frame", "first", "last", "last_needed", "nearest_frame")
 
 
 def _count_from(finding: Finding, first_frame: int) -> None:

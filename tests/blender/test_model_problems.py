@@ -48,6 +48,33 @@ def test_a_job_that_a_model_ends(hero: Any, prompt: str, said: str, button: str)
     assert settings.seed == row.seed
 
 
+def test_a_motion_that_is_too_short_for_the_model(hero: Any) -> None:
+    """The take is as long as the mended request, not as long as the one that failed."""
+    assert "A key at frame 70 is after the end (1-60)." in fails(hero, "short")
+    trial.mend("Extend the last prompt to 70")
+    assert "The range is 1 to 70 now." in trial.problem()
+    assert goes_on().frames == 70
+    bpy.ops.kineograph.generate()
+    assert trial.settled().row.frames == 70
+
+
+def test_half_the_length_is_the_range_of_the_next_time_too(hero: Any) -> None:
+    bpy.context.scene.kineograph.samples = 2
+    waits(hero, "memory")
+    trial.mend("Half the length")
+    trial.mend("1 sample")
+    assert goes_on().frames == 30
+    settings = bpy.context.scene.kineograph
+    assert (settings.span, settings.start, settings.end) == ("OWN", 1, 30)
+
+
+def test_a_known_phrase_takes_the_prompts_place_in_the_scene_too(hero: Any) -> None:
+    fails(hero, "limps upstairs")
+    trial.mend("Use 'limps'")
+    assert goes_on().prompt == "limps"
+    assert hero.kineograph.prompt == "limps"
+
+
 def test_a_refused_prompt_is_written_anew(hero: Any) -> None:
     fails(hero, "violence")
     trial.mend("Edit the prompt", value="waves")

@@ -97,7 +97,7 @@ def test_what_a_job_brought_is_on_the_shelf_of_the_next_blender(
     assert session.owner_of(armature) == uid
     assert row.id == job.replace("-", "")
     assert (row.character, row.name) == ("Hero", "take")
-    assert "take  s" in trial.shown("takes").text
+    assert "[take]" in trial.shown("takes").text
     trial.bpy.context.view_layer.objects.active = armature
     assert bpy.ops.kineograph.take_apply() == {"FINISHED"}
     session.current().shelf.close()

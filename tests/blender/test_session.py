@@ -251,6 +251,32 @@ def test_the_default_model_is_the_daemons(scene: Any, daemon: Any) -> None:
 
 
 @daemon_test
+def test_a_script_asks_for_what_the_panel_asks(scene: Any, daemon: Any) -> None:
+    """Waypoints, a start in the current pose, an end in another frame's, and a range made anew."""
+    armature = hero()
+    api.mark_waypoint(scenes.empty((0.3, -1.0, 0.0), "There"), armature, 40)
+    wishes = {"start_pose": True, "end_pose": 1, "keys": "none"}
+    handle = sent(armature, **wishes)
+    take = handle.wait(60)
+    asked = handle.job.outgoing.request["constraints"]
+    poses = [c["frame"] for c in asked if c["type"] == "pose_keyframe"]
+    assert poses == [0, 59]
+    assert [c["frames"] for c in asked if c["type"] == "root_path"] == [[39]]
+    assert not any(
+        c["type"] == "root_path" for c in sent(armature, use_waypoints=False).job.outgoing.request["constraints"]
+    )
+    take.apply()
+    before = measure.shown(armature, take.rig, [10, 50])
+    again = api.regenerate(armature, 20, 40, model=MODEL, use_waypoints=False)
+    anew = again.wait(60)
+    assert (anew.start, len(anew.clip())) == (20, 21)
+    assert again.job.outgoing.lead_in == 8
+    assert stamps.origin_of(armature.animation_data.action).partition(":")[0] == anew.id, "written when it came"
+    after = measure.shown(armature, take.rig, [10, 50])
+    assert max(measure.miss(take.rig, before, after)) < 1e-5, "outside the range nothing changed"
+
+
+@daemon_test
 def test_a_timeout_leaves_the_job_alone(scene: Any, daemon: Any) -> None:
     handle = sent(hero())
     with pytest.raises(KineographError) as e:

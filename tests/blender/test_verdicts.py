@@ -98,15 +98,16 @@ def test_the_preview_gives_advice_with_scene_frames(hero: Any, scene: Any) -> No
     ops.preview()
     assert drawn.preview is not None
     (note,) = drawn.preview.notes
-    assert "needs 6" in note
-    assert any(f"frame {f}" in note for f in range(101, 125))
+    assert "needs 6" in note.text
+    assert any(f"frame {f}" in note.text for f in range(101, 125))
 
 
 def test_advice_on_text_comes_from_the_models_own_word(hero: Any) -> None:
     saved.write(hero, [Block(1, 100, "walks")])
     out = measure.gather(hero, blocks=saved.read(hero))
-    assert any("text" in n or "prompt" in n.lower() for n in sent.notes([out], {"id": "m", "text": "ignored"}))
-    assert sent.notes([out], {"id": "m", "text": "full"}) == []
+    (note,) = sent.advice([out], {"id": "m", "text": "ignored"})
+    assert "does not read text" in note.text
+    assert sent.advice([out], {"id": "m", "text": "full"}) == []
 
 
 def test_what_the_scene_does_not_allow_is_said_and_shows_nothing(hero: Any, capfd: Any) -> None:

@@ -73,6 +73,12 @@ def _apart(request: GenerateRequest) -> None:
         raise error(ErrorCode.INVALID_REQUEST, "Keys and this prompt contradict each other")
 
 
+def _short(request: GenerateRequest) -> None:
+    total = sum(s.duration_frames for s in request.segments if hasattr(s, "duration_frames"))
+    if total < 70:
+        raise error(ErrorCode.FRAME_OUT_OF_RANGE, "it does not end before", {"got": 69, "total_frames": total})
+
+
 TROUBLES: dict[str, Callable[[GenerateRequest], None]] = {
     "memory": _memory,
     "breaks": _seeded(ErrorCode.INTERNAL_ERROR),
@@ -91,6 +97,7 @@ TROUBLES: dict[str, Callable[[GenerateRequest], None]] = {
     ),
     "warm": _field,
     "apart": _apart,
+    "short": _short,
 }
 
 

@@ -256,11 +256,14 @@ def _add(keys: Keys, into: dict[int, KeyedFrame], stand: _Stand, span: tuple[int
 
 
 def _drop_unmarked(armature: Any, keys: Keys, sent: frozenset[str], root: str) -> None:
-    for bone in armature.pose.bones:
-        for frame in keymarks.unmarked(bone) if bone.name in sent else ():
+    unmarked = {bone.name: keymarks.unmarked(bone) for bone in armature.pose.bones if bone.name in sent}
+    nobodys = set.intersection(*unmarked.values()) if unmarked else set()
+    keys.outside = {at for at in keys.outside if _whole(at) not in nobodys}
+    for name, frames in unmarked.items():
+        for frame in frames:
             for layer in (keys.own, keys.shown):
                 if (key := layer.get(frame)) is not None:
-                    keys.unmarked += _drop(key, bone.name, bone.name == root)
+                    keys.unmarked += _drop(key, name, name == root)
 
 
 def _drop(key: KeyedFrame, bone: str, is_root: bool) -> int:

@@ -151,6 +151,24 @@ class Marked:
         self._seen.remarks.append(Remark(what, why))
 
 
+def outside(
+    armature: Any, scene: Any, direction: Direction, span: tuple[int, int]
+) -> list[tuple[dict[str, Any], tuple[int, ...]]]:
+    """Marks that count and say something outside ``span`` and nothing inside it, and at which scene frames."""
+    used = {
+        marks.Role.PATH: direction.use_paths,
+        marks.Role.PIN: direction.use_pins,
+        marks.Role.WAYPOINT: direction.use_waypoints,
+    }
+    out = []
+    for role, thing in marks.all_of(armature, scene):
+        at = marks.frames_of(thing) or (pins.keyed(thing) if role is marks.Role.PIN else None)
+        if used[role] and at is not None and (at[1] < span[0] or at[0] > span[1]):
+            ref = places.ref(str(role), thing.name, armature.name)
+            out.append((ref, tuple(sorted({round(at[0]), round(at[1])}))))
+    return out
+
+
 def some(names: set[str]) -> str:
     """'a, b and 3 more'."""
     ordered = sorted(names)

@@ -44,8 +44,7 @@ def check_joint(pin: Any, rig: Rig, all_bones: list[str]) -> str:
 def frames_of(pin: Any, span: tuple[int, int]) -> list[int]:
     """Scene frames at which a pin holds, inside ``span``: its own mark, its keys (or its parents'), or all."""
     named = marks.frames_of(pin)
-    keyed = None if named is not None else _keyed(pin)
-    first, last = named or keyed or span
+    first, last = named or keyed(pin) or span
     return list(range(max(int(np.floor(first)), span[0]), min(int(np.ceil(last)), span[1]) + 1))
 
 
@@ -94,7 +93,8 @@ def _unflipped(matrices: FloatArray) -> FloatArray:
     return out
 
 
-def _keyed(pin: Any) -> tuple[float, float] | None:
+def keyed(pin: Any) -> tuple[float, float] | None:
+    """From the first to the last key of the pin or its parents; None without any."""
     spans = []
     up = pin
     while up is not None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import bpy
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kineograph.errors import ErrorCode, error
+from kineograph.fixes.timeline import total_frames
 from kineograph.wire.version import MMCP_VERSION
 
 from . import blockers, blocks, curves, guard, identity, places, stamps
@@ -83,7 +84,8 @@ class Outgoing:
 
     The answer has ``lead_in`` frames before ``start``, then the ``frames`` asked for, then the lead out. ``edits``:
     keys that the user set on the take that played, which the answer was asked to meet. ``ghosts``: joints (J, 3) of
-    the keys' poses by scene frame, metres, for showing them.
+    the keys' poses by scene frame, metres, for showing them. ``outside``: what stands outside the range altogether, and
+    at which scene frames.
     """
 
     rig: Rig
@@ -98,11 +100,16 @@ class Outgoing:
     lead_out: int = 0
     edits: tuple[UserKey, ...] = ()
     ghosts: Mapping[int, FloatArray] = field(default_factory=dict)
+    outside: tuple[tuple[Mapping[str, Any], tuple[int, ...]], ...] = ()
 
     @property
     def first(self) -> int:
         """The scene frame that is frame 0 of the request."""
         return self.start - self.lead_in
+
+    def asking(self, request: dict[str, Any]) -> Outgoing:
+        """The same with a changed request, which may be longer or shorter."""
+        return replace(self, request=request, frames=total_frames(request) - self.lead_in - self.lead_out)
 
 
 def scene_fps_hz(scene: Any) -> float:
@@ -179,6 +186,7 @@ def outgoing(armature: Any, scene: Any, shot: Shot) -> Outgoing:
         lead_out=direction.lead_out,
         edits=tuple(shot.keys.edits),
         ghosts=shot.ghosts(),
+        outside=tuple(shot.outside()),
     )
 
 

@@ -20,7 +20,7 @@ from . import curves, guard, places, poses, switches, unkeyed
 from .curves import KeyedCurve
 from .datapath import Channel
 from .keys import KeyedFrame, Keys
-from .marked import Item, Marked, MarksSeen, Remark, some
+from .marked import Item, Marked, MarksSeen, Remark, outside, some
 from .poses import Pose
 from .rig import Rig
 
@@ -64,6 +64,7 @@ class Shot:
     now: FloatArray | None = None
     items: list[Item] = field(default_factory=list)
     left_out: list[Remark] = field(default_factory=list)
+    marks_outside: list[tuple[dict[str, Any], tuple[int, ...]]] = field(default_factory=list)
     marks: MarksSeen = field(default_factory=MarksSeen)
     _posed: Mapping[Channel, Sequence[float]] = field(default_factory=dict)
     _both: set[float] = field(default_factory=set)
@@ -156,6 +157,7 @@ class Shot:
         if marked.stops:
             return False
         self.items, self.left_out = marked.items(), marked.left_out
+        self.marks_outside = outside(armature, scene, self.direction, self.direction.span)
         return True
 
     def _worked_out(
@@ -249,6 +251,14 @@ class Shot:
         # A pose key needs a rotation, and the user keyed none: a target says just the place.
         root = self.rig.names[0]
         return [({"type": "effector_target", "joint": root, "frames": [frame], "positions": [asked.place_m]}, ref)]
+
+    def outside(self) -> list[tuple[dict[str, Any], tuple[int, ...]]]:
+        """What stands outside the range altogether: what of the scene it is, and at which scene frames."""
+        keys = [(f, places.ref("key", f"frame {f}", self.rig.armature, frame=f)) for f in self._keys_outside()]
+        return [*((ref, (frame,)) for frame, ref in keys), *self.marks_outside]
+
+    def _keys_outside(self) -> list[int]:
+        return sorted({round(at) for at in self.keys.outside})
 
     def remarks(self) -> list[Remark]:
         """What of the scene was not sent, or changed on the way."""

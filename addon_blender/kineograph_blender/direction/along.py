@@ -29,8 +29,11 @@ class Moved:
     stayed: int = 0
 
 
-def take_along(armature: Any, scene: Any, before: Block, after: Block) -> Moved:
-    """Move everything of the character inside ``before`` to where it belongs in ``after``."""
+def take_along(armature: Any, scene: Any, before: Block, after: Block, *, keys_only: bool = False) -> Moved:
+    """Move everything of the character inside ``before`` to where it belongs in ``after``.
+
+    ``keys_only``: not its paths, pins and waypoints.
+    """
     moved = Moved()
     if (before.start, before.end) == (after.start, after.end):
         return moved
@@ -48,7 +51,7 @@ def take_along(armature: Any, scene: Any, before: Block, after: Block) -> Moved:
     for bone in armature.pose.bones:
         moved.marks += bool((keymarks.marked(bone) | keymarks.unmarked(bone)) & whole.keys())
         keymarks.moved(bone, whole)
-    for marked in _marks(armature, scene):
+    for marked in () if keys_only else _marks(armature, scene):
         moved.marks += _move_mark(marked, before, after)
     return moved
 
@@ -68,6 +71,17 @@ def frames_inside(armature: Any, scene: Any, block: Block) -> list[float]:
         span = marks.frames_of(marked)
         found |= {float(f) for f in span or () if _inside(f, block)}
     return sorted(found)
+
+
+def keys_at(armature: Any, frame: int) -> set[tuple[str, int]]:
+    """Which curves have a key of the user's at a scene frame."""
+    here = Block(frame, frame)
+    action, slot = stamps.own_action(armature)
+    found = [c for c in compat.curves(action, slot) if _is_bones(c)]
+    out = {(c.data_path, c.array_index) for c in found if any(_inside(float(f), here) for f in _times(c))}
+    for channel in edited_keys(armature, here):
+        out |= {(datapath.path(channel.bone, channel.prop), n) for n in range(4)}
+    return out
 
 
 def edited_keys(armature: Any, block: Block) -> dict[Channel, set[float]]:

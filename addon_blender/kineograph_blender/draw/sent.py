@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from kineograph.advise import advise
 
+from ..advice import Advice, Stray, outside
 from ..bridge.request import Outgoing
 from ..bridge.rig import Rig
 from .shapes import Color, Lines, Picture, arrow, color_of, cross, figure
@@ -70,12 +71,26 @@ def left_out(parts: Sequence[Outgoing]) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def notes(parts: Sequence[Outgoing], model: Mapping[str, Any]) -> list[str]:
-    """Advice on what would be sent, with scene frames in it. ``model``: its entry of the capabilities and extras."""
-    found = []
+def advice(parts: Sequence[Outgoing], model: Mapping[str, Any], stray: Stray | None = None) -> list[Advice]:
+    """Notes on what would be sent, with scene frames in them. ``model``: its entry of the capabilities and extras.
+
+    ``stray``: of some scene frames, those at which the user may have meant something and nothing is generated.
+    """
+    found: dict[str, Advice] = {}
     for part in parts:
-        found += [n.text for n in advise(part.request, model, part.refs, part.first)]
-    return list(dict.fromkeys(found))
+        refs = tuple(part.refs["constraints"])
+        prompts = tuple(str(s.get("prompt") or "") for s in part.request["segments"])
+        for note in advise(part.request, model, part.refs, part.first):
+            found.setdefault(note.text, Advice(note.code, note.text, note.fixes, part.first, refs, prompts))
+    return [*found.values(), *(_outside(parts, stray) if parts and stray is not None else ())]
+
+
+def _outside(parts: Sequence[Outgoing], stray: Stray) -> list[Advice]:
+    """What lies outside of all parts."""
+    span = min(p.start for p in parts), max(p.start + p.frames - 1 for p in parts)
+    there = [{(ref["kind"], ref["object"]) for ref, _ in part.outside} for part in parts]
+    wanted = set.intersection(*there)
+    return outside([(r, f) for r, f in parts[0].outside if (r["kind"], r["object"]) in wanted], span, stray)
 
 
 def _path(out: Picture, outgoing: Outgoing, item: Mapping[str, Any], ref: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 
 from .. import applying
+from ..advice import Stray
 from ..bridge import blockers, strips
 from ..bridge.request import Outgoing
 from ..takes import Take
@@ -17,12 +18,13 @@ from . import sent, verdicts
 from .state import Shown, drawn
 
 
-def preview(character: str, parts: Sequence[Outgoing], model: Mapping[str, Any]) -> Shown:
-    """What would be sent: its picture, its summary, advice, and what is left out. ``model``: what is known of it."""
+def preview(character: str, parts: Sequence[Outgoing], model: Mapping[str, Any], stray: Stray | None = None) -> Shown:
+    """What would be sent: its picture, its summary, advice, and what is left out. ``model``: what is known of it;
+    ``stray``: see ``sent.advice``."""
     whole = sent.joined([sent.picture(part) for part in parts])
     title = sent.summary(parts) if parts else "nothing: every block in the range is locked or off"
     lines = tuple(sent.left_out(parts)) if parts else ()
-    drawn.preview = Shown(character, whole, title, lines, tuple(sent.notes(parts, model)))
+    drawn.preview = Shown(character, whole, title, lines, tuple(sent.advice(parts, model, stray)))
     redraw()
     return drawn.preview
 

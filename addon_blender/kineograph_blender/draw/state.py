@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..advice import Advice
 from ..bridge.blocks import Block
 from .shapes import Picture
 from .strips import Drag
@@ -21,7 +22,7 @@ class Shown:
     picture: Picture
     title: str = ""
     lines: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Advice, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     held: tuple[str, ...] = ()
     take: str = ""

@@ -15,7 +15,7 @@ from kineograph.fixes import Fix, NotApplicable, Target, apply
 
 from .. import applying, session
 from ..session import Trouble
-from . import elsewhere, requests, scene
+from . import advised, elsewhere, requests, scene
 from .work import CannotMend, Work
 
 Action = Callable[[Work], str]
@@ -54,6 +54,8 @@ class Mended:
 
 def is_offered(fix: Fix, trouble: Trouble | None = None) -> bool:
     """Whether this add-on can carry a fix out, and whether that would change anything."""
+    if trouble is not None and trouble.note is not None:
+        return advised.is_offered(fix)
     if trouble is not None and fix.patch["action"] == "use_deform_bones":
         armature = applying.find_character(trouble.owner, trouble.character)
         return armature is None or armature.kineograph.bones in ("all", "controls")
@@ -69,6 +71,8 @@ def carry_out(context: Any, trouble: Trouble, fix: Fix, value: str = "") -> Mend
     """Do what a fix says. Raises ``CannotMend`` with a sentence that says why it cannot be done, or a
     ``KineographError`` of what it set going; the scene is as it was then."""
     work = Work(context, trouble, dict(fix.patch["args"]), value)
+    if trouble.note is not None:
+        return Mended(advised.carry_out(context, work.character(), trouble.note, fix))
     if fix.patch["target"] == Target.REQUEST:
         return _mend_request(work, fix)
     try:

@@ -10,6 +10,7 @@ from typing import Any
 from .. import props
 from ..bridge import identity, marks
 from ..ops.model import reset_option, set_option
+from . import advised
 from .work import Work
 
 
@@ -127,8 +128,31 @@ def _move_frame(work: Work) -> str:
     to = int(work.args["to"]) + work.trouble.job.outgoing.first
     if span is None:
         return ""
-    marks.set_frames(pin, (min(span[0], to), min(span[1], to)))
-    return f"Pin '{pin.name}' ends at frame {to} now."
+    if span[0] < to < span[1]:  # some of it lies inside: the rest goes
+        marks.set_frames(pin, (span[0], to))
+        return f"Pin '{pin.name}' ends at frame {to} now."
+    return advised.move_mark(pin, to)
+
+
+def _extend(work: Work) -> str:
+    sent = None if work.trouble.job is None else work.trouble.job.outgoing
+    if sent is None:
+        return ""
+    return advised.last_frame(work.character(), work.context.scene, sent.first + int(work.args["frame"]))
+
+
+def _shorten(work: Work) -> str:
+    sent, frames = None if work.trouble.job is None else work.trouble.job.outgoing, work.args.get("frames")
+    if sent is None or frames is None:
+        return ""
+    return advised.only_until(work.character(), work.context.scene, sent.first + int(frames) - 1)
+
+
+def _replace_prompt(work: Work) -> str:
+    segments = (work.trouble.changed or work.trouble.request or {}).get("segments") or []
+    at = int(work.args["index"])
+    old = str(segments[at].get("prompt") or "") if at < len(segments) else ""
+    return advised.other_prompt(work.character(), old, str(work.args["prompt"])) if old else ""
 
 
 IN_SCENE: Mapping[str, Callable[[Work], str]] = {
@@ -144,4 +168,8 @@ IN_SCENE: Mapping[str, Callable[[Work], str]] = {
     "drop_constraints_of_type": _drop_kind,
     "only_below_root": _below_root,
     "move_frame": _move_frame,
+    "extend_to": _extend,
+    "shorten": _shorten,
+    "half_length": _shorten,
+    "replace_prompt": _replace_prompt,
 }

@@ -13,6 +13,8 @@ from ..direction import along
 from ..direction import props as saved
 from ..draw import paint, show, strips
 from ..draw.state import drawn
+from ..mend import advised
+from ..mend.work import CannotMend
 from ..takes import Take
 from .base import CANCELLED, FINISHED, Outcome, pressed, told
 from .blocks import apply_edit
@@ -36,6 +38,37 @@ class KINEOGRAPH_OT_preview(bpy.types.Operator):
     def execute(self, context: Any) -> Outcome:
         """Read the scene; nothing leaves this computer, or even Blender."""
         return told(self, lambda: _preview(self, plan.character_of(context), context.scene))
+
+
+class KINEOGRAPH_OT_advice(bpy.types.Operator):
+    """Do this in the scene, and look at it afresh"""
+
+    bl_idname = "kineograph.advice"
+    bl_label = "Take the Advice"
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+
+    note: IntProperty(name="Note", description="Which note of the preview, counted from 0", min=0)
+    fix: StringProperty(name="Fix", description="Which way")
+
+    @classmethod
+    def description(cls, context: Any, properties: Any) -> str:
+        """What the button reads."""
+        fix = _advised(properties.note, properties.fix)[1]
+        return "Take the advice" if fix is None else f"{fix.label}, and look again"
+
+    def execute(self, context: Any) -> Outcome:
+        """Carry it out in the scene."""
+        found, fix = _advised(self.note, self.fix)
+        armature = None if drawn.preview is None else context.scene.objects.get(drawn.preview.character)
+        if found is None or fix is None or armature is None:
+            self.report({"INFO"}, "This is settled already")
+            return CANCELLED
+        try:
+            self.report({"INFO"}, advised.carry_out(context, armature, found, fix))
+        except CannotMend as e:
+            self.report({"WARNING"}, str(e))
+            return CANCELLED
+        return told(self, lambda: _preview(self, armature, context.scene))
 
 
 class KINEOGRAPH_OT_hide(bpy.types.Operator):
@@ -176,13 +209,17 @@ class KINEOGRAPH_OT_verdicts(bpy.types.Operator):
 
 def _preview(operator: Any, armature: Any, scene: Any) -> None:
     asked = plan.directions_of(armature, scene, _model(scene))
-    name, facts = armature.name, _facts(scene)
+    name, at, facts = armature.name, scene.name, _facts(scene)
     parts: list[request.Outgoing] = []
+
+    def stray(frames: Sequence[int]) -> tuple[int, ...]:
+        character, here = bpy.data.objects.get(name), bpy.data.scenes.get(at)
+        return () if character is None or here is None else plan.stray(character, here, frames)
 
     def take_in(part: request.Outgoing) -> None:
         parts.append(part)
         if len(parts) == len(asked):
-            show.preview(name, parts, facts)
+            show.preview(name, parts, facts, stray)
 
     for direction in asked:
         if bpy.app.background:
@@ -204,6 +241,12 @@ def nearest(places: Sequence[tuple[int | None, float, float, float, float]], x: 
     return None if best is None else best[1]
 
 
+def _advised(note: int, fix: str) -> tuple[Any, Any]:
+    notes = () if drawn.preview is None else drawn.preview.notes
+    found = notes[note] if note < len(notes) else None
+    return found, found and next((f for f in found.fixes if f.id == fix), None)
+
+
 def _model(scene: Any) -> str:
     return str(scene.kineograph.model) or session.current().models.default
 
@@ -218,6 +261,7 @@ def _facts(scene: Any) -> dict[str, Any]:
 
 CLASSES = (
     KINEOGRAPH_OT_preview,
+    KINEOGRAPH_OT_advice,
     KINEOGRAPH_OT_hide,
     KINEOGRAPH_OT_go_to,
     KINEOGRAPH_OT_verdicts,

@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sending a character's direction, and stopping what was sent."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import bpy
 from bpy.props import StringProperty
 
+from kineograph.errors import ErrorCode, error
+
 from .. import link, plan, props, session
+from ..advice import outside
+from ..bridge import marked
+from ..bridge.request import Direction
 from .base import CANCELLED, FINISHED, Outcome, pressed, told
 
 
@@ -59,11 +65,29 @@ def _send(operator: Any, context: Any) -> None:
     parts = plan.directions_of(armature, scene, settings.model)
     link.ensure()
     current = session.current()
+    tell_outside(armature, scene, parts)
     for part in parts:
         if bpy.app.background:
             current.generate(armature, scene, part)
         else:
             current.generate_soon(armature, scene, part, redo=pressed(operator))
+
+
+REDO: tuple[str, dict[str, Any]] = ("kineograph.generate", {})
+
+
+def tell_outside(armature: Any, scene: Any, parts: Sequence[Direction]) -> None:
+    """Paths, pins and waypoints that lie past what is generated are told of, with what could be done: a card, and the
+    rest goes out. Keys may well wait there for later; the preview names them."""
+    owner, troubles = session.owner_of(armature), session.current().troubles
+    troubles.settle_notes(owner, armature.name)
+    if not parts:
+        return
+    span = parts[0].start, parts[-1].end
+    found = marked.outside(armature, scene, parts[0], span)
+    for note in outside(found, span, lambda frames: plan.stray(armature, scene, frames)):
+        failed = error(ErrorCode.FRAME_OUT_OF_RANGE, note.text)
+        troubles.add(failed, note=note, redo=REDO, owner=owner, character=armature.name)
 
 
 CLASSES = (KINEOGRAPH_OT_generate, KINEOGRAPH_OT_cancel)

@@ -64,8 +64,9 @@ class Ledger:
         (None): nobody could find it again."""
         if not sent.owner:
             return None
-        # The ghosts are for showing what is sent, and as large as all the rest.
-        lean = replace(sent, outgoing=replace(sent.outgoing, ghosts={}), pid=os.getpid(), machine=platform.node())
+        # The ghosts are for showing what is sent, and as large as all the rest; so is what lies outside.
+        outgoing = replace(sent.outgoing, ghosts={}, outside=())
+        lean = replace(sent, outgoing=outgoing, pid=os.getpid(), machine=platform.node())
         path = self._path(sent.owner, sent.job, _ASKED)
         return self._run(
             lambda: self._write(path, lambda: archive.write_sent(lean, path)), f"job {sent.job} is not kept"

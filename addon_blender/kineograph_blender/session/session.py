@@ -277,7 +277,7 @@ class Session:
             self._ledger.forget(job.owner, job.sent)
         again = replace(
             job,
-            outgoing=replace(job.outgoing, request=request),
+            outgoing=job.outgoing.asking(request),
             status=None,
             take=None,
             error=None,

@@ -10,6 +10,7 @@ from typing import Any
 from kineograph.errors import KineographError, error
 from kineograph.fixes import Problem, resolve
 
+from ..advice import Advice
 from .job import Job
 
 MOST = 20
@@ -22,8 +23,8 @@ class Trouble:
     ``how`` are the keywords that the take was to be written with. ``said`` is what a fix did, or with ``refused`` why
     it could not; ``can_go_on`` whether to try again makes sense now, ``changed`` the mended request, ``fields`` what
     goes with its submit message. ``reread``: the scene was mended, not the request, and is to be read anew.
-    ``explained``: its cause and code show. ``redo``: the operator that failed before there was a job, and what it was
-    told.
+    ``explained``: its cause and code show. ``note``: it is no error, and what it is about went out all the same.
+    ``redo``: the operator that failed before there was a job, and what it was told.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Trouble:
     said: str = ""
     refused: bool = False
     explained: bool = False
+    note: Advice | None = None
     redo: tuple[str, Mapping[str, Any]] = ("", {})
     can_go_on: bool = False
     changed: dict[str, Any] | None = None
@@ -50,6 +52,8 @@ class Trouble:
 
     def problem(self) -> Problem:
         """Text and fixes, from the catalogue."""
+        if self.note is not None:
+            return self.note.problem()
         sent = None if self.job is None else self.job.outgoing
         known: dict[str, Any] = {"character": self.character or None, **self.context}
         if sent is not None:
@@ -123,7 +127,13 @@ class Troubles:
         """A character's new attempt: what went wrong before is history. ``until``: no newer ones than that."""
         for trouble in tuple(self._all):
             is_old = until is None or int(trouble.id) <= until
-            if trouble.owner == owner and bool(trouble.take) != of_generate and is_old:
+            if trouble.owner == owner and bool(trouble.take) != of_generate and is_old and trouble.note is None:
+                self.settle(trouble)
+
+    def settle_notes(self, owner: str, character: str) -> None:
+        """What was noted when this character was sent last: it is looked at anew."""
+        for trouble in tuple(self._all):
+            if trouble.note is not None and (trouble.owner, trouble.character) == (owner, character):
                 self.settle(trouble)
 
 

@@ -8,6 +8,7 @@ import bpy
 from .. import plan
 from ..draw.state import drawn
 from ..draw.verdicts import Grade
+from ..mend import advised
 from .base import CharacterPanel, grey, lines_of
 
 MOST = 12
@@ -36,8 +37,11 @@ class KINEOGRAPH_PT_preview(CharacterPanel, bpy.types.Panel):
         if shown.character != plan.character_of(context).name:
             grey(layout, f"This is about {shown.character}.", "INFO")
         grey(layout, f"Would send {shown.title}.")
-        for text in shown.notes[:MOST]:
-            grey(layout, text, "INFO")
+        for n, note in enumerate(shown.notes[:MOST]):
+            grey(layout, note.text, "INFO")
+            for fix in filter(advised.is_offered, note.fixes):
+                button = layout.operator("kineograph.advice", text=fix.label)
+                button.note, button.fix = n, fix.id
         if shown.lines:
             layout.label(text="Left out or changed:")
         for text in shown.lines[:MOST]:

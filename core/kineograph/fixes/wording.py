@@ -130,6 +130,8 @@ def place(path: Sequence[Any], ref: Any, request: Mapping[str, Any] | None) -> s
     name = ref_name(ref)
     name = short(name) if name else None
     kind = ref.get("kind") if isinstance(ref, Mapping) and isinstance(ref.get("kind"), str) else None
+    if kind == "key" and isinstance(ref.get("frame"), int):
+        return f"key at frame {ref['frame']}"  # a key has no name of its own
     path = list(path[2:]) if list(path[:1]) == ["requests"] and len(path) > 2 else list(path)
     if len(path) >= 2 and path[0] in ("constraints", "segments") and isinstance(path[1], int):
         kind = kind or _kind(path, request)

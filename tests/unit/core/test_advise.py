@@ -249,6 +249,15 @@ def test_frames_are_said_as_the_client_counts_them() -> None:
     request = scene(path([0, 9], (0, 0), (0, 9)), pin(160, 0, 1, 0))
     ours, theirs = advise(request, MODEL), advise(request, MODEL, None, 101)
     said = {n.code: n.text for n in theirs}
-    assert "101-250: 261" in said[NoteCode.KEY_OUTSIDE_BLOCKS]
+    assert "101-250: at 261" in said[NoteCode.KEY_OUTSIDE_BLOCKS]
     assert "at frame 101" in said[NoteCode.PATH_TOO_FAST]
-    assert [n.fixes for n in ours] == [n.fixes for n in theirs]
+    assert [[f.patch for f in n.fixes] for n in ours] == [[f.patch for f in n.fixes] for n in theirs]
+    labels = {f.label for n in theirs for f in n.fixes}
+    assert {"Extend the last prompt to 261", "Move it to 250"} <= labels
+
+
+def test_of_several_things_outside_none_is_moved() -> None:
+    notes = advise(scene(pin(160, 0, 1, 0), pin(170, 0, 1, 0)), MODEL)
+    (note,) = [n for n in notes if n.code is NoteCode.KEY_OUTSIDE_BLOCKS]
+    assert "2 keys lie outside 0-149: 160, 170." in note.text
+    assert [f.id for f in note.fixes] == ["extend_last_prompt", "drop_outside_frames"]

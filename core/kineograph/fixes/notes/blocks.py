@@ -71,21 +71,25 @@ def key_outside_blocks(scene: Scene) -> Iterator[Finding]:
     if scene.total <= 0:
         return
     outside: list[int] = []
-    first_path: tuple[Any, ...] | None = None
+    paths: list[tuple[Any, ...]] = []
     for i, _, frames in timeline.constraint_frames(scene.request):
         bad = [f for f in frames if not 0 <= f < scene.total]
-        if bad and first_path is None:
-            first_path = ("constraints", i)
+        if bad:
+            paths.append(("constraints", i))
         outside += bad
-    if first_path is None:
+    if not paths:
         return
-    found = Finding(NoteCode.KEY_OUTSIDE_BLOCKS, first_path)
+    found = Finding(NoteCode.KEY_OUTSIDE_BLOCKS, paths[0])
     named = sorted(set(outside))
     found.put("count_outside", len(outside), wording.count(len(outside), "key lies", "keys lie"))
     found.put("frames", named, wording.names(named)).put("total_frames", scene.total)
     found.put("first", 0).put("last", scene.total - 1)
     if max(outside) >= scene.total:
         found.put("last_needed_frame", max(outside)).put("last_needed", max(outside))
+    if len(paths) == 1:
+        nearest = 0 if max(outside) < 0 else scene.total - 1
+        found.put("only_one", True).put("frame_path", list(paths[0]))
+        found.put("nearest_frame", nearest).put("nearest_frame_index", nearest)
     yield found
 
 
