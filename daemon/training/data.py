@@ -43,8 +43,9 @@ WEIGHTS = (("cmu_01", 0.35), ("m2m_", 1.3), ("jl_", 0.5))
 """How often recordings whose name begins so are drawn, by frame; 1 for all others."""
 STYLE_WEIGHTS = {"walk": 0.6, "run": 2.0, "jump": 2.5}
 """The same by class of motion: walking is learned soon, and there is little of the others."""
-MARK = "~"
-"""Stands in the name of a copy in another gait, after its recording's."""
+MARK, BENT = "~", "~b"
+"""Stand in the name of a copy in another gait, and of one along a bent way, after its recording's."""
+BENT_WEIGHT = 2.5
 RESTYLED = ("spine1", "spine2", "spine3", "neck", "head", "l_collar", "r_collar", "l_shoulder", "r_shoulder",
             "l_elbow", "r_elbow")  # fmt: skip
 """Joints whose carriage differs between people and does not move the feet."""
@@ -128,7 +129,7 @@ class Piece:
     @property
     def weight(self) -> float:
         """How often it is drawn, by frame."""
-        by_style = STYLE_WEIGHTS.get(STYLES[self.style], 1.0)
+        by_style = STYLE_WEIGHTS.get(STYLES[self.style], 1.0) * (BENT_WEIGHT if BENT in self.name else 1.0)
         return next((w for start, w in WEIGHTS if self.name.startswith(start)), 1.0) * by_style
 
 
@@ -151,19 +152,16 @@ def load(paths: Sequence[Path]) -> list[Piece]:
 
 def at_pace(piece: Piece, pace: float) -> Piece:
     """The piece played at another rate, resampled to the same frame rate."""
-    at = np.arange(0, len(piece) - 1, pace)
+    return replace(at_times(piece, np.arange(0, len(piece) - 1, pace)), pace=pace * piece.pace)
+
+
+def at_times(piece: Piece, at: FloatArray) -> Piece:
+    """The piece as it is at frames ``at`` (T,), between its own ones too."""
     low = np.minimum(at.astype(int), len(piece) - 2)
     u = (at - low).astype(np.float32)[:, None]
     rotations = quat.slerp(piece.rotations_xyzw[low], piece.rotations_xyzw[low + 1], u)
     root = piece.root_m[low] * (1 - u) + piece.root_m[low + 1] * u
-    return Piece(
-        piece.name,
-        piece.caption,
-        piece.source,
-        rotations.astype(np.float32),
-        root.astype(np.float32),
-        pace * piece.pace,
-    )
+    return replace(piece, rotations_xyzw=rotations.astype(np.float32), root_m=root.astype(np.float32))
 
 
 def mirrored(piece: Piece) -> Piece:

@@ -9,7 +9,7 @@ stands on one spot still. Legs are then bent again so that feet are where the pl
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -81,7 +81,7 @@ def changed(piece: Piece, arms_xyzw: FloatArray, rng: np.random.Generator) -> Pi
     drop = min(abs(float(rng.normal(scale=DROP_M))), 0.18) if rng.random() < 0.7 else 0.0
     root[:, 1] = mean + (root[:, 1] - mean) * float(rng.uniform(*BOUNCE)) - drop
     pose = Pose(figure.SKELETON, rotations, root, None)
-    _stand(pose, feet)
+    stand(pose, feet)
     made = quat.continuous(pose.rotations_xyzw).astype(np.float32)
     return replace(piece, rotations_xyzw=made, root_m=pose.root_m.astype(np.float32))
 
@@ -137,7 +137,7 @@ def _around(rotations: FloatArray, joints: list[int], swing: float, turn: Any) -
         rotations[:, joint] = quat.mul(carried, quat.from_rotvec(off * swing))
 
 
-def _stand(pose: Pose, feet: dict[str, tuple[FloatArray, ...]]) -> None:
+def stand(pose: Pose, feet: Mapping[str, tuple[FloatArray, ...]]) -> None:
     """Bend the legs so that the feet are where they are to be; the pelvis comes down where they would not reach."""
     body, every = read_body(figure.SKELETON), np.arange(len(pose))
     limbs = {side: body.limbs[figure.INDEX[side + "ankle"]] for side in feet}

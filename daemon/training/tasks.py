@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from kineograph_daemon.backbones.starter import base as bases
 from kineograph_daemon.backbones.starter import features, figure
 from kineograph_daemon.backbones.starter.base import Ask
+from training import gaits
 from training.data import MARK, Piece
 
 FloatArray = NDArray[np.floating[Any]]
@@ -23,6 +24,10 @@ BoolArray = NDArray[np.bool_]
 Rng = np.random.Generator
 
 SHARES = {"gap": 0.58, "sparse": 0.14, "path": 0.28}
+PHASE_SHARE, WANDER_RAD = 0.35, 0.35
+"""How often a gap in steps is told their phase, and how far that may be off: who tells it has only guessed."""
+LONG_SHARE, LONG = 0.3, (40, 76)
+"""Of gaps, those that are long ones in steps: what else happens in two seconds nobody can tell."""
 STYLE_SHARE = 0.5
 """How often a window is told its class of motion."""
 
@@ -61,12 +66,16 @@ class Source:
         self.pieces = list(pieces)
         self.lengths = np.array([len(p) for p in self.pieces])
         self.weights = np.array([p.weight for p in self.pieces])
+        self.steps = np.array([gaits.walks(p) for p in self.pieces])
         self.real = np.array([MARK not in p.name for p in self.pieces])
 
-    def draw(self, rng: Rng, count: int, frames: int, *, real: bool = False) -> Window:
+    def draw(self, rng: Rng, count: int, frames: int, *, real: bool = False, steps: bool = False) -> Window:
         """``count`` windows of ``frames`` frames; pieces that are shorter are not drawn, nor with ``real`` those made
-        into other gaits."""
-        room = np.maximum(self.lengths - frames + 1, 0) * self.weights * (self.real if real else 1.0)
+        into other gaits and ways, nor with ``steps`` those that are not mostly steps."""
+        room = np.maximum(self.lengths - frames + 1, 0) * self.weights
+        room = room * (self.real if real else 1.0)
+        walked = room * self.steps
+        room = walked if steps and walked.any() else room
         chosen = rng.choice(len(self.pieces), count, p=room / room.sum())
         starts = [int(rng.integers(self.lengths[i] - frames + 1)) for i in chosen]
         return cut([(self.pieces[i], s) for i, s in zip(chosen, starts, strict=True)], frames)
@@ -94,12 +103,14 @@ def ask_of(window: Window, kind: str, rng: Rng) -> Ask:
     b, t = window.walks.shape
     key = np.zeros((b, t), bool)
     path, faces, steps = key.copy(), key.copy(), key.copy()
-    along, heading = window.root_m[..., [0, 2]], window.yaw_rad
+    along, heading, phase = window.root_m[..., [0, 2]], window.yaw_rad, window.phase_rad
     match kind:
         case "gap":
             past, after = _gap_ends(rng, t)
             key[:, :past] = True
             key[:, t - after :] = True
+            steps = window.walks & (rng.random((b, 1)) < PHASE_SHARE)
+            phase = phase + _wander(rng, b, t)
         case "sparse":
             every = rng.integers(12, 61, (b, 1))
             key = (np.arange(t) - rng.integers(0, every)) % every == 0
@@ -114,7 +125,7 @@ def ask_of(window: Window, kind: str, rng: Rng) -> Ask:
     told = rng.random(b) < STYLE_SHARE
     return Ask(
         window.rotations_xyzw, window.root_m, key, along.astype(np.float32), path, heading.astype(np.float32), faces,
-        window.phase_rad.astype(np.float32), steps, np.where(told, window.style, 0),
+        phase.astype(np.float32), steps, np.where(told, window.style, 0),
     )  # fmt: skip
 
 
@@ -123,6 +134,12 @@ def _gap_ends(rng: Rng, t: int) -> tuple[int, int]:
     past = 10 if rng.random() < 0.7 else int(rng.integers(1, 16))
     after = 1 if rng.random() < 0.7 else int(rng.integers(0, 11))
     return min(past, t - 3), min(after, max(t - past - 3, 0))
+
+
+def _wander(rng: Rng, b: int, t: int) -> FloatArray:
+    """Slow errors of a phase (B, T): an offset and half a wave."""
+    wave = np.cos(np.pi * (np.arange(t) / t + rng.random((b, 1))))
+    return rng.normal(scale=WANDER_RAD, size=(b, 1)) * wave
 
 
 def _path_keys(rng: Rng, b: int, t: int) -> BoolArray:
@@ -167,12 +184,13 @@ def batch(source: Source, seed: int, step: int, frames: int) -> Batch:
     """Batch ``step``: one kind of task, one length, about ``frames`` frames in all."""
     rng = np.random.default_rng([seed, step])
     kind = str(rng.choice(list(SHARES), p=list(SHARES.values())))
+    long = kind == "gap" and rng.random() < LONG_SHARE
     t = {
-        "gap": lambda: 11 + int(np.exp(rng.uniform(np.log(5), np.log(72)))),
+        "gap": lambda: 11 + (int(rng.integers(*LONG)) if long else int(np.exp(rng.uniform(np.log(5), np.log(72))))),
         "sparse": lambda: int(rng.integers(40, 121)),
         "path": lambda: int(rng.integers(40, 121)) if rng.random() < 0.85 else int(rng.integers(121, 197)),
     }[kind]()
     t += t % 2
     # A path tells nothing of how its walker carries himself: made-up gaits would only blur the mean.
-    window = source.draw(rng, max(4, frames // t), t, real=kind == "path")
+    window = source.draw(rng, max(4, frames // t), t, real=kind == "path", steps=long)
     return batch_of(window, ask_of(window, kind, rng))

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training import data, gaits, losses, tasks
+from training import bends, data, gaits, losses, tasks
 from training.model import Shape, Starter
 from training.validate import Validation
 
@@ -152,7 +152,7 @@ def train(limit: argparse.Namespace, settings: Settings, shape: Shape) -> None:
         torch.set_num_threads(limit.threads)
     limit.out.mkdir(parents=True, exist_ok=True)
     taught, held = data.split(data.load(limit.data))
-    source = tasks.Source([*data.copies(taught), *gaits.copies(taught)])
+    source = tasks.Source([*data.copies(taught), *gaits.copies(taught), *bends.copies(taught)])
     model = Starter(shape)
     measure_scales(model, source, settings)
     model.to(device)
@@ -164,7 +164,7 @@ def train(limit: argparse.Namespace, settings: Settings, shape: Shape) -> None:
         print(f"going on from step {run.step}", flush=True)
     called: torch.nn.Module = torch.compile(model, dynamic=True) if settings.compile else model  # type: ignore[assignment]
     body = losses.Figure.on(device)
-    validation = Validation([*held, *gaits.copies(held, 2)], device)
+    validation = Validation([*held, *gaits.copies(held, 2), *bends.copies(held, 2)], device)
     _loop(limit, settings, shape, run, called, body, Batches(source, settings, run.step), validation)
 
 

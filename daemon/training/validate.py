@@ -10,7 +10,7 @@ import torch
 
 from kineograph_daemon.backbones.starter.base import Ask
 from training import losses, tasks
-from training.data import HELD_ACTOR, MARK, Piece, recording_of
+from training.data import BENT, HELD_ACTOR, MARK, Piece, recording_of
 from training.model import Starter
 
 GAPS = (15, 30, 60)
@@ -40,19 +40,22 @@ class Validation:
         key[:, :PAST] = key[:, -1] = True
         ask = Ask.keys_only(window.rotations_xyzw, window.root_m, key)
         made = tasks.batch_of(window, ask)
-        return made, [recording_of(p.name) for p, _ in places], [p.style == 1 for p, _ in places]
+        return made, [p.name for p, _ in places], [p.style == 1 for p, _ in places]
 
     @torch.no_grad()
     def measure(self, model: Starter) -> dict[str, float]:
         """Ratios by gap: ``all``, ``walk`` (known actors walking), ``actor`` (the actor held back), ``gait`` (walks
-        of both made into other gaits, which count nowhere else); and their mean."""
+        of both made into other gaits) and ``bent`` (walks of both along bent ways), which count nowhere else; and
+        their mean."""
         model.eval()
         out: dict[str, float] = {}
         for gap, (made, names, walks) in self.sets.items():
             ours, plain, contact = self._errors(model, made)
-            gait = np.array([MARK in n for n in names])
-            actor = np.array([n.startswith(HELD_ACTOR) for n in names]) & ~gait
-            groups = {"all": ~gait, "walk": np.array(walks) & ~actor & ~gait, "actor": actor, "gait": gait}
+            real = np.array([MARK not in n for n in names])
+            bent = np.array([BENT in n for n in names])
+            actor = np.array([recording_of(n).startswith(HELD_ACTOR) for n in names]) & real
+            groups = {"all": real, "walk": np.array(walks) & ~actor & real, "actor": actor}
+            groups |= {"gait": ~real & ~bent, "bent": bent}
             for group, rows in groups.items():
                 if rows.any():
                     out[f"{group}{gap}"] = round(float(ours[rows].mean() / plain[rows].mean()), 4)

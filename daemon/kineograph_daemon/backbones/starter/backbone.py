@@ -18,6 +18,7 @@ from kineograph_daemon.backbones.base import Hooks, KineographBackbone
 from kineograph_daemon.backbones.interpolate import InterpolateBackbone
 from kineograph_daemon.backbones.starter import (
     calm,
+    carriage,
     figure,
     ignored,
     leap,
@@ -162,6 +163,7 @@ class _Work:
         phase, walks = rounds.around_phase(phase, walks, around)
         wide = stride.put(wide, self.strides, phase)
         made = rounds.narrow(stitch.whole(wide, wide.ask(phase, walks), one), around)
+        carriage.carry(self.scene, self.strides, made.rotations_xyzw)
         calm.melt(made.rotations_xyzw, made.root_m, self.scene.key & ~self.given)
         made = replace(made, rotations_xyzw=calm.calm(made.rotations_xyzw, self.given))
         stitch.keep_to_path(self.scene, made)
