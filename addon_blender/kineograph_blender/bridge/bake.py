@@ -30,6 +30,7 @@ from . import (
     fit,
     guard,
     identity,
+    mechanism,
     merge,
     muted,
     outside,
@@ -83,6 +84,7 @@ class Bake:
         self._rows: controls.Rows | None = None
         self._hold: switches.Hold = {}
         self._still: tuple[str, ...] = ()
+        self._mechanism: frozenset[str] = frozenset()
         self._steps = self._run()
         self._done = False
         self._waits = False
@@ -362,7 +364,10 @@ class Bake:
                 {"where": where("character", armature.name, armature.name), "got": changed, "take": self.report.take},
             )
         blockers.check_driven(armature, self._rig.names)
-        self.report.constraints = blockers.constraints_on(armature, self._rig.names)
+        chosen = self._options.bones
+        names = [n for n in self._rig.names if chosen is None or n in chosen]
+        self.report.constraints = blockers.constraints_on(armature, names)
+        self._mechanism = mechanism.bones(armature, self._rig.names)
 
     def _at_scene_rate(self) -> Clip:
         """One clock: the scene's. A take made at another rate keeps its seconds, and gets a key on every frame."""
@@ -494,6 +499,7 @@ class Bake:
             return
         bones = self._find().pose.bones
         locked = {c.bone for c in todo if _is_locked(bones[c.bone], c)}
+        locked -= self._mechanism
         blockers.check_locked(self._find(), [n for n in table.names if n in locked])
 
     def _assign(self, found: Edits, moved: set[Channel]) -> None:
@@ -514,8 +520,10 @@ class Bake:
         unkeyed.keep(armature, made, moved, adds=self._adds)
         if self._options.in_place:
             stamps.put_in_place(made)
-        if self._options.mute_constraints:
-            self.report.muted = muted.mute(armature, self.report.constraints)
+        in_the_way = self.report.constraints
+        if not self._options.mute_constraints:
+            in_the_way = [c for c in in_the_way if c.bone in self._mechanism]
+        self.report.muted = muted.mute(armature, in_the_way)
         if self._options.strips is None:
             compat.bind(data, made, actions.slot_in(made))
         else:

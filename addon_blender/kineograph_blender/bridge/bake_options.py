@@ -14,7 +14,8 @@ from .written import UserKey
 class BakeOptions:
     """How a take is written.
 
-    ``mute_constraints`` silences constraints on written bones; locks can be ignored. ``bones``: only these are
+    ``mute_constraints`` silences constraints on written bones; locks can be ignored. (Those of a generated rig's mesh
+    bones make way in any case: see ``mechanism``.) ``bones``: only these are
     written, all others go on as they are shown. ``in_place`` leaves the way over the floor out. ``blend_in`` and
     ``blend_out``: over so many frames the motion comes out of what is shown now, and goes back into it. ``over``: what
     is shown now stays before and after the take. ``strips``: on a new NLA track, one strip for each (``()``: one for

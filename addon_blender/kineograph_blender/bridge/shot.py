@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compat
-from . import curves, guard, places, poses, switches, unkeyed
+from . import curves, guard, muted, places, poses, switches, unkeyed
 from .curves import KeyedCurve
 from .datapath import Channel
 from .keys import KeyedFrame, Keys
@@ -126,7 +126,7 @@ class Shot:
         first = next((shown for shown, _ in self._left), None)
         if first is False:
             marked = Marked(self.marks, self.rig, self.direction, armature, scene) if self._left_marked else None
-            with switches.as_before(armature), guard.playing(armature, action, slot):
+            with switches.as_before(armature), muted.as_before(armature), guard.playing(armature, action, slot):
                 guard.pose(armature, self._posed)
                 for at in sorted(self._left_own | self._left_marked):
                     self._look_at_own(armature, scene, at, marked)

@@ -76,8 +76,12 @@ def held_by(armature: Any, found: Take) -> list[blockers.BoneConstraint]:
 
 def _missed(found: Take) -> list[str]:
     missed = found.applied[-1].missed_m if found.applied else {}
+    muted = len(found.applied[-1].muted) if found.applied else 0
     worst = sorted(missed, key=lambda name: -missed[name])[:3]
-    return [f"{name} is connected to its parent and stays {100 * missed[name]:.1f} cm off" for name in worst]
+    lines = [f"{name} is connected to its parent and stays {100 * missed[name]:.1f} cm off" for name in worst]
+    if muted:
+        lines.append(f"{muted} constraint{'s rest' if muted > 1 else ' rests'} while the take shows; Reject wakes them")
+    return lines
 
 
 def redraw() -> None:

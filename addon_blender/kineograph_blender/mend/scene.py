@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 
 from .. import applying, props, reading, session
-from ..bridge import datapath, marks
+from ..bridge import datapath, marks, unlocked
 from ..direction import props as direction
 from .rename import rename
 from .requests import called_now
@@ -151,13 +151,11 @@ def _make_override(work: Work) -> str:
 
 
 def _unlock(work: Work) -> str:
-    bones = work.character().pose.bones
-    names = [n for n in work.args["bones"] if n in bones]
-    for name in names:
-        bone = bones[name]
-        bone.lock_location = bone.lock_rotation = bone.lock_scale = (False, False, False)
-        bone.lock_rotation_w = False
-    return f"{len(names)} bones are unlocked."
+    armature = work.character()
+    names = [n for n in work.args["bones"] if n in armature.pose.bones]
+    unlocked.unlock(armature, names)
+    many = "1 bone is" if len(names) == 1 else f"{len(names)} bones are"
+    return f"{many} unlocked until the take is rejected."
 
 
 def _leave_tweak_mode(work: Work) -> str:

@@ -10,7 +10,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from kineograph.errors import ErrorCode, error
 
 from .. import applying, plan, session
-from ..bridge import action, muted, stamps, strips, switches, unkeyed, written
+from ..bridge import action, muted, stamps, strips, switches, unkeyed, unlocked, written
 from ..bridge.places import where
 from ..draw import show
 from ..draw.state import drawn
@@ -359,6 +359,7 @@ def reject(armature: Any, row: Row) -> None:
         unkeyed.step_to(armature, *strips.below(armature, made))
         switches.put_back(armature, made)
         muted.put_back(armature)
+        unlocked.put_back(armature)
     else:
         unkeyed.give_back(armature, made)
     stamps.remove_unused(str(stamps.take_of(made)))
