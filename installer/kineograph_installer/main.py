@@ -161,4 +161,7 @@ def _remember(env: Environment) -> None:
         "import json, sys; from kineograph import paths; "
         "(paths.config_dir() / 'install.json').write_text(json.dumps({'python': sys.executable}))"
     )
-    subprocess.run([str(env.executable), "-c", code], check=True)
+    done = subprocess.run([str(env.executable), "-c", code], capture_output=True, text=True)
+    if done.returncode != 0:
+        why = (done.stderr.strip().splitlines() or ["it ended at once"])[-1]
+        say(f"  - Other programs (Blender) do not learn where this installation is: {why}")

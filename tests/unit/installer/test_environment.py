@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -63,6 +65,20 @@ def test_set_up_interrupt_repair_and_change(project: Path) -> None:
     env.ensure()
     assert env.ready()
 
+    env.script("pip").unlink()  # its Python works, and a file of what was installed is gone
+    assert not env.ready()
+    _record(env).unlink()  # cut off while pip installed it: pip takes it for whole, and cannot remove it
+    assert not env.ready()
+    env.ensure()
+    assert env.ready()
+    assert _record(env).exists()
+    assert env.script("pip").exists()
+
+
+def _record(env: Environment) -> Path:
+    """What pip notes that it has installed of itself."""
+    return next(env.folder.rglob("pip-*.dist-info")) / "RECORD"
+
 
 @pytest.mark.slow
 def test_an_environment_that_does_not_work_says_so(project: Path) -> None:
@@ -70,6 +86,49 @@ def test_an_environment_that_does_not_work_says_so(project: Path) -> None:
     with pytest.raises(SetupError, match="a_module_that_is_not_there"):
         env.ensure()
     assert not env.ready()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder's mode stops nobody there")
+def test_a_folder_that_cannot_be_written_is_told(project: Path) -> None:
+    env = replace(_environment(project), folder=Path("/proc/nowhere/env"))
+    with pytest.raises(SetupError, match=r"(?s)cannot be set up in /proc/nowhere.*folder that you can write to"):
+        env.ensure()
+
+
+def test_a_full_disk_is_told_and_not_taken_for_a_missing_package(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = replace(_environment(project), python=_failing(project))
+    monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=3 * 2**20))
+    with pytest.raises(SetupError, match=r"(?s)it broke off.*full: 3 MB are free"):
+        env.ensure()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(env.folder))
+
+    monkeypatch.setattr("kineograph_installer.environment.run_logged", full)
+    with pytest.raises(SetupError, match=r"full: 3 MB are free"):
+        env.ensure()
+
+
+def test_the_package_of_venv_is_named_only_where_it_is_missing(project: Path) -> None:
+    broken = _failing(project)
+    with pytest.raises(SetupError) as caught:
+        replace(_environment(project), python=broken).ensure()
+    assert "python3-venv" not in str(caught.value)
+    broken.write_text(broken.read_text().replace("exit 0", "exit 1"))
+    with pytest.raises(SetupError, match="sudo apt-get install python3-venv"):
+        replace(_environment(project), python=broken).ensure()
+
+
+def _failing(project: Path) -> Path:
+    """A Python that cannot make an environment, although it has all that takes."""
+    if sys.platform == "win32":
+        pytest.skip("the stand-in is a shell script")
+    program = project / "python"
+    program.write_text('#!/bin/sh\ncase "$1" in -c) exit 0;; esac\necho it broke off\nexit 1\n')
+    program.chmod(0o755)
+    return program
 
 
 def test_a_failing_command_shows_its_end_and_its_log(tmp_path: Path) -> None:
