@@ -24,9 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if command in ("run", "start"):
             flags = {row.name: value for row in table.TABLE if (value := getattr(args, row.name)) is not None}
             settings = table.load(flags)
-    except KineographError as e:
-        print(e.message, file=sys.stderr)
-        return 2
+    except (KineographError, OSError) as e:
+        print(e.message if isinstance(e, KineographError) else e, file=sys.stderr)
+        return 2 if isinstance(e, KineographError) else 1
     if command == "settings":
         return _settings(args)
     # Imported late: a wrong flag or --help should not wait for sockets and databases.
@@ -42,8 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 print("stopped" if app.stop() else "no daemon runs")
             case _:
                 return _status(app.status())
-    except KineographError as e:
-        print(e.message, file=sys.stderr)
+    except (KineographError, OSError) as e:
+        print(e.message if isinstance(e, KineographError) else e, file=sys.stderr)
         return 1
     return 0
 
@@ -62,6 +62,9 @@ def _settings(args: argparse.Namespace) -> int:
     except KineographError as e:
         print(e.message, file=sys.stderr)
         return 2
+    except OSError as e:
+        print(e, file=sys.stderr)
+        return 1
     return 0
 
 

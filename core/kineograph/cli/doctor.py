@@ -20,6 +20,7 @@ from kineograph.client import discovery
 from kineograph.errors import KineographError
 
 _MIN_FREE_BYTES = 500 * 2**20
+_ELSEWHERE = "Give your user the right to write there, or set KINEOGRAPH_HOME to another folder."
 
 
 @dataclass(frozen=True)
@@ -66,18 +67,16 @@ def _folders() -> Finding:
             probe = folder() / ".doctor"
             probe.write_bytes(b"")
             probe.unlink()
-        except OSError as e:
-            return Finding(
-                "folders",
-                False,
-                f"cannot write: {e}",
-                "Give your user the right to write there, or set KINEOGRAPH_HOME to another folder.",
-            )
+        except (OSError, KineographError) as e:
+            return Finding("folders", False, f"cannot write: {e}", _ELSEWHERE)
     return Finding("folders", True, str(paths.data_dir()))
 
 
 def _disk() -> Finding:
-    free = shutil.disk_usage(paths.data_dir()).free
+    try:
+        free = shutil.disk_usage(paths.data_dir()).free
+    except (OSError, KineographError) as e:
+        return Finding("disk", False, f"cannot be looked at: {e}", _ELSEWHERE)
     return Finding(
         "disk",
         free > _MIN_FREE_BYTES,
@@ -87,19 +86,16 @@ def _disk() -> Finding:
 
 
 def _daemon() -> Finding:
-    if discovery.find_daemon() is None:
-        return Finding("daemon", True, "not running; it starts when needed")
     try:
+        if discovery.find_daemon() is None:
+            return Finding("daemon", True, "not running; it starts when needed")
         with connect(None) as client:
             stats = client.stats()
             loading = [n for n, m in client.capabilities().models.items() if m.get("state") == "failed"]
+    except OSError as e:
+        return Finding("daemon", False, f"cannot be looked for: {e}", _ELSEWHERE)
     except KineographError as e:
-        return Finding(
-            "daemon",
-            False,
-            e.message,
-            "kineograph daemon stop, then start it again; its log is in " + str(paths.log_dir()),
-        )
+        return Finding("daemon", False, e.message, f"kineograph daemon stop, then start it again{_log()}")
     if loading:
         return Finding(
             "daemon", False, f"models that failed: {', '.join(loading)}", "kineograph models list --json shows why"
@@ -107,6 +103,13 @@ def _daemon() -> Finding:
     return Finding(
         "daemon", True, f"process {stats.pid}, {stats.memory_bytes / 2**20:.0f} MB, up {stats.uptime_s:.0f} s"
     )
+
+
+def _log() -> str:
+    try:
+        return f"; its log is in {paths.log_dir()}"
+    except (OSError, KineographError):
+        return ""
 
 
 _LOOKS = (_python, _parts, _folders, _disk, _daemon)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -94,6 +95,14 @@ def show_problem(error: KineographError, context: Mapping[str, Any] | None = Non
     console.print(f"  [dim]{error.code}{tail}; more: kineograph errors {error.code}[/]")
 
 
+def own_folder_trouble(e: OSError) -> SceneError:
+    """What stands for an error of the system that nobody turned into words: mostly a folder that takes nothing."""
+    reason = e.strerror or str(e) or type(e).__name__
+    path = "" if e.filename is None else str(e.filename)
+    details = {"reason": reason, **({"unwritable": path} if path else {})}
+    return SceneError(ErrorCode.FILE_UNREADABLE, f"{path or 'a file'}: {reason}", details)
+
+
 def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
     """Wrap a command: a Kineograph error is shown as a problem and becomes the exit code."""
 
@@ -104,6 +113,12 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
         except KineographError as e:
             show_problem(e, as_json=bool(kwargs.get("as_json")))
             raise typer.Exit(exit_code(e)) from None
+        except OSError as e:
+            if e.errno == errno.EPIPE:  # who reads our output has gone: typer ends quietly then
+                raise
+            problem = own_folder_trouble(e)
+            show_problem(problem, as_json=bool(kwargs.get("as_json")))
+            raise typer.Exit(exit_code(problem)) from None
         except KeyboardInterrupt:
             say("Stopped.")
             raise typer.Exit(Exit.CANCELLED) from None

@@ -106,7 +106,9 @@ def spawn_daemon(python: str | None = None, extra_args: Sequence[str] = ()) -> s
             )
     except OSError as e:
         raise LinkError(
-            ErrorCode.DAEMON_UNREACHABLE, f"the daemon cannot be started with {program}: {e}", {"got": program}
+            ErrorCode.DAEMON_UNREACHABLE,
+            f"the daemon cannot be started with {program}: {e}",
+            {"got": program, "log_tail": str(e)},
         ) from None
     # Somebody must wait for the child, or it stays a zombie for as long as this process lives.
     threading.Thread(target=process.wait, name="kineograph-reaper", daemon=True).start()

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 
 from kineograph import demo, formats
-from kineograph.cli.output import Exit
+from kineograph.cli.output import Exit, reports_errors
 from kineograph.motion.clip import Clip
 from kineograph.motion.skeleton import Skeleton
 
@@ -219,3 +220,44 @@ def test_start_adopts_and_stop_stops(tmp_path: Path) -> None:
     finally:
         assert shell.json("daemon", "stop") == {"stopped": True}
     shell("daemon", "status", code=Exit.NO_DAEMON)
+
+
+def test_a_home_that_cannot_be_made_is_told_by_every_command(tmp_path: Path) -> None:
+    blocker = tmp_path / "blocker"
+    blocker.write_text("a file where a folder is needed")
+    env = {**os.environ, "KINEOGRAPH_HOME": str(blocker / "home"), "COLUMNS": "400", "NO_COLOR": "1"}
+
+    def run(*words: str) -> tuple[int, str]:
+        done = subprocess.run([*words], env=env, capture_output=True, text=True, timeout=60, check=False)
+        assert "Traceback" not in done.stdout + done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = run(str(KINEOGRAPH), "doctor")
+    assert code == Exit.FAILED
+    assert "set KINEOGRAPH_HOME to another folder" in said
+    for words in (("daemon", "start"), ("models", "list")):
+        code, said = run(str(KINEOGRAPH), *words)
+        assert code == Exit.NO_DAEMON
+        assert "Not a directory" in said
+    for own in ("run", "start", "status", "settings"):
+        code, said = run(sys.executable, "-m", "kineograph_daemon", own)
+        assert code in (1, 3), own
+        assert "Not a directory" in said or code == 3
+
+
+def test_trouble_of_the_system_is_a_problem_and_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    @reports_errors
+    def command(*, as_json: bool) -> None:
+        raise PermissionError(13, "Permission denied", "/some/folder")
+
+    with pytest.raises(typer.Exit) as ended:
+        command(as_json=True)
+    assert ended.value.exit_code == Exit.FILE
+    assert json.loads(capsys.readouterr().out)["problem"]["text"].startswith("Could not write '/some/folder': Perm")
+
+    @reports_errors
+    def gone() -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError):
+        gone()
