@@ -8,7 +8,7 @@ A request is read, never written to: the skeleton in it is the same object for a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeVar
 
 from motionmcp.backbone import Backbone, MotionResult
@@ -56,6 +56,15 @@ class KineographBackbone(Backbone):
     """Hash of the weights, or of nothing when there are none: part of every result's provenance."""
     about: str = ""
     """One or two sentences for people: what it is good at, and what it ignores."""
+
+    def ignored_fields(self, request: GenerateRequest) -> Mapping[str, str]:
+        """Fields of this request that change nothing, by path (``options.seed``, ``segments.prompt``,
+        ``segments[2].prompt``), with the reason: the report lists them as ignored."""
+        return {}
+
+    def changed_fields(self, request: GenerateRequest) -> Mapping[str, str]:
+        """Options of this request that the model takes otherwise than they were asked, with how: listed as changed."""
+        return {}
 
     def generate_with_hooks(self, request: GenerateRequest, hooks: Hooks) -> MotionResult | Awaitable[MotionResult]:
         """As ``generate``, with progress and stop. The default has neither."""

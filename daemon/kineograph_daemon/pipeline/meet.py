@@ -172,7 +172,8 @@ def facts(work: Work, samples: list[Sample], keyframes: dict[int, dict[str, list
         fps_hz=goals.fps_hz,
         model_fps_hz=None if work.line is None else work.line.model_fps_hz,
         solved=work.is_solved,
-        ignored=_ignored(work),
+        ignored=_told(work, "ignored_fields"),
+        changed=_told(work, "changed_fields"),
         misses=misses,
         quality=[s.quality for s in samples],
         poses=[s.solved.pose for s in samples],
@@ -182,9 +183,9 @@ def facts(work: Work, samples: list[Sample], keyframes: dict[int, dict[str, list
     )
 
 
-def _ignored(work: Work) -> Mapping[str, str]:
-    """What the model says it does not use, by field path."""
-    tell: Callable[[GenerateRequest], Mapping[str, str]] | None = getattr(work.backbone, "ignored_fields", None)
+def _told(work: Work, which: str) -> Mapping[str, str]:
+    """What the model says it does not use, or takes otherwise, by field path; a foreign one says nothing."""
+    tell: Callable[[GenerateRequest], Mapping[str, str]] | None = getattr(work.backbone, which, None)
     return {} if tell is None else tell(work.request)
 
 

@@ -9,7 +9,7 @@ all samples. Fields without an effect are named in their entry's ``fields``: not
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any
@@ -44,7 +44,8 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """Everything a report is written from. ``ignored`` maps field paths such as ``segments.prompt`` to reasons."""
+    """Everything a report is written from. ``ignored`` maps field paths such as ``segments.prompt`` to reasons,
+    ``changed`` those of options that were taken otherwise."""
 
     request: GenerateRequest
     goals: Goals
@@ -60,6 +61,7 @@ class Facts:
     mapping: Mapping[str, Any]
     keys_kept: tuple[int, int] | None = None
     ground_used: bool = True
+    changed: Mapping[str, str] = field(default_factory=dict)
 
 
 def build(facts: Facts) -> dict[str, Any]:
@@ -252,6 +254,8 @@ def _options(facts: Facts) -> list[dict[str, Any]]:
 def _option(facts: Facts, name: str, value: Any) -> dict[str, Any]:
     reason = facts.ignored.get(f"options.{name}")
     outcome = Outcome.APPLIED if reason is None else Outcome.IGNORED
+    if reason is None and (reason := facts.changed.get(f"options.{name}")):
+        outcome = Outcome.CHANGED
     if name == "loop" and value and (seam := _seam(facts)):
         outcome, reason = Outcome.CHANGED, seam
     if name == "keyframe_budget" and facts.keys_kept is not None:

@@ -42,8 +42,7 @@ BoolArray = NDArray[np.bool_]
 
 MODEL_ID = "kineograph-starter"
 MAX_SECONDS = 120.0
-DRAWN_STEPS = 10
-"""Steps in which further samples are drawn."""
+DRAWN_STEPS = ignored.DRAWN_STEPS
 BELIEVED = 0.5
 """From this share on the model's own word about contacts counts."""
 
@@ -79,6 +78,10 @@ class StarterBackbone(KineographBackbone):
     def ignored_fields(self, request: GenerateRequest) -> dict[str, str]:
         """Fields of this request that change nothing, with the reason."""
         return ignored.fields(request)
+
+    def changed_fields(self, request: GenerateRequest) -> dict[str, str]:
+        """Options of this request that are taken otherwise, with how."""
+        return ignored.changed(request)
 
     def capabilities(self) -> ModelSpec:
         return ModelSpec.model_validate(
@@ -137,10 +140,11 @@ class _Work:
         self.strides = stride.of(net.weights, net.facts)
         options = request.options
         self.samples = options.num_samples if options else 1
-        # MMCP's default of 100 steps says nothing about this model; fewer than that were asked for on purpose.
-        asked = options.diffusion_steps if options else 100
-        self.steps = min(asked, DRAWN_STEPS) if asked < 100 else 1
-        self.seed = options.seed if options and options.seed is not None else secrets.randbits(32)
+        asked = options.diffusion_steps if options else ignored.UNASKED_STEPS
+        self.steps = min(asked, DRAWN_STEPS) if asked < ignored.UNASKED_STEPS else 1
+        own = [getattr(s, "seed", None) for s in request.segments]
+        given = own[0] if own and None not in own else options.seed if options else None
+        self.seed: int = secrets.randbits(32) if given is None else given
         self._done = 0
         passes = 1 if self.steps == 1 else 1 + self.steps
         drawn = 1 + max(self.steps, DRAWN_STEPS)

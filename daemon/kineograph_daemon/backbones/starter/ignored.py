@@ -7,6 +7,10 @@ from motionmcp.schemas import GenerateRequest
 
 from kineograph_daemon.backbones.starter import words
 
+DRAWN_STEPS = 10
+"""Steps in which further samples are drawn."""
+UNASKED_STEPS = 100
+"""MMCP's default says nothing about this model; fewer than that were asked for on purpose."""
 UNKNOWN = "the model knows no such motion: the span is filled as if nothing had been said"
 KNOWN = "; it knows: " + ", ".join(words.PHRASES)
 WALKED = "along a drawn path this model walks; it jumps where it stands, or between poses"
@@ -26,10 +30,33 @@ def fields(request: GenerateRequest) -> dict[str, str]:
             out[f"segments[{index}].prompt"] = UNKNOWN + near
         elif reading.name == words.JUMP and any(c.type == "root_path" for c in request.constraints or ()):
             out[f"segments[{index}].prompt"] = WALKED
-    options = request.options
-    drawn = options is not None and (options.num_samples > 1 or options.diffusion_steps < 100)
-    own = any(getattr(s, "seed", None) is not None for s in request.segments)
-    if not drawn and not own:
-        out["options.seed"] = "the first sample is the likeliest motion; a seed tells further samples apart"
+    out |= _idle_options(request)
     out["options.transition_frames"] = "segments go over into one another by themselves"
+    return out
+
+
+def changed(request: GenerateRequest) -> dict[str, str]:
+    """Options that are taken otherwise than they were asked."""
+    options = request.options
+    if options is None or not DRAWN_STEPS < options.diffusion_steps < UNASKED_STEPS:
+        return {}
+    return {"options.diffusion_steps": f"motion is drawn in {DRAWN_STEPS} steps; more change nothing"}
+
+
+def _idle_options(request: GenerateRequest) -> dict[str, str]:
+    """Steps and seeds that change nothing: only what is drawn depends on them."""
+    steps = request.options.diffusion_steps if request.options else UNASKED_STEPS
+    samples = request.options.num_samples if request.options else 1
+    own = [getattr(s, "seed", None) is not None for s in request.segments]
+    out = {}
+    if own and all(own):
+        out["options.diffusion_steps"] = f"segments with a seed of their own are drawn in {DRAWN_STEPS} steps"
+        out["options.seed"] = "every segment brings a seed of its own"
+        return out
+    if steps >= UNASKED_STEPS:
+        out["options.diffusion_steps"] = (
+            f"{UNASKED_STEPS} is what is sent where nobody asked: the likeliest motion takes one pass, fewer draw one"
+        )
+    if samples == 1 and not 1 < steps < UNASKED_STEPS:
+        out["options.seed"] = "the first sample is the likeliest motion; a seed tells further samples apart"
     return out
