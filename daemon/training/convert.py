@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import csv
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -138,8 +138,8 @@ def unbroken(clip: Clip) -> Clip:
     return clip.slice(start, stop)
 
 
-def write(path: Path, takes: list[Take], like: Any) -> None:
-    """One file in the form of ``like``."""
+def write(path: Path, takes: list[Take], like: Any, licences: Sequence[str] | None = None) -> None:
+    """One file in the form of ``like``; ``licences`` of the takes, CMU's where none are told."""
     clips = [on_floor(t.clip) for t in takes]
     rotations = np.concatenate([quat.normalize(c.rotations_xyzw) for c in clips])
     np.savez_compressed(
@@ -154,7 +154,7 @@ def write(path: Path, takes: list[Take], like: Any) -> None:
         names=np.array([t.name for t in takes]),
         captions=np.array([t.caption for t in takes]),
         source=np.array([t.source for t in takes]),
-        licence=np.array(["CMU"] * len(takes)),
+        licence=np.array(licences or ["CMU"] * len(takes)),
     )
 
 
