@@ -79,6 +79,7 @@ def test_a_block_shortened_below_its_pin(
     assert trial.settled().error is None, "it went out all the same"
     assert "Pin 'Grab' stands outside 1-30: at 40, 44." in trial.problem()
     assert len(session.current().troubles) == 1
+    assert "1 note" in trial.shown("connection").text, "it is no problem"
     trial.mend(button)
     assert done in trial.problem()
     assert marks.frames_of(pin) == span

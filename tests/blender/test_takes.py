@@ -21,6 +21,7 @@ from kineograph_blender.bridge import keymarks, marks, stamps
 from kineograph_blender.bridge.bake import Bake
 from kineograph_blender.bridge.blocks import Block
 from kineograph_blender.direction import props as direction
+from kineograph_blender.draw import verdicts
 from kineograph_blender.draw.state import drawn
 from kineograph_blender.session import archive
 from kineograph_blender.session.shelf import Shelf
@@ -65,6 +66,22 @@ def test_two_takes_of_one_long_prompt_tell_apart(addon: Any, daemon: Any) -> Non
     names = [b for b in trial.shown("takes").buttons if b.name == "kineograph.take_choose"]
     assert len({b.text for b in names}) == 1
     assert not any("s7" in b.text or "s4711" in b.text for b in names)
+
+
+def test_each_part_of_one_click_is_named_after_its_own_prompt(addon: Any, daemon: Any) -> None:
+    armature = trial.hero()
+    direction.write(
+        armature, [Block(1, 20, "walks"), Block(21, 40, "turns", locked=True), Block(41, 45), Block(46, 60, "waves")]
+    )
+    addon.kineograph.span = "BLOCKS"
+    bpy.ops.kineograph.generate()
+    first, second = session.current().jobs
+    assert session.current().wait(first, 60)
+    assert session.current().wait(second, 60)
+    assert (first.row.name, second.row.name) == ("walks", "waves")
+    assert any("prompt 'waves' ignored" in line for line in verdicts.changed(second.take)), verdicts.changed(
+        second.take
+    )
 
 
 def test_samples_are_stepped_through(addon: Any, daemon: Any) -> None:

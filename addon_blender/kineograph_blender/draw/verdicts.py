@@ -22,6 +22,9 @@ FloatArray = NDArray[np.floating[Any]]
 _FRAMES = re.compile(r"\b(frames? )(\d+(?:(?:, | to )\d+)*)")
 _NUMBER = re.compile(r"\d+")
 
+_WORDS = {"timing.fps": "frame rate", "num_samples": "samples", "keyframe_budget": "fewer keys"}
+"""What the panels call what a request has other names for."""
+
 MET_CM, MET_DEG = 0.5, 0.5
 NEAR_CM, NEAR_DEG = 2.0, 5.0
 
@@ -132,15 +135,25 @@ def changed(take: Take, later: int = 0) -> list[str]:
             ref = take.refs[n] if n < len(take.refs) else {}
             lines.append(f"{ref.get('kind', 'constraint')} {ref.get('object', n + 1)!r} {_why(entry)}")
     for entry in take.report.get("segments") or []:
-        nth = f"prompt {entry.get('index', 0) + 1}"
+        nth = _prompt_of(take, int(entry.get("index") or 0))
         for found in entry.get("fields") or []:
             what = nth if found["name"] == "prompt" else f"{nth}: {found['name']}"
             lines.append(f"{what} {_why(found)}")
     for group in ("options", "request"):
-        lines += [f"{e['name']} {_why(e)}" for e in take.report.get(group) or [] if e.get("outcome") != "applied"]
+        lines += [
+            f"{_WORDS.get(e['name'], e['name'])} {_why(e)}"
+            for e in take.report.get(group) or []
+            if e.get("outcome") != "applied"
+        ]
     first = take.start - take.lead_in + later
     told = [in_scene_frames(line, first) for line in lines]
     return list(dict.fromkeys([*told, *(f"{r.what}: {r.why}" for r in take.remarks)]))
+
+
+def _prompt_of(take: Take, index: int) -> str:
+    """A prompt by its words: in a take of some blocks its number is not the block's."""
+    text = take.prompts[index][0] if index < len(take.prompts) else ""
+    return f"prompt {text!r}" if text else f"stretch {index + 1}"
 
 
 def in_scene_frames(text: str, first: int) -> str:

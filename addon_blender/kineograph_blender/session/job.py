@@ -10,6 +10,7 @@ from kineograph.client import Errand, Result
 from kineograph.errors import KineographError
 from kineograph.wire.messages import JobStatus
 
+from ..bridge import blocks
 from ..bridge.request import Direction, Outgoing
 from ..takes import Take
 from .shelf import Row
@@ -67,5 +68,8 @@ class Job:
 
 
 def label_of(direction: Direction) -> str:
-    """A name for a take: its first prompt."""
-    return next((b.prompt.strip() for b in direction.blocks if b.prompt.strip()), "take")
+    """A name for a take: its first prompt, of those that have frames in it."""
+    for piece in blocks.spans(direction.blocks, direction.span):
+        if piece.index is not None and piece.kind is blocks.Kind.PROMPT:
+            return direction.blocks[piece.index].prompt.strip()
+    return "take"

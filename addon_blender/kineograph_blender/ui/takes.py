@@ -51,14 +51,14 @@ def draw_row(layout: Any, row: Row, is_chosen: bool, is_shown: bool) -> None:
     line.operator("kineograph.take_choose", text=row.name, icon=icon, depress=is_chosen).take = row.id
     if row.seed is not None:  # in its own column: of two takes of one long prompt it is all that tells them apart
         seed = line.row(align=True)
-        seed.ui_units_x = 2.4
+        seed.ui_units_x = 2.3
         seed.label(text=f"s{row.seed}")
     if row.worst_cm is not None:
         score = line.row(align=True)
-        score.ui_units_x = 3.8
+        score.ui_units_x = 3.0
         score.label(text=words.centimetres(row.worst_cm))
     end = line.row(align=True)
-    end.ui_units_x = 2.8
+    end.ui_units_x = 2.6
     end.operator("kineograph.take_apply", text="Apply").take = row.id
 
 
