@@ -109,7 +109,8 @@ def test_a_view_without_width_breaks_nothing() -> None:
     flat = View(0.0, 0.0, 0.0, 0.0)
     assert flat.frame(10.0) == 0.0
     assert strips.snap_frames(flat) == 0.0
-    assert strips.hit(strips.layout(BLOCKS, flat), 0.0, 9.0) is not None
+    assert strips.hit(strips.layout(BLOCKS, flat), 0.0, 2.0) is None
+    assert strips.hit(strips.layout(BLOCKS, View(0.0, 0.0, 0.0, 42.0)), 0.0, 9.0) is not None
 
 
 @pytest.mark.parametrize("height", [30.0, 42.0, 60.0, 400.0])
@@ -120,3 +121,16 @@ def test_strips_leave_the_numbers_above_alone_where_there_is_room(height: float)
     assert other.bottom > one.bottom
     if height >= 60.0:
         assert other.top <= height - strips.SCRUB_PX + 1e-9
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_a_timeline_of_numbers_alone_keeps_them(scale: float) -> None:
+    """As low as in Blender's own layout on a small screen: a line below the numbers, and scrubbing goes on."""
+    low = View(zero_px=100.0, frame_px=4.0, width_px=1000.0, height_px=20.0 * scale, scale=scale)
+    found = strips.layout(BLOCKS, low, active=1)
+    assert {(s.bottom, s.top, s.text) for s in found} == {(0.0, 4.0 * scale, "")}
+    assert strips.hit(found, low.x(20), 2.0 * scale, scale) is None
+    two_lines = View(zero_px=100.0, frame_px=4.0, width_px=1000.0, height_px=42.0 * scale, scale=scale)
+    found = strips.layout(BLOCKS, two_lines)
+    assert found[0].text == "waves"
+    assert strips.hit(found, two_lines.x(20), middle(found[0]), scale) == (0, Grip.BODY)

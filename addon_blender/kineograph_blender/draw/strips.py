@@ -19,6 +19,8 @@ HEIGHT_PX = 18.0
 BOTTOM_PX = 24.0
 SCRUB_PX = 24.0
 """The numbers at the top of a timeline; a click there is Blender's."""
+THIN_PX = 4.0
+"""Of a timeline that is no higher than its numbers: strips are lines below them, and the mouse is Blender's."""
 _PADDING_PX = 6.0
 _SNAP_PX = 8.0
 
@@ -86,6 +88,8 @@ def layout(
     """The strips that can be seen, in drawing order: a block that another one's frames belong to stands above it."""
     lifted = {o.other for o in algebra.overlaps(blocks)}
     base, lift = _levels(view)
+    is_thin = view.height_px < (SCRUB_PX + HEIGHT_PX / 2) * view.scale
+    height = (THIN_PX if is_thin else HEIGHT_PX) * view.scale
     out = []
     for index, block in enumerate(blocks):
         # A block's last frame lasts until the next begins: two blocks in a row touch.
@@ -96,8 +100,8 @@ def layout(
         fill, edge = _colors(block, index == active)
         room = min(right, view.width_px) - max(left, 0.0) - 2 * _PADDING_PX * view.scale
         keys = tuple(view.x(f) for f in _dragged_keys(drag, blocks)) if drag and drag.index == index else ()
-        top = bottom + HEIGHT_PX * view.scale
-        out.append(Strip(index, left, right, bottom, top, fitted(_text(block), room, measure), fill, edge, keys))
+        text = "" if is_thin else fitted(_text(block), room, measure)
+        out.append(Strip(index, left, right, bottom, bottom + height, text, fill, edge, keys))
     return out
 
 
@@ -113,14 +117,18 @@ def hit(strips: Sequence[Strip], x: float, y: float, scale: float = 1.0) -> tupl
     reach = HANDLE_PX * scale
     # What is under the mouse comes before what is only near it.
     for near in (0.0, reach / 2):
-        found = _held(strips, x, y, reach, near)
+        found = _held(strips, x, y, reach, near, scale)
         if found is not None:
             return found
     return None
 
 
-def _held(strips: Sequence[Strip], x: float, y: float, reach: float, near: float) -> tuple[int, Grip] | None:
+def _held(
+    strips: Sequence[Strip], x: float, y: float, reach: float, near: float, scale: float
+) -> tuple[int, Grip] | None:
     for strip in reversed(strips):
+        if strip.top - strip.bottom <= THIN_PX * scale:
+            continue
         if not (strip.bottom <= y <= strip.top and strip.left - near <= x <= strip.right + near):
             continue
         if strip.right - strip.left > 3 * reach:
