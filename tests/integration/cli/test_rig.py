@@ -46,10 +46,10 @@ def test_the_list_of_profiles_says_which_were_tested(rig: Path) -> None:
     code, said = call("profile", "--json")
     assert code == Exit.OK
     untested = {row["name"] for row in said["profiles"] if not row["tested"]}
-    assert untested == {"Mixamo control rig", "Auto-Rig Pro", "CloudRig"}
+    assert untested == {"Mixamo control rig", "Auto-Rig Pro", "CloudRig", "CloudRig (newer names)"}
     assert len(said["profiles"]) > len(untested), "Rigify's was tried"
     text = CliRunner().invoke(app, ["rig", "profile"]).output
-    assert text.count("by nobody yet") == 3
+    assert text.count("by nobody yet") == 4
     assert "Blender" in text
 
 

@@ -44,6 +44,21 @@ def test_there_is_one_for_each_of_the_four_control_rigs() -> None:
     assert all(word in names for word in ("Rigify", "Mixamo", "Auto-Rig Pro", "CloudRig"))
 
 
+@pytest.mark.parametrize(
+    ("names", "pole"),
+    [
+        (("IK-MSTR-Wrist.L", "IK-MSTR-Foot.L"), "IK-POLE-UpperArm.L"),
+        (("IK-Wrist.L", "IK-Foot.L"), "POLE-UpperArm.L"),
+    ],
+)
+def test_cloudrig_is_known_by_its_older_and_its_newer_names(names: tuple[str, ...], pole: str) -> None:
+    found = profiles.profile_of(["root", "FK-UpperArm.L", "FK-Thigh.L", *names], [-1, 0, 0, 0, 0])
+    assert found is not None
+    arm = found.limbs["left_arm"]
+    assert (arm.ik, arm.pole) == (names[0], pole)
+    assert (arm.master, arm.switch, arm.fk_value) == ("Properties", "ik_left_upperarm", 0.0)
+
+
 def test_the_fk_controls_of_a_rigify_rig_are_understood_as_a_skeleton() -> None:
     """What the Blender extension sends of a generated rig is read by a profile of its own."""
     rigify = next(p for p in profiles.built_in() if p.name.startswith("Rigify human (gen"))
