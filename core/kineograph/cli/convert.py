@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from kineograph import formats
-from kineograph.cli.options import JsonOption
+from kineograph.cli.options import JsonOption, finite
 from kineograph.cli.output import print_json, reports_errors, say
 from kineograph.errors import ErrorCode, RequestError
 from kineograph.formats import mannequin
@@ -44,7 +44,7 @@ def convert(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="Any motion or character file.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The new file; its extension is its format.")],
     take: Annotated[str | None, typer.Option(help="Only this take; BVH and VRMA hold one, else the longest.")] = None,
-    fps: Annotated[float | None, typer.Option(min=0.1, help="Another frame rate.")] = None,
+    fps: Annotated[float | None, typer.Option(min=0.1, callback=finite, help="Another frame rate.")] = None,
     in_units: Annotated[Unit | None, typer.Option(help="The unit of SRC, where it does not say (BVH).")] = None,
     in_up: Annotated[Up | None, typer.Option(help="The up axis of SRC, where it does not say (BVH, AMASS).")] = None,
     units: Annotated[Unit, typer.Option(help="The unit of OUT, where that is open (BVH, USD).")] = Unit.M,

@@ -12,7 +12,7 @@ from rich.markup import escape
 from kineograph.advise import advise
 from kineograph.cli import request as requests
 from kineograph.cli import results
-from kineograph.cli.options import ConnectOption, JsonOption, StartOption, connect
+from kineograph.cli.options import ConnectOption, JsonOption, StartOption, connect, finite
 from kineograph.cli.output import Exit, exit_code, print_json, reports_errors, say, show_problem
 from kineograph.cli.sheet import Marks, draw
 from kineograph.client import Client, Result
@@ -34,7 +34,13 @@ def generate(
     ] = None,
     seconds: Annotated[
         list[float] | None,
-        typer.Option("--seconds", "-s", min=0.01, help="How long (4 if not said); once for all, or once a prompt."),
+        typer.Option(
+            "--seconds",
+            "-s",
+            min=0.01,
+            callback=finite,
+            help="How long (4 if not said); once for all, or once a prompt.",
+        ),
     ] = None,
     constraints: Annotated[
         Path | None, typer.Option(help="JSON list of MMCP constraints: paths, pins, keys, ground.")
@@ -43,24 +49,32 @@ def generate(
         Path | None, typer.Option(help="Pose keys: a JSON list, or a .bvh/.glb clip of the same rig.")
     ] = None,
     key_frame: Annotated[
-        list[int] | None, typer.Option(help="With a clip as --keys: which of its frames (else first and last).")
+        list[int] | None,
+        typer.Option(help="With a clip as --keys: which of its frames (else first and last); each is met at its time."),
     ] = None,
     samples: Annotated[int, typer.Option("--samples", "-n", min=1, help="How many different takes.")] = 1,
-    seed: Annotated[int | None, typer.Option(help="The same seed gives the same motion.")] = None,
-    fps: Annotated[float | None, typer.Option(min=0.1, help="Frame rate; default: the rig file's, else 30.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=-(2**63), max=2**64 - 1, help="The same seed gives the same motion.")
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option(min=0.1, callback=finite, help="Frame rate; default: the rig file's, else 30.")
+    ] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="See: kineograph models list.")] = None,
     loop: Annotated[bool, typer.Option("--loop", help="A seamless cycle.")] = False,
     option: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other MMCP option, as JSON.")
     ] = None,
     request: Annotated[
-        Path | None, typer.Option(help="A saved request (.kineograph.json) instead of the options above.")
+        Path | None,
+        typer.Option(help="A saved request (.kineograph.json) instead of rig, prompts, lengths, rate and constraints."),
     ] = None,
     save_request: Annotated[Path | None, typer.Option(help="Also save the request, to be run or edited later.")] = None,
     report: Annotated[Path | None, typer.Option(help="Also write the report as JSON.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Also draw a contact sheet (.png).")] = None,
     batch: Annotated[bool, typer.Option("--batch", help="Give way to interactive work.")] = False,
-    timeout: Annotated[float | None, typer.Option(help="Deadline of the job in seconds.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.0, callback=finite, help="Deadline of the job in seconds.")
+    ] = None,
     as_json: JsonOption = False,
     address: ConnectOption = None,
     start: StartOption = True,

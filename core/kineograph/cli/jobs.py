@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from kineograph.cli import results
-from kineograph.cli.options import ConnectOption, JsonOption, connect
+from kineograph.cli.options import ConnectOption, JsonOption, connect, finite
 from kineograph.cli.output import Exit, console, exit_code, print_json, reports_errors, say, show_problem
 from kineograph.errors import ErrorCode, JobError, from_envelope
 from kineograph.wire.messages import JobState, JobStatus, to_body
@@ -84,7 +84,9 @@ def show(job: JobArgument, as_json: JsonOption = False, address: ConnectOption =
 @reports_errors
 def wait(
     job: JobArgument,
-    timeout: Annotated[float | None, typer.Option(help="Give up after this many seconds; the job goes on.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.0, callback=finite, help="Give up after this many seconds; the job goes on.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Write the motion here when it is done (.glb or .bvh).")
     ] = None,

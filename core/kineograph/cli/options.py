@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import getpass
-from typing import Annotated
+import math
+from collections.abc import Sequence
+from typing import Annotated, TypeVar
 
 import typer
 
 from kineograph.client import Client
+
+Numbers = TypeVar("Numbers", float | None, Sequence[float] | None)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 ConnectOption = Annotated[
@@ -16,6 +20,14 @@ ConnectOption = Annotated[
     typer.Option("--connect", metavar="ADDRESS", help="A daemon's address; default: the one running on this computer."),
 ]
 StartOption = Annotated[bool, typer.Option("--start/--no-start", help="Start the daemon when none is running.")]
+
+
+def finite(value: Numbers) -> Numbers:
+    """Callback of an option: infinity and "not a number" are no length, rate or wait, although they are floats."""
+    for number in [value] if isinstance(value, (int, float)) else value or ():
+        if not math.isfinite(number):
+            raise typer.BadParameter(f"{number} is not a number that can be used here.")
+    return value
 
 
 def connect(address: str | None, *, start: bool = False) -> Client:

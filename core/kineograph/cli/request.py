@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from kineograph import formats
 from kineograph.errors import ErrorCode, RequestError, SceneError
 from kineograph.motion.clip import Clip
@@ -50,19 +52,17 @@ class Built:
 
 
 def build(ask: Ask) -> Built:
-    """The request that ``ask`` describes. Raises file errors naming the file, and ``invalid_options``."""
+    """The request that ``ask`` describes. Raises file errors naming the file, and ``typer.BadParameter``."""
     if ask.request is not None:
         return _saved(ask)
     if ask.rig is None:
-        raise RequestError(
-            ErrorCode.INVALID_PARAMETERS,
-            "a rig is needed: --rig FILE (.glb, .gltf, .bvh)",
-            {"where": {"path": ["--rig"]}},
-        )
+        raise typer.BadParameter("Your character is needed: --rig FILE (.glb, .gltf, .bvh), or --request FILE.")
+    if ask.key_frames and (ask.keys is None or ask.keys.suffix.lower() == ".json"):
+        raise typer.BadParameter("--key-frame picks frames of a clip: give one as --keys FILE (.bvh, .glb).")
     asset = formats.load(ask.rig)
     fps_hz = ask.fps_hz or (asset.clips[0].fps_hz if asset.clips else DEFAULT_FPS_HZ)
     segments = _segments(ask, fps_hz)
-    constraints = [*_keys(ask, asset.skeleton), *_constraints(ask.constraints)]
+    constraints = [*_keys(ask, asset.skeleton, fps_hz), *_constraints(ask.constraints)]
     request: dict[str, Any] = {
         "protocol_version": MMCP_VERSION,
         "model": ask.model or "",
@@ -83,26 +83,47 @@ def read_json(path: Path) -> Any:
         raise SceneError(
             ErrorCode.FILE_UNREADABLE,
             f"'{path}' is not valid JSON: line {e.lineno}: {e.msg}",
-            {"file": str(path), "line": e.lineno},
+            {"file": str(path), "line": e.lineno, "reason": f"it is no JSON there ({e.msg})"},
         ) from None
-    except (OSError, UnicodeDecodeError, RecursionError) as e:
-        raise SceneError(ErrorCode.FILE_UNREADABLE, f"'{path}' cannot be read: {e}", {"file": str(path)}) from None
+    except UnicodeDecodeError as e:
+        raise _unreadable(path, "it is no text in UTF-8", offset=e.start) from None
+    except RecursionError:
+        raise _unreadable(path, "its lists are nested too deeply") from None
+    except (OSError, ValueError) as e:  # ValueError: a whole number of thousands of digits, a NUL in the path
+        raise _unreadable(path, getattr(e, "strerror", None) or str(e)) from None
+
+
+def _unreadable(path: Path, reason: str, **details: Any) -> SceneError:
+    return SceneError(
+        ErrorCode.FILE_UNREADABLE,
+        f"'{path}' cannot be read: {reason}",
+        {"file": str(path), "reason": reason, **details},
+    )
 
 
 def _saved(ask: Ask) -> Built:
     assert ask.request is not None
+    beside = {"--rig": ask.rig, "--prompt": ask.prompts, "--seconds": ask.seconds, "--fps": ask.fps_hz,
+              "--constraints": ask.constraints, "--keys": ask.keys, "--key-frame": ask.key_frames}  # fmt: skip
+    if told := [name for name, value in beside.items() if value]:
+        raise typer.BadParameter(f"--request brings its own rig, prompts and constraints: leave out {', '.join(told)}.")
     loaded = read_json(ask.request)
-    if not isinstance(loaded, dict):
-        raise SceneError(ErrorCode.FILE_UNREADABLE, f"'{ask.request}' holds no request", {"file": str(ask.request)})
-    request: dict[str, Any] = dict(loaded.get("request", loaded))
+    request = loaded.get("request", loaded) if isinstance(loaded, dict) else None
+    if not isinstance(request, dict):
+        raise _unreadable(ask.request, "it holds no request")
+    request = dict(request)
     if ask.model:
         request["model"] = ask.model
     changed = _options(ask)
     if changed:
-        request["options"] = {**(request.get("options") or {}), **changed}
+        own = request.get("options")
+        request["options"] = {**(own if isinstance(own, dict) else {}), **changed}
     request.setdefault("model", "")
+    refs = loaded.get("refs")
     return Built(
-        request, refs=dict(loaded.get("refs") or {}), character=str(loaded.get("character") or ask.request.stem)
+        request,
+        refs=dict(refs) if isinstance(refs, dict) else {},
+        character=str(loaded.get("character") or ask.request.stem),
     )
 
 
@@ -112,10 +133,8 @@ def _segments(ask: Ask, fps_hz: float) -> list[dict[str, Any]]:
     if len(lengths) == 1:
         lengths *= count
     if len(lengths) != count or (ask.prompts and len(ask.prompts) != count):
-        raise RequestError(
-            ErrorCode.INVALID_PARAMETERS,
-            f"{len(ask.prompts)} prompts and {len(ask.seconds)} lengths: give one --seconds for all, or one a --prompt",
-            {"where": {"path": ["--seconds"]}, "got": len(ask.seconds), "allowed": [1, len(ask.prompts)]},
+        raise typer.BadParameter(
+            f"{len(ask.prompts)} prompts and {len(ask.seconds)} lengths: give one --seconds for all, or one a --prompt."
         )
     out: list[dict[str, Any]] = []
     for i, seconds in enumerate(lengths):
@@ -138,11 +157,7 @@ def _options(ask: Ask) -> dict[str, Any]:
     for item in ask.options:
         name, separator, text = item.partition("=")
         if not separator:
-            raise RequestError(
-                ErrorCode.INVALID_PARAMETERS,
-                f"--option takes NAME=VALUE, got {item!r}",
-                {"where": {"path": ["--option"]}, "got": item},
-            )
+            raise typer.BadParameter(f"--option takes NAME=VALUE, got {item!r}.")
         out[name] = _value(text)
     return out
 
@@ -150,7 +165,7 @@ def _options(ask: Ask) -> dict[str, Any]:
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -160,25 +175,20 @@ def _constraints(path: Path | None) -> list[dict[str, Any]]:
     loaded = read_json(path)
     items = loaded.get("constraints") if isinstance(loaded, Mapping) else loaded
     if not isinstance(items, list):
-        raise SceneError(
-            ErrorCode.FILE_UNREADABLE,
-            f"'{path}' holds no list of constraints",
-            {"file": str(path), "got": type(items).__name__},
-        )
+        raise _unreadable(path, "it holds no list of constraints", got=type(items).__name__)
     return items
 
 
-def _keys(ask: Ask, rig: Skeleton) -> list[dict[str, Any]]:
-    """Pose keys from a JSON list, or from a clip on the same rig: the frames named, else its first and last."""
+def _keys(ask: Ask, rig: Skeleton, fps_hz: float) -> list[dict[str, Any]]:
+    """Pose keys from a JSON list, or from a clip on the same rig: the frames named, else its first and last, each at
+    its own time on the request's frames."""
     if ask.keys is None:
         return []
     if ask.keys.suffix.lower() == ".json":
         return _constraints(ask.keys)
     asset = formats.load(ask.keys)
     if not asset.clips:
-        raise SceneError(
-            ErrorCode.FILE_UNREADABLE, f"'{ask.keys}' has no motion to take keys from", {"file": str(ask.keys)}
-        )
+        raise _unreadable(ask.keys, "it has no motion to take keys from")
     clip = align_clip(asset.clips[0])
     unknown = [n for n in clip.skeleton.names if n not in rig.index]
     if len(unknown) == len(clip.skeleton):
@@ -188,10 +198,10 @@ def _keys(ask: Ask, rig: Skeleton) -> list[dict[str, Any]]:
             {"file": str(ask.keys), "got": unknown[:6]},
         )
     frames = list(ask.key_frames) or [0, len(clip) - 1]
-    return [_key_of(clip, f, rig, ask.keys) for f in frames]
+    return [_key_of(clip, f, rig, ask.keys, fps_hz) for f in frames]
 
 
-def _key_of(clip: Clip, frame: int, rig: Skeleton, path: Path) -> dict[str, Any]:
+def _key_of(clip: Clip, frame: int, rig: Skeleton, path: Path, fps_hz: float) -> dict[str, Any]:
     if not 0 <= frame < len(clip):
         raise RequestError(
             ErrorCode.FRAME_OUT_OF_RANGE,
@@ -201,7 +211,7 @@ def _key_of(clip: Clip, frame: int, rig: Skeleton, path: Path) -> dict[str, Any]
     pose = clip.rotations_xyzw[frame]
     return {
         "type": "pose_keyframe",
-        "frame": frame,
+        "frame": round(frame * fps_hz / clip.fps_hz),
         "joint_rotations": {
             n: [float(v) for v in pose[i]] for i, n in enumerate(clip.skeleton.names) if n in rig.index
         },

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from kineograph import __version__, formats
 from kineograph.cli import pool
 from kineograph.cli.folder import Done, Item, fingerprint, items, key_of, sources, suffix_for
-from kineograph.cli.options import JsonOption
+from kineograph.cli.options import JsonOption, finite
 from kineograph.cli.output import Exit, console, exit_code, print_json, reports_errors, say, show_problem
 from kineograph.errors import KineographError
 from kineograph.formats.rig_map import map_of
@@ -52,7 +52,9 @@ def retarget(
     root: Annotated[Root, typer.Option(help="What carries the travel; object: one above the rig.")] = Root.HIPS,
     feet: Annotated[Switch, typer.Option(help="Hold feet where they stand.")] = Switch.ON,
     hands: Annotated[Switch, typer.Option(help="Hold hands where they rest too.")] = Switch.OFF,
-    fps: Annotated[float | None, typer.Option(min=0.1, help="Frame rate; default: each file's own.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(min=0.1, callback=finite, help="Frame rate; default: each file's own.")
+    ] = None,
     mirror: Annotated[bool, typer.Option("--mirror", help="Swap left and right.")] = False,
     take: Annotated[str | None, typer.Option(help="Which take of each file; default: the longest.")] = None,
     format_: Annotated[str | None, typer.Option("--format", help="glb, gltf, vrm, vrma, fbx, bvh, usd...")] = None,

@@ -23,7 +23,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from kineograph.cli.options import ConnectOption, JsonOption
+from kineograph.cli.options import ConnectOption, JsonOption, finite
 from kineograph.cli.output import Exit, console, print_json, reports_errors, say, show_problem
 from kineograph.errors import ErrorCode, SceneError, from_envelope
 
@@ -55,7 +55,9 @@ def watch(
     take: Annotated[str | None, typer.Option(help="Which take of each file; default: the longest.")] = None,
     root: Annotated[str | None, typer.Option(help="What carries the travel: hips, root, object.")] = None,
     feet: Annotated[bool, typer.Option("--feet/--no-feet", help="Hold feet where they stand.")] = True,
-    fps: Annotated[float | None, typer.Option(min=0.1, help="Frame rate; default: each file's own.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(min=0.1, callback=finite, help="Frame rate; default: each file's own.")
+    ] = None,
     mirror: Annotated[bool, typer.Option("--mirror", help="Swap left and right.")] = False,
     pause: Annotated[bool, typer.Option("--pause", help="Tell the running watcher to begin nothing new.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Tell it to go on.")] = False,

@@ -7,7 +7,8 @@ out: sentences and fixes that need it are then not used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,9 +47,11 @@ class Source:
         return wording.item_at(self.request, path)
 
     def number(self, name: str) -> float | None:
-        """A detail that is a number."""
+        """A detail that is a finite number: other services send infinity too."""
         value = self.details.get(name)
-        return value if isinstance(value, (int, float)) and not isinstance(value, bool) and value == value else None
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
+            return value
+        return None
 
     def names(self, name: str) -> list[str]:
         """A detail that is a list of names."""
@@ -184,14 +187,18 @@ def _models(source: Source, facts: Facts) -> None:
     model = source.text("model") or source.item("model")
     if isinstance(model, str) and model:
         facts.put("model", model)
-    offered = source.names("available_models") or [m for m in source.context.get("models") or () if isinstance(m, str)]
+    offered = source.names("available_models") or _texts(source.context.get("models"))
     if "available_models" in source.details or source.context.get("models") is not None:
         facts.put("models" if offered else "no_models", offered)
-    wrong = {model, source.details.get("got") if str(source.error.code) == "unknown_model" else None}
+    wrong = (model, source.details.get("got") if str(source.error.code) == "unknown_model" else None)
     other = next((m for m in [*_model_suggestions(source), *offered] if m not in wrong), None)
     facts.put("other_model", other)
-    local = [m for m in source.context.get("local_models") or () if isinstance(m, str) and m != model]
+    local = [m for m in _texts(source.context.get("local_models")) if m != model]
     facts.put("local_model", local[0] if local else None)
+
+
+def _texts(value: Any) -> list[str]:
+    return [v for v in value if isinstance(v, str)] if isinstance(value, Iterable) else []
 
 
 _NAMES_NO_MODEL = frozenset({"unknown_joint", "prompt_not_in_pack", "invalid_parameters"})

@@ -55,7 +55,7 @@ def _digits(reading: Reading) -> str:
     after = iter(reading.words)
     for word in after:
         if word.startswith(("finger", "digit")):
-            return next((w for w in after if w.isdigit()), "")
+            return next((w[-15:] for w in after if w.isdecimal()), "")
     return ""
 
 

@@ -54,16 +54,16 @@ def read(name: str, book: Book, spelling: Spelling | None = None) -> Reading:
     """What ``name`` says. With ``spelling``, unknown words are passed through it once."""
     words = [w for piece in split(name, book) for w in _known_words(piece, book)]
     if spelling is not None:
-        words = [w if w.isdigit() or w in book.words else spelling(w) for w in words]
+        words = [w if w.isdecimal() or w in book.words else spelling(w) for w in words]
     words = _join(words, book)
-    numbers = tuple(int(w) for w in words if w.isdigit())
+    numbers = tuple(int(w[-15:]) for w in words if w.isdecimal())  # Python reads no more than 4,300 digits
     sides = [book.side_of[w] for w in words if w in book.side_of]
     flags = {book.flag_of[w] for w in words if w in book.flag_of}
     symbol = _symbol([book.symbol_of[w] for w in words if w in book.symbol_of])
     if symbol in FINGERS and "toe" in (book.symbol_of.get(w) for w in words):
         symbol, flags = "toe", flags | {"other"}
     phalanx = next((book.phalanx_of[w] for w in words if w in book.phalanx_of), None)
-    unknown = sum(not w.isdigit() and w not in book.words for w in words)
+    unknown = sum(not w.isdecimal() and w not in book.words for w in words)
     side = sides[0] if sides else Side.MIDDLE
     return Reading(name, side, symbol, frozenset(flags), numbers, phalanx, unknown, tuple(words), len(set(sides)) > 1)
 
@@ -79,7 +79,7 @@ def split(name: str, book: Book) -> list[str]:
 
 def _known_words(piece: str, book: Book) -> list[str]:
     """A glued piece as known words (``lfemur`` -> l, femur), or itself."""
-    if piece in book.words or piece.isdigit() or len(piece) < 3:
+    if piece in book.words or piece.isdecimal() or len(piece) < 3:
         return [piece]
     for first, rest in ((piece[0], piece[1:]), (piece[-1], piece[:-1])):
         if first in "lr" and (inner := _segment(rest, book)):
@@ -108,7 +108,11 @@ def _join(words: list[str], book: Book) -> list[str]:
     while i < len(words):
         for size in (3, 2):
             whole = "".join(words[i : i + size])
-            if len(words) - i >= size and whole in book.symbol_of and not any(w.isdigit() for w in words[i : i + size]):
+            if (
+                len(words) - i >= size
+                and whole in book.symbol_of
+                and not any(w.isdecimal() for w in words[i : i + size])
+            ):
                 out.append(whole)
                 i += size
                 break

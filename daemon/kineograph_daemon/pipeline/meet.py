@@ -93,7 +93,10 @@ def sample(work: Work, b: int) -> Sample:
         solved = Solved(raw, work.body, work.ground, contacts_of(raw, work.body, given, work.ground, goals.fps_hz))
     _as_sent(solved.pose)
     quality = measure.quality(solved.pose, solved.body, solved.ground, solved.contacts, raw, goals.fps_hz)
-    return Sample(solved, quality, measure.misses(solved.pose, goals))
+    misses = measure.misses(solved.pose, goals)
+    if not all(np.isfinite(values).all() for m in misses.values() for values in (m.cm, m.deg) if values is not None):
+        raise OverflowError("a miss is too large for its number")
+    return Sample(solved, quality, misses)
 
 
 def _as_sent(pose: Pose) -> None:

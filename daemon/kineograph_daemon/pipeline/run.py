@@ -11,7 +11,7 @@ from motionmcp.schemas import GenerateRequest
 
 from kineograph.errors import ErrorCode, KineographError, NoteCode
 from kineograph_daemon.backbones.base import has_batch
-from kineograph_daemon.pipeline import bridge, bridge_in, call, meet, rates, raw
+from kineograph_daemon.pipeline import bridge, bridge_in, call, far, meet, rates, raw
 from kineograph_daemon.pipeline.types import JobHooks, JobResultData, Stopped
 from kineograph_daemon.pipeline.widen import widen
 from kineograph_daemon.solve.goals import skeleton_of
@@ -22,6 +22,17 @@ MODEL_SHARE = 0.9
 
 def run_one(request: GenerateRequest, backbone: Backbone, spec: ModelSpec, hooks: JobHooks) -> JobResultData:
     """The finished motion of one checked request. Raises ``Stopped`` or a ``KineographError``."""
+    try:
+        return _run_one(request, backbone, spec, hooks)
+    except Stopped:
+        raise
+    except Exception as e:
+        if (explained := far.explained(request, e)) is not None:
+            raise explained from e
+        raise
+
+
+def _run_one(request: GenerateRequest, backbone: Backbone, spec: ModelSpec, hooks: JobHooks) -> JobResultData:
     stop_if_asked(hooks)
     try:
         order = Order.of(request, backbone, spec)

@@ -14,9 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from kineograph import demo, formats
+from kineograph.cli.main import app
 from kineograph.cli.output import Exit, reports_errors
+from kineograph.cli.request import Ask, build
+from kineograph.errors import SceneError
+from kineograph.fixes import resolve
 from kineograph.motion.clip import Clip
 from kineograph.motion.skeleton import Skeleton
 
@@ -165,14 +170,71 @@ def test_a_broken_rig_file_names_the_file_and_the_place(
 
 
 def test_wrong_command_lines(shell: Shell, rig: Path, tmp_path: Path) -> None:
-    shell("generate", code=Exit.REFUSED)
+    shell("daemon", "start")
+    assert "--rig FILE" in shell("generate", code=Exit.USAGE).stderr
     shell("generate", "--rig", rig, "--out", tmp_path / "motion.mov", code=Exit.USAGE)
-    shell("generate", "--rig", rig, "-p", "a", "-p", "b", "-s", "1", "-s", "2", "-s", "3", code=Exit.REFUSED)
+    shell("generate", "--rig", rig, "-p", "a", "-p", "b", "-s", "1", "-s", "2", "-s", "3", code=Exit.USAGE)
     shell("generate", "--rig", tmp_path / "nowhere.glb", code=Exit.FILE)
-    shell("generate", "--rig", rig, "--option", "loop", code=Exit.REFUSED)
+    shell("generate", "--rig", rig, "--option", "loop", code=Exit.USAGE)
     shell("errors", "no_such_code", code=Exit.USAGE)
     shell("jobs", "show", "ffff", code=Exit.JOB)
     shell("models", "load", "nothing", code=Exit.REFUSED)
+    assert "--seed" in shell("generate", "--rig", rig, "--seed", 10**25, code=Exit.USAGE).stderr
+    assert "--keys FILE" in shell("generate", "--rig", rig, "--key-frame", 3, code=Exit.USAGE).stderr
+    saved = tmp_path / "saved.json"
+    saved.write_text(json.dumps({"request": demo.request()}))
+    said = shell("generate", "--request", saved, "--prompt", "runs", "--fps", 24, code=Exit.USAGE).stderr
+    assert "leave out --prompt, --fps" in said
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "-inf", "-1"])
+def test_numbers_that_are_no_lengths_rates_or_waits(value: str) -> None:
+    lines = [("generate", option) for option in ("--fps", "--seconds", "--timeout")]
+    for command, option in [*lines, ("convert", "--fps"), ("retarget", "--fps"), ("watch", "--fps")]:
+        done = CliRunner().invoke(app, [command, "a", "b", f"{option}={value}"], env={"COLUMNS": "200"})
+        assert done.exit_code == Exit.USAGE
+        assert f"Invalid value for '{option}'" in done.output
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b'{"type": "root_path"}', "it holds no list of constraints"),
+        (b"[\n{bad", "line 2: it is no JSON there"),
+        (b"\xff\xfe[]", "byte 0: it is no text in UTF-8"),
+        (b"[" * 200_000, "nested too deeply"),
+        (b"[" + b"9" * 5000 + b"]", "4300"),
+    ],
+)
+def test_a_broken_list_of_constraints_is_told_with_its_place_and_reason(
+    rig: Path, tmp_path: Path, content: bytes, says: str
+) -> None:
+    path = tmp_path / "c.json"
+    path.write_bytes(content)
+    with pytest.raises(SceneError) as caught:
+        build(Ask(rig=rig, constraints=path))
+    assert says in resolve(caught.value).text
+
+
+@pytest.mark.parametrize("content", ["[1]", '{"request": "x"}'])
+def test_a_file_without_a_request_is_told(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "request.json"
+    path.write_text(content)
+    with pytest.raises(SceneError) as caught:
+        build(Ask(request=path))
+    assert "holds no request" in resolve(caught.value).text
+
+
+def test_keys_of_a_clip_of_another_rate_are_met_at_their_time(tmp_path: Path) -> None:
+    skeleton = demo.character()
+    count = 121
+    still = np.tile(skeleton.rest_rotations_xyzw, (count, 1, 1))
+    root = np.stack([np.zeros(count), np.full(count, 0.9), np.arange(count) / 120], axis=1)
+    formats.save(tmp_path / "fast.bvh", skeleton, [Clip(skeleton, 120.0, still, root)])
+    formats.save(tmp_path / "rig.glb", skeleton, [])
+    ask = Ask(rig=tmp_path / "rig.glb", keys=tmp_path / "fast.bvh", key_frames=(0, 60, 120), fps_hz=24.0, seconds=(2,))
+    keys = build(ask).request["constraints"]
+    assert [(k["frame"], round(k["root_position"][2], 3)) for k in keys] == [(0, 0.0), (12, 0.5), (24, 1.0)]
 
 
 def test_an_output_that_cannot_be_written_names_the_file(shell: Shell, rig: Path, tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ class _Parser:
     def _channels(self, line: int) -> None:
         node = self._current("CHANNELS", line)
         token, _ = self._next("a number of channels")
-        if not token.isdigit() or int(token) > 6:
+        if not token.isdecimal() or len(token) > 12 or int(token) > 6:  # isdigit takes "³", which is no number
             raise unreadable(self.path, f"a joint has 0 to 6 channels, not {token[:40]!r}", line=line, got=token[:40])
         for _ in range(int(token)):
             word, at = self._next("a channel's name")

@@ -126,7 +126,7 @@ def tracks(document: Document, animation: dict[str, Any], where: str, node_count
         if not isinstance(target, dict):
             document.fail(f"{at}.target", "must be an object")
         path = target.get("path")
-        if path not in _WIDTH or "node" not in target:
+        if not isinstance(path, str) or path not in _WIDTH or "node" not in target:
             continue  # morph weights and pointers move no joint
         node = document.index(target["node"], node_count, f"{at}.target.node")
         k = document.index(channel.get("sampler"), len(samplers), f"{at}.sampler")

@@ -396,6 +396,12 @@ def test_waiting_carries_its_time_and_policy() -> None:
             "orphans": [3],
             "bones": "x",
         },
+        {
+            **dict.fromkeys(("frame", "phrases", "edited", "fraction", "step", "steps", "pid"), float("inf")),
+            "got": [1.0],
+            "model": ["x"],
+        },
+        {**dict.fromkeys(("frame", "phrases", "edited", "fraction", "step", "eta_s", "timeout_s"), 10**400), "got": {}},
     ],
 )
 @pytest.mark.parametrize(
@@ -405,6 +411,7 @@ def test_odd_details_never_break_a_sentence(code: ErrorCode, details: dict[str, 
     problem = resolve(error(code, "", details), {"request": request_, "refs": [1], "models": [None, 3], "character": 7})
     assert problem.text
     assert "{" not in problem.text
+    assert resolve(error(code, "", details), {"models": True, "local_models": 3}).text
 
 
 def test_a_daemon_that_does_not_start_says_what_to_do() -> None:

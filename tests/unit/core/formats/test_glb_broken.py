@@ -118,6 +118,13 @@ def test_the_error_names_the_json_path(tmp_path: Path, where: str, value: Any, j
     assert said in problem.message
 
 
+@pytest.mark.parametrize("path", [["translation"], {}, 3, None, "pointer"])
+def test_a_channel_of_another_kind_moves_no_joint(tmp_path: Path, path: Any) -> None:
+    made = moving()
+    made.map["animations"][0]["channels"][0]["target"]["path"] = path
+    assert glb.read(made.save(tmp_path)).skeleton.names
+
+
 def test_a_nan_that_signals_is_no_number_and_no_warning() -> None:
     signalling = np.array([0x7F800001], np.uint32).view(np.float32)
     assert not finite(signalling)

@@ -96,6 +96,13 @@ def test_one_name_alone(name: str, role: Role) -> None:
     assert chosen([name], role) == [name]
 
 
+@pytest.mark.parametrize("number", ["\u00b2", "\u0663", "9" * 5000, "\u2460"])
+def test_a_name_with_another_scripts_digits_is_a_name(number: str) -> None:
+    names = [f"{name}{number}" if name == "Spine1" else name for name in MIXAMO]
+    rig = roles_of([*names, f"LeftFinger{number}", f"LeftFinger_{number}"])
+    assert rig.get(Role.LEFT_HAND) == names.index("LeftHand")
+
+
 def test_a_quadrupeds_front_legs_stand_for_arms_and_say_so() -> None:
     names = ["spine", "thigh.L", "shin.L", "foot.L", "front_thigh.L", "front_shin.L", "front_foot.L"]
     rig = roles_of(names)
