@@ -43,6 +43,12 @@ def curves(action: Any, slot: Any) -> list[Any]:
     return [] if found is None else list(found)
 
 
+def some_curves(action: Any, slot: Any, first: int, count: int) -> list[Any]:
+    """So many F-curves of one slot, from the ``first``."""
+    found = curve_list(action, slot)
+    return [] if found is None else list(found[first : first + count])
+
+
 def groups(action: Any, slot: Any) -> list[Any]:
     """The groups of curves of one slot."""
     if action is None or (HAS_SLOTS and slot is None):

@@ -11,7 +11,7 @@ import numpy as np
 
 from kineograph.motion import kinematics, quat
 from kineograph.motion.clip import Clip
-from kineograph_blender.bridge import bake, guard, poses, request
+from kineograph_blender.bridge import bake, gathering, guard, poses
 from kineograph_blender.bridge.bake_options import BakeOptions, BakeReport
 from kineograph_blender.bridge.poses import Pose
 from kineograph_blender.bridge.request import Direction, Outgoing
@@ -22,7 +22,7 @@ def gather(rig: Any, **direction: Any) -> Outgoing:
     """What would be sent for the scene's whole range."""
     scene = bpy.context.scene
     wanted = {"model": "m", "start": scene.frame_start, "end": scene.frame_end} | direction
-    return request.gather(rig, scene, Direction(**wanted))
+    return gathering.gather(rig, scene, Direction(**wanted))
 
 
 def shown(armature: Any, rig: Rig, frames: Iterable[float]) -> list[Pose]:
@@ -72,8 +72,11 @@ def wander(rig: Rig, frames: int, seed: int = 5, fps_hz: float = 24.0) -> Clip:
 def of_clip(clip: Clip) -> list[Pose]:
     """A clip's frames as poses."""
     points, _ = clip.world()
+    turns = clip.rotations_xyzw.astype(float)
+    straight, _ = kinematics.forward(clip.skeleton, turns, points[:, 0])
     none = np.zeros(len(clip.skeleton))
-    return [Pose(q, p, none, np.zeros_like(p)) for q, p in zip(clip.rotations_xyzw.astype(float), points, strict=True)]
+    off = points - straight
+    return [Pose(q, p[0], none, o, clip.skeleton) for q, p, o in zip(turns, points, off, strict=True)]
 
 
 def constraints(outgoing: Outgoing, kind: str) -> list[dict[str, Any]]:

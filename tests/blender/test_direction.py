@@ -16,7 +16,7 @@ from tests.blender import fake_layout, measure, scenes
 import kineograph_blender
 from kineograph.errors import KineographError
 from kineograph_blender import plan, session
-from kineograph_blender.bridge import guard, keymarks, marks, request, stamps
+from kineograph_blender.bridge import gathering, guard, keymarks, marks, request, stamps
 from kineograph_blender.bridge.blocks import Block
 from kineograph_blender.direction import LEAD_FRAMES
 from kineograph_blender.direction import props as saved
@@ -100,7 +100,7 @@ def test_what_is_asked_is_exactly_the_unlocked_blocks(hero: Any) -> None:
     first, second = parts(hero)
     assert (first.start, first.end, first.lead_in, first.lead_out) == (1, 40, 0, LEAD_FRAMES)
     assert (second.start, second.end, second.lead_in, second.lead_out) == (61, 150, LEAD_FRAMES, 0)
-    sent = request.gather(hero, bpy.context.scene, first).request
+    sent = gathering.gather(hero, bpy.context.scene, first).request
     assert sent["segments"] == [{"type": "text", "prompt": "waves", "duration_frames": 40 + LEAD_FRAMES}]
     assert plan.frames_in_words(hero, bpy.context.scene) == "1-40, 61-150"
     assert [(p.start, p.end) for p in parts(hero, only=[2])] == [(61, 150)]
@@ -110,7 +110,7 @@ def test_the_motion_beside_is_locked_whole_and_in_place(hero: Any, scene: Any) -
     scenes.key_poses(hero, ["Hips", "LeftArm", "Head"], "Hips")
     with_blocks(hero, Block(1, 40, "waves"), Block(41, 60, "sits", locked=True))
     (part,) = parts(hero)
-    out = request.gather(hero, scene, part)
+    out = gathering.gather(hero, scene, part)
     keys = measure.constraints(out, "pose_keyframe")
     assert [k["frame"] + out.first for k in keys] == [1, 38, 41, 42]
     want = measure.shown(hero, out.rig, [41])[0]
@@ -165,7 +165,7 @@ def test_start_in_the_current_pose_and_end_in_that_of_a_frame(hero: Any, scene: 
     wishes = hero.kineograph_direction
     wishes.begin, wishes.use_end, wishes.end_frame = "POSE", True, 75
     (part,) = parts(hero)
-    out = request.gather(hero, scene, part)
+    out = gathering.gather(hero, scene, part)
     keys = {k["frame"] + 1: k for k in measure.constraints(out, "pose_keyframe")}
     start, end = keys[1], keys[150]
     assert set(start["joint_rotations"]) == set(out.rig.names) == set(end["joint_rotations"])
@@ -176,7 +176,7 @@ def test_start_in_the_current_pose_and_end_in_that_of_a_frame(hero: Any, scene: 
     assert end["joint_rotations"]["Spine"] == pytest.approx(seen.local_xyzw[index], abs=1e-6)
     wishes.end_place = True
     (part,) = parts(hero)
-    placed = measure.constraints(request.gather(hero, scene, part), "pose_keyframe")[-1]
+    placed = measure.constraints(gathering.gather(hero, scene, part), "pose_keyframe")[-1]
     # The user's own key stands at 150, and is the later word about the place.
     assert placed["root_position"] == end["root_position"]
 
@@ -187,7 +187,7 @@ def test_keys_at_an_end_are_the_users(hero: Any, scene: Any) -> None:
     hero.pose.bones["LeftArm"].rotation_quaternion = (1, 0, 0, 0)
     hero.kineograph_direction.begin = "POSE"
     (part,) = parts(hero)
-    (only,) = measure.constraints(request.gather(hero, scene, part), "pose_keyframe")
+    (only,) = measure.constraints(gathering.gather(hero, scene, part), "pose_keyframe")
     assert np.abs(np.array(only["joint_rotations"]["LeftArm"][:3])).max() > 0.1
     assert len(only["joint_rotations"]) == 21
 
@@ -197,7 +197,7 @@ def test_going_on_from_what_is_there(hero: Any, scene: Any) -> None:
     scene.kineograph.span, scene.kineograph.start, scene.kineograph.end = "OWN", 50, 74
     hero.kineograph_direction.begin = "TAKE"
     (part,) = parts(hero)
-    out = request.gather(hero, scene, part)
+    out = gathering.gather(hero, scene, part)
     assert [k["frame"] + out.first for k in measure.constraints(out, "pose_keyframe")] == [48, 49]
     assert out.frames == 25
     assert out.request["segments"][0]["duration_frames"] == 27
@@ -337,7 +337,7 @@ def test_what_a_gather_refuses_leaves_the_scene_alone(hero: Any, scene: Any) -> 
     guard.go_to(scene, 33)
     before = scenes.dump(hero.animation_data.action)
     with pytest.raises(KineographError, match="LefHand"):
-        request.gather(hero, scene, parts(hero)[0])
+        gathering.gather(hero, scene, parts(hero)[0])
     assert scene.frame_current == 33
     assert scenes.dump(hero.animation_data.action) == before
     assert stamps.take_of(hero.animation_data.action) is None

@@ -14,7 +14,7 @@ from tests.blender import measure, scenes
 from kineograph.errors import ErrorCode, KineographError
 from kineograph.motion import quat
 from kineograph_blender import compat
-from kineograph_blender.bridge import guard
+from kineograph_blender.bridge import guard, request
 from kineograph_blender.bridge.bones import Which
 from kineograph_blender.bridge.keys import KeyMode
 from kineograph_blender.bridge.request import Block
@@ -114,9 +114,9 @@ def test_the_scenes_rate_is_the_requests(scene: Any, fps: int, base: float) -> N
 def test_the_preview_range_is_the_range(scene: Any) -> None:
     scene.use_preview_range = True
     scene.frame_preview_start, scene.frame_preview_end = 20, 49
-    assert measure.request.scene_span(scene) == (20, 49)
+    assert request.scene_span(scene) == (20, 49)
     scene.use_preview_range = False
-    assert measure.request.scene_span(scene) == (1, 150)
+    assert request.scene_span(scene) == (1, 150)
 
 
 def test_every_frame_of_the_range_is_generated_whatever_the_frame_step(scene: Any) -> None:

@@ -14,7 +14,7 @@ from tests.blender import fake_layout, measure, scenes
 
 from kineograph.errors import KineographError
 from kineograph_blender import session
-from kineograph_blender.bridge import guard, marks, request
+from kineograph_blender.bridge import gathering, guard, marks, request
 from kineograph_blender.bridge.keys import KeyMode
 from kineograph_blender.bridge.looking import Looking
 from kineograph_blender.bridge.request import Direction
@@ -60,7 +60,8 @@ def test_it_is_read_one_frame_a_turn_and_the_same_is_sent(addon: Any) -> None:
     armature.pose.bones["Head"].location = (0.0, 0.1, 0.0)  # posed and not keyed
     want = measure.gather(armature, model=trial.MODEL, start=1, end=60)
     found = Looking.ahead(armature, addon, direction())
-    assert not found.step(0.0), "what keys alone say"
+    while not found.progress[1]:
+        assert not found.step(0.0), "what keys alone say"
     for n in range(len(FRAMES)):
         before = guard.visits()
         assert found.progress == (n, len(FRAMES))
@@ -69,19 +70,18 @@ def test_it_is_read_one_frame_a_turn_and_the_same_is_sent(addon: Any) -> None:
         assert addon.frame_current == 33
         assert tuple(armature.pose.bones["Head"].location) == pytest.approx((0.0, 0.1, 0.0))
     before = guard.visits()
-    assert found.step(0.0)
-    assert constraints(found.outgoing) == constraints(want)
+    assert constraints(read(found)) == constraints(want)
     assert guard.visits() == before, "nothing is looked at twice"
 
 
-def test_what_needs_no_visits_is_read_at_once(addon: Any) -> None:
+def test_what_needs_no_visits_is_read_without_any(addon: Any) -> None:
     armature = trial.hero(frames=FRAMES)
     before = guard.visits()
     found = Looking.ahead(armature, addon, direction())
-    assert (found.step(0.0), found.progress) == (False, (0, 0))
-    assert found.step(0.0)
+    got = read(found)
+    assert found.progress == (0, 0)
     assert guard.visits() == before
-    assert constraints(found.outgoing) == constraints(measure.gather(armature, model=trial.MODEL, start=1, end=60))
+    assert constraints(got) == constraints(measure.gather(armature, model=trial.MODEL, start=1, end=60))
 
 
 def test_keys_that_are_changed_meanwhile_are_looked_at_again(addon: Any) -> None:
@@ -120,7 +120,7 @@ def test_with_a_take_on_the_rig_its_own_keys_are_read(addon: Any) -> None:
 def test_begin_in_the_pose_that_was_shown_when_it_was_asked(addon: Any) -> None:
     armature = hero()
     asked = Direction(model=trial.MODEL, start=1, end=60, start_pose=True)
-    want = request.gather(armature, addon, asked)
+    want = gathering.gather(armature, addon, asked)
     found = Looking.ahead(armature, addon, asked)
     addon.frame_set(7)
     assert constraints(read(found)) == constraints(want)
@@ -156,7 +156,7 @@ def test_leads_moving_pins_and_edits_of_a_take_are_read_in_turns_too(addon: Any,
             scenes.key(armature, "Head", "rotation_quaternion", frame, (0.9, 0.4358899, 0.0, 0.0))
         asked = replace(asked, keys=KeyMode.BONES)
     addon.frame_set(33)
-    want = request.gather(armature, addon, asked)
+    want = gathering.gather(armature, addon, asked)
     assert want.request["constraints"]
     found = Looking.ahead(armature, addon, asked)
     turns, most = 0, 0
@@ -177,7 +177,7 @@ def test_a_pin_that_comes_while_it_is_read_is_sent(addon: Any) -> None:
     found = seen(Looking.ahead(armature, addon, direction()))
     marks.mark_pin(scenes.empty((0.3, -0.4, 1.0), "Grab"), armature, "LeftHand", frames=(22, 30))
     bpy.context.view_layer.update()
-    assert close(constraints(read(found)), constraints(request.gather(armature, addon, direction())))
+    assert close(constraints(read(found)), constraints(gathering.gather(armature, addon, direction())))
     assert "effector_target" in {c["type"] for c in constraints(found.outgoing)}
 
 
@@ -188,14 +188,17 @@ def test_from_the_button_to_the_take(addon: Any, daemon: Any) -> None:
     current.generate_soon(armature, addon, direction())
     assert current.is_busy
     assert "Reading Hero" in " ".join(trial.shown("generate").text.split())
-    turns = 0
+    seen: list[tuple[int, int]] = []
     while not current.jobs:
+        before = guard.visits()
         current.poll(0.0)
-        turns += 1
-        if turns == 1:
-            assert f"Reading Hero, 0 of {len(FRAMES)} frames" in " ".join(trial.shown("generate").text.split())
+        assert guard.visits() - before <= 1, "without time to spare it is one frame a turn"
         assert addon.frame_current == 33
-    assert turns == len(FRAMES) + 2, "without time to spare it is one frame a turn"
+        if current.reading:
+            seen.append(current.reading[0].progress)
+            said = " ".join(trial.shown("generate").text.split())
+            assert seen[-1][1] == 0 or f"Reading Hero, {seen[-1][0]} of {len(FRAMES)} frames" in said
+    assert list(dict.fromkeys(p for p in seen if p[1])) == [(n, len(FRAMES)) for n in range(len(FRAMES) + 1)]
     assert current.reading == []
     job = trial.settled()
     assert job.error is None

@@ -19,69 +19,19 @@ from kineograph.motion import euler, kinematics, quat
 from kineograph.motion.skeleton import Skeleton
 
 from .. import compat
-from . import datapath, guard, poses
+from . import datapath, guard, keyed, poses
 from .bones import ancestors
 from .datapath import Channel
 from .frame import read_matrices, rotation_of
+from .keyed import Keyed, KeyedCurve
 from .poses import Pose
 from .rig import Rig
 
 FloatArray = NDArray[np.floating[Any]]
 
 _ONE = 1e-6
-_SAME_FRAME = 1e-4
 _NO_LENGTH_XYZW = np.array([1.0, 0.0, 0.0, 0.0])
 _WIDTHS = {"location": 3, "rotation_quaternion": 4, "rotation_axis_angle": 4, "rotation_euler": 3, "scale": 3}
-
-
-class KeyedCurve(NamedTuple):
-    """One F-curve of a bone, for the ``part``th value of a property: ``frames`` and ``values`` (N,) of its keys.
-
-    Frames are rounded where float32 ends. ``is_plain``: at a key it says that key's value.
-    """
-
-    curve: Any
-    channel: Channel
-    part: int
-    frames: NDArray[np.float64]
-    values: FloatArray
-    is_plain: bool
-
-    def at(self, frames: FloatArray, near: NDArray[np.intp] | None) -> FloatArray:
-        """Its values (T,) at some frames, of its keys ``near`` where they are; else as Blender interpolates."""
-        if self.is_plain and near is not None:
-            return self.values[near]
-        return np.array([self.curve.evaluate(f) for f in frames.tolist()])
-
-
-def read(action: Any, slot: Any) -> list[KeyedCurve]:
-    """The bones' curves of an action's slot that have keys and are not muted."""
-    out = []
-    # Most curves of a pose have their keys at the same frames: those share one array.
-    known: dict[bytes, tuple[NDArray[np.float64], bool]] = {}
-    for curve in compat.curves(action, slot):
-        channel = datapath.parse(curve.data_path)
-        points = curve.keyframe_points
-        count = len(points)
-        if channel is None or not count or curve.mute:
-            continue
-        co = np.empty(count * 2, np.float32)
-        points.foreach_get("co", co)
-        stops = co[::2].tobytes()
-        if stops not in known:
-            frames = co[::2].astype(np.float64).round(4)
-            # Two keys at one frame: Blender says what that means.
-            known[stops] = frames, bool((np.diff(frames) > _SAME_FRAME).all())
-        frames, plain = known[stops]
-        plain = plain and not len(curve.modifiers)
-        out.append(KeyedCurve(curve, channel, curve.array_index, frames, co[1::2], plain))
-    return out
-
-
-def _near(keyed: FloatArray, frames: FloatArray) -> NDArray[np.intp] | None:
-    """Which keys stand at ``frames``; None where one of them has none."""
-    near = np.minimum(np.searchsorted(keyed, frames - _SAME_FRAME), len(keyed) - 1)
-    return near if (np.abs(keyed[near] - frames) < _SAME_FRAME).all() else None
 
 
 def object_is_still(armature: Any, action: Any, slot: Any) -> bool:
@@ -121,8 +71,19 @@ def parents_move(armature: Any) -> bool:
         child = up
 
 
+class _Group(NamedTuple):
+    """Plain curves of one property at the same keys (N,): of which bones (C,), which part, where their values begin."""
+
+    prop: str
+    frames: NDArray[np.float64]
+    bones: NDArray[np.intp]
+    parts: NDArray[np.intp]
+    firsts: NDArray[np.intp]
+    curves: list[KeyedCurve]
+
+
 class Poses:
-    """What the keys of one action show. Make it by ``of``."""
+    """What the keys of one action show, in plain numbers. Make it by ``of``."""
 
     def __init__(
         self,
@@ -130,11 +91,11 @@ class Poses:
         rig: Rig,
         above: Mapping[str, str | None],
         modes: Mapping[str, str],
-        curves: Sequence[KeyedCurve],
+        said: Keyed,
         posed: Mapping[Channel, Sequence[float]],
     ) -> None:
         names = tuple(name for name in above if name in modes)  # parents first, as Blender keeps them
-        self._rig, self._names, self._curves = rig, names, curves
+        self._rig, self._names = rig, names
         bones = armature.data.bones
         index = {name: i for i, name in enumerate(names)}
         self._index = index
@@ -153,6 +114,9 @@ class Poses:
             if bone in index:
                 self._posed[prop][index[bone]] = values
         self._world = np.array(armature.matrix_world, float)
+        self._curves = [c for c in said.curves if c.channel.bone in index and c.part < _WIDTHS.get(c.channel.prop, 0)]
+        self._values = said.values
+        self._groups = self._grouped()
 
     @classmethod
     def of(
@@ -161,12 +125,16 @@ class Poses:
         action: Any,
         slot: Any,
         rig: Rig,
-        curves: Sequence[KeyedCurve],
+        said: Keyed,
         posed: Mapping[Channel, Sequence[float]] | None = None,
+        *,
+        is_still: bool | None = None,
     ) -> Poses | None:
-        """None where something but keys has a say. ``curves``: what ``read`` found in the action; ``posed``: what
-        channels say where no curve speaks of them, and the pose that is shown is not meant."""
-        if not object_is_still(armature, action, slot) or armature.data.animation_data is not None:
+        """None where something but keys has a say. ``said``: what was read of the action; ``posed``: what channels
+        say where no curve speaks of them, and the pose that is shown is not meant; ``is_still``: what is known of
+        ``object_is_still``."""
+        still = object_is_still(armature, action, slot) if is_still is None else is_still
+        if not still or armature.data.animation_data is not None:
             return None
         data = armature.animation_data
         if data is not None and (data.action_blend_type != "REPLACE" or data.action_influence < 1.0):
@@ -188,19 +156,47 @@ class Poses:
         names = tuple(modes)
         if sum(above[name] is None for name in names) != 1 or not _flags(bones, "use_inherit_rotation", names).all():
             return None
-        found = cls(armature, rig, above, modes, [c for c in curves if c.channel.bone in wanted], posed or {})
+        found = cls(armature, rig, above, modes, said, posed or {})
         return None if found._is_scaled() else found
 
     def _is_scaled(self) -> bool:
         if np.abs(self._posed["scale"] - 1.0).max() > _ONE:
             return True
         scales = [c for c in self._curves if c.channel.prop == "scale"]
-        return any(not c.is_plain or np.abs(c.values - 1.0).max() > _ONE for c in scales)
+        values = ((c, self._values[c.first : c.first + len(c.frames)]) for c in scales)
+        return any(not c.is_plain or np.abs(keys - 1.0).max() > _ONE for c, keys in values)
 
-    def at(self, frames: Sequence[float]) -> Pose:
-        """What is shown at some frames (T,)."""
+    def _grouped(self) -> list[_Group]:
+        """Plain curves of one property that have the same keys are looked up at once."""
+        found: dict[tuple[str, int], list[KeyedCurve]] = {}
+        for curve in self._curves:
+            if curve.is_plain:
+                found.setdefault((curve.channel.prop, id(curve.frames)), []).append(curve)
+        return [
+            _Group(
+                prop,
+                curves[0].frames,
+                np.array([self._index[c.channel.bone] for c in curves]),
+                np.array([c.part for c in curves]),
+                np.array([c.first for c in curves]),
+                curves,
+            )
+            for (prop, _), curves in found.items()
+        ]
+
+    @property
+    def most_frames(self) -> int:
+        """So many are worked out in about a millisecond."""
+        return max(1, 2400 // len(self._names))
+
+    def not_on_keys(self, frames: Sequence[float]) -> list[KeyedCurve]:
+        """Curves that Blender has to be asked about at some frames (T,)."""
+        return keyed.not_on_keys(self._curves, np.asarray(frames, float))
+
+    def at(self, frames: Sequence[float], asked: Mapping[int, FloatArray] | None = None) -> Pose:
+        """What is shown at some frames (T,). ``asked``: what ``not_on_keys`` say there."""
         rig = self._rig
-        turns, moves = self._channels(np.asarray(frames, float))
+        turns, moves = self._channels(np.asarray(frames, float), asked or {})
         along = _seen_along(self._rest_xyzw, turns)
         offsets = self._offsets_bu + quat.rotate(self._axes_xyzw, moves)
         # Turns along the armature's axes, seen along the request's.
@@ -210,8 +206,8 @@ class Poses:
         if same and not np.delete(moves, which[0], axis=1).any():
             # Rotations alone put every joint where it is.
             local = _seen_along(axes, along[:, which])
-            points, _ = kinematics.forward(rig.skeleton, local, self._points_m(offsets[:, which[0]]))
-            return Pose(local, points, np.zeros(points.shape[:-1]), np.zeros(points.shape))
+            none = np.zeros((*local.shape[:-1], 3))
+            return Pose(local, self._points_m(offsets[:, which[0]]), none[..., 0], none, rig.skeleton)
         # Rest rotations of identity: a turn is then measured along the armature's axes.
         skeleton = Skeleton.build(self._names, self._parents, self._offsets_bu)
         places, rotations = kinematics.forward(skeleton, along, offsets[:, skeleton.root], offsets)
@@ -227,22 +223,22 @@ class Poses:
         return self._rig.frame.points_m(places_bu @ self._world[:3, :3].T + self._world[:3, 3])
 
     def _is_same_tree(self, which: list[int]) -> bool:
-        sent = self._rig.skeleton.parents
-        return len(which) == len(self._names) and [which[p] if p >= 0 else -1 for p in sent] == [
-            int(self._parents[i]) for i in which
-        ]
+        if len(which) != len(self._names):
+            return False
+        sent, bones = self._rig.skeleton.parents, np.array(which)
+        return bool((np.where(sent < 0, -1, bones[sent]) == self._parents[bones]).all())
 
-    def _channels(self, frames: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _channels(self, frames: FloatArray, asked: Mapping[int, FloatArray]) -> tuple[FloatArray, FloatArray]:
         """Rotations (T, B, 4) and locations (T, B, 3) in the bones' own spaces."""
         values = {prop: np.repeat(now[None], len(frames), axis=0) for prop, now in self._posed.items()}
-        near: dict[int, NDArray[np.intp] | None] = {}
-        for curve in self._curves:
-            prop = curve.channel.prop
-            if prop in values and curve.part < _WIDTHS[prop]:
-                at_keys = id(curve.frames)
-                if at_keys not in near:
-                    near[at_keys] = _near(curve.frames, frames)
-                values[prop][:, self._index[curve.channel.bone], curve.part] = curve.at(frames, near[at_keys])
+        for group in self._groups:
+            found = keyed.near(group.frames, frames)
+            if found is None:
+                self._put_asked(values, group.curves, asked)
+            else:
+                there = self._values[group.firsts[:, None] + found]
+                values[group.prop][:, group.bones, group.parts] = there.T
+        self._put_asked(values, [c for c in self._curves if not c.is_plain], asked)
         turns = quat.identity(len(frames), len(self._names))
         for mode in set(self._modes):
             which = [i for i, m in enumerate(self._modes) if m == mode]
@@ -250,6 +246,12 @@ class Poses:
         moves = values["location"]
         moves[:, self._connected] = 0.0
         return turns, moves
+
+    def _put_asked(
+        self, values: dict[str, FloatArray], curves: Sequence[KeyedCurve], asked: Mapping[int, FloatArray]
+    ) -> None:
+        for curve in curves:
+            values[curve.channel.prop][:, self._index[curve.channel.bone], curve.part] = asked[curve.where]
 
 
 def _seen_along(axes_xyzw: FloatArray, turns_xyzw: FloatArray) -> FloatArray:

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from .. import compat
 from . import controls, datapath, keymarks, stamps, written
 from .bones import ancestors
-from .curves import KeyedCurve
 from .datapath import Channel
+from .keyed import KeyedCurve
 from .rig import Rig
 
 
@@ -122,8 +122,10 @@ class _Reader:
 
     def own(self, keyed: Iterable[KeyedCurve]) -> Iterator[_Stand]:
         """Keys of the user's own action."""
-        picks = self.pick is Pick.SELECTED_KEYS
-        yield from self._stands((k.channel, self._times(k.curve) if picks else k.frames) for k in keyed)
+        if self.pick is Pick.SELECTED_KEYS:
+            yield from self._stands((k.channel, k.frames[k.chosen]) for k in keyed if k.chosen is not None)
+            return
+        yield from self._stands(_once(keyed))
 
     def shown(self, edits: written.Edits | None = None) -> Iterator[_Stand]:
         """Keys of an applied take that differ from what it wrote."""
@@ -148,6 +150,7 @@ class _Reader:
         yield from self._stands((c, np.array(sorted(at))) for c, at in frames.items() if at)
 
     def _keep(self, take: Any, slot: Any, edits: Mapping[Channel, set[float]]) -> None:
+        curves = written.by_path(take, slot) if edits else {}
         for channel, frames in edits.items():
             bone = self.armature.pose.bones.get(channel.bone)
             if bone is None or channel.bone not in self.sent or not _says_something(bone, channel, self.rig):
@@ -155,7 +158,7 @@ class _Reader:
             off = keymarks.unmarked(bone)
             for frame in sorted(frames):
                 if self.span[0] <= _whole(frame) <= self.span[1] and _whole(frame) not in off:
-                    values = written.values_at(take, slot, channel, frame, getattr(bone, channel.prop))
+                    values = written.values_in(curves, channel, frame, getattr(bone, channel.prop))
                     self.keys.edits.append(written.UserKey(channel.bone, channel.prop, frame, values))
 
     def marked(self) -> Iterator[_Stand]:
@@ -234,6 +237,15 @@ class _Reader:
             connected = self.armature.data.bones[bone].use_connect
             return frozenset(), False, "" if connected else "a moved bone below the root has no word in a request"
         return frozenset(), False, "a scale has no word in a request" if prop == "scale" else ""
+
+
+def _once(keyed: Iterable[KeyedCurve]) -> Iterator[tuple[Channel, NDArray[np.float64]]]:
+    """The parts of one channel mostly stand together and share their keys: those are told once."""
+    last: KeyedCurve | None = None
+    for curve in keyed:
+        if last is None or curve.channel is not last.channel or curve.frames is not last.frames:
+            yield curve.channel, curve.frames
+        last = curve
 
 
 def _says_something(bone: Any, channel: Channel, rig: Rig) -> bool:

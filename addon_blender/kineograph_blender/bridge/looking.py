@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A scene read for one request, some of it a turn: a rig with constraints, moving pins, many keys, an edited take or a
-scene that takes long to evaluate hold nobody up.
+"""A scene read for one request, some of it a turn: a rig with many bones or constraints, moving pins, many keys, an
+edited take or a scene that takes long to evaluate hold nobody up.
 
-Between turns the scene is as its user left it, and nothing but names and numbers is held. What was seen counts only
-while the keys are what they were.
+Between turns the scene is as its user left it, and nothing but names and numbers is held. What is sent is of one
+moment: where something of it changed between two turns, it is read again from the start once it is left alone.
 """
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import bpy
@@ -20,45 +18,45 @@ from numpy.typing import NDArray
 
 from kineograph.errors import ErrorCode, error
 
-from . import action as actions
-from . import curves, guard, identity, request, shot, stamps, written
-from . import rig as rigs
-from .curves import KeyedCurve
-from .marked import Marked, MarksSeen
+from . import gathering, request
+from . import shot as shots
+from .gathering import Gathering
 from .pace import work
 from .places import where
 from .request import Direction, Outgoing
-from .shot import Shot
+from .watch import Watch
 
 FloatArray = NDArray[np.floating[Any]]
 
-_AT_ONCE = 2
-"""So many frames are visited without another turn."""
+_TRIES = 3
+_PATIENCE = 20
+"""So many turns in all it is waited for the user's hands to rest; then all of it is read in one turn."""
 
 
 class Looking:
-    """Reading for one request. ``step`` until it is done, then take ``outgoing``."""
+    """Reading for one request. ``step`` until it is done, then take ``outgoing``; ``close`` it where that is not so."""
 
     def __init__(self, armature: Any, scene: Any, direction: Direction) -> None:
         self.character: str = armature.name
         self._uid, self._scene, self._direction = int(armature.session_uid), str(scene.name), direction
-        self._now: Mapping[str, FloatArray] | None = shot.everything(armature) if direction.start_pose else None
-        self._shot: Shot | None = None
+        self._now: Mapping[str, FloatArray] | None = shots.everything(armature) if direction.start_pose else None
         self._end_s = 0.0
         self._outgoing: Outgoing | None = None
-        self._pieces = self._read()
+        self._tries = self._waited = 0
+        self._watch = Watch(armature, scene)
+        self._began: Gathering | None = self._begin()
 
     @classmethod
     def ahead(cls, armature: Any, scene: Any, direction: Direction) -> Looking:
-        """Begun: a click has done its part. Raises as ``request.gather`` what is wrong at once."""
+        """Begun: a click has done its part. Raises as ``gathering.gather`` what is wrong at once."""
         request.check(armature, direction)
         out = cls(armature, scene, direction)
-        if out._plays_a_take():  # which is compared with what was written first, in turns
-            with out._scene_now() as (_, _, own):
-                rig = request.rig_of(armature, scene, direction, *own)
-                Marked(MarksSeen(), rig, direction, armature, scene)
-        else:
-            out.step(0.0)
+        try:
+            work(out._pieces, 0.0)
+        except BaseException:
+            out.close()
+            raise
+        out._watch.forget()
         return out
 
     @property
@@ -69,7 +67,7 @@ class Looking:
     @property
     def progress(self) -> tuple[int, int]:
         """How many frames were looked at, of how many."""
-        return (0, 0) if self._shot is None else self._shot.progress
+        return (0, 0) if self._began is None or self._began.shot is None else self._began.shot.progress
 
     @property
     def outgoing(self) -> Outgoing:
@@ -78,72 +76,60 @@ class Looking:
         return self._outgoing
 
     def step(self, budget_s: float) -> bool:
-        """Read for about ``budget_s``, one piece or frame at least; whether all was. Raises as ``request.gather``, and
-        ``rig_changed``."""
+        """Read for about ``budget_s``, one piece or frame at least; whether all was. Raises as ``gathering.gather``,
+        and ``rig_changed``."""
         self._end_s = time.perf_counter() + budget_s
-        work(self._pieces, budget_s)
+        try:
+            if not self.is_done:
+                self._turn(budget_s)
+        except BaseException:
+            self.close()
+            raise
+        if self.is_done:
+            self.close()
         return self.is_done
 
-    def _read(self) -> Generator[None, None, None]:
-        for _ in range(2):
-            if (yield from self._read_once()):
-                return
-            yield
-        # It changes all the time: all of it in one turn.
+    def close(self) -> None:
+        """Nothing more is read."""
+        self._pieces.close()
+        self._watch.close()
+
+    def _turn(self, budget_s: float) -> None:
         armature, scene = self._find()
-        self._outgoing = request.gather(armature, scene, self._direction)
+        request.check(armature, self._direction)
+        if self._watch.is_changed:
+            self._watch.forget()
+            self._waited += 1
+            self._began = None
+            if self._waited < _PATIENCE:  # not at once: whoever drags a bone goes on doing so
+                return
+        if self._began is None:
+            self._watch.close()
+            if self._tries >= _TRIES or self._waited >= _PATIENCE:  # it changes all the time
+                self._outgoing = gathering.gather(armature, scene, self._direction, self._now)
+                return
+            self._watch = Watch(armature, scene)
+            self._began = self._begin()
+        self._read_on(self._began, budget_s)
+        self._watch.forget()
 
-    def _read_once(self) -> Generator[None, None, bool]:
-        """Whether nothing changed on the way."""
-        edits = (yield from written.comparing(self._playing)) if self._plays_a_take() else None
-        with self._scene_now() as (armature, scene, own):
-            request.check(armature, self._direction)
-            self._shot, keyed = request.begun(armature, scene, self._direction, *own, self._now, edits)
-            self._shot.check(armature, scene)
-            said = _said(keyed)
-        yield
-        with self._scene_now() as (armature, scene, own):
-            keyed = curves.read(*own)
-            if _said(keyed) != said or rigs.what_changed(self._shot.rig, armature):
-                return False
-            self._shot.prepare(armature, scene, *own, keyed)
-            if self._shot.progress[1] <= _AT_ONCE:
-                self._shot.visit(armature, scene, *own)
-        del keyed, own  # nothing of Blender's is held between turns
-        while self._shot.is_left:
-            yield
-            with self._scene_now() as (armature, scene, own):
-                self._shot.visit(armature, scene, *own, self._is_enough)
-        yield
-        with self._scene_now() as (armature, scene, own):
-            request.check(armature, self._direction)
-            same = _said(curves.read(*own)) == said and not rigs.what_changed(self._shot.rig, armature)
-            return same and self._finish(armature, scene)
+    def _begin(self) -> Gathering:
+        self._tries += 1
+        found = Gathering(self._find, self._direction, self._now, self._is_enough, compares=True)
+        self._pieces = found.pieces()
+        return found
 
-    def _finish(self, armature: Any, scene: Any) -> bool:
-        assert self._shot is not None
-        if not self._shot.finish(armature, scene):
-            return False
-        self._outgoing = request.outgoing(armature, scene, self._shot)
-        return True
+    def _read_on(self, began: Gathering, budget_s: float) -> None:
+        try:
+            if work(self._pieces, budget_s):
+                self._outgoing = began.outgoing
+                if self._outgoing is None:  # it is not what it was
+                    self._began = None
+        except (IndexError, KeyError, ReferenceError):  # a bone or a curve that was there a moment ago
+            self._began = None
 
     def _is_enough(self) -> bool:
         return time.perf_counter() >= self._end_s
-
-    @contextmanager
-    def _scene_now(self) -> Iterator[tuple[Any, Any, tuple[Any, Any]]]:
-        """Armature, scene, and the user's own action with its slot; all is as before afterwards."""
-        armature, scene = self._find()
-        with guard.untouched(scene, armature), identity.up_to_date(armature, *stamps.own_action(armature)) as own:
-            yield armature, scene, own
-
-    def _plays_a_take(self) -> bool:
-        return self._playing() is not None
-
-    def _playing(self) -> tuple[Any, Any, Any] | None:
-        armature, _ = self._find()
-        action, slot = actions.shown(armature)
-        return None if stamps.take_of(action) is None else (action, slot, armature)
 
     def _find(self) -> tuple[Any, Any]:
         scene = bpy.data.scenes.get(self._scene)
@@ -151,21 +137,10 @@ class Looking:
         armature = bpy.data.objects.get(self.character)
         if armature is None or armature.session_uid != self._uid:
             armature = next((o for o in bpy.data.objects if o.session_uid == self._uid), None)
-        bones = () if self._shot is None else self._shot.rig.names
-        if armature is None or scene is None or any(n not in armature.pose.bones for n in bones):
+        if armature is None or scene is None:
             raise error(
                 ErrorCode.RIG_CHANGED,
                 f"{self.character!r} was changed while it was being read",
                 {"where": where("character", self.character, self.character), "got": None},
             )
         return armature, scene
-
-
-def _said(keyed: list[KeyedCurve]) -> bytes:
-    """What the curves say, in short."""
-    out = hashlib.blake2b(digest_size=16)
-    for curve in keyed:
-        out.update(repr((curve.channel, curve.part)).encode())
-        out.update(curve.frames.tobytes())
-        out.update(curve.values.tobytes())
-    return out.digest()

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kineograph.motion import kinematics
+from kineograph.motion.skeleton import Skeleton
 
 from .frame import read_matrices, rotation_of, scale_of
 from .rig import Rig
@@ -21,25 +22,29 @@ FloatArray = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Pose:
-    """Evaluated poses, one or several, in the request's frame: ``local_xyzw`` (..., J, 4), ``positions_m`` (..., J, 3).
+    """Evaluated poses, one or several, in the request's frame: ``local_xyzw`` (..., J, 4), ``root_m`` (..., 3) the root
+    joint's place.
 
     ``stretch`` (..., J) is the largest change of a bone's length or thickness, 0 for none; ``offsets_m`` (..., J, 3) is
     how far each joint stands from where rotations alone put it.
     """
 
     local_xyzw: FloatArray
-    positions_m: FloatArray
+    root_m: FloatArray
     stretch: FloatArray
     offsets_m: FloatArray
+    skeleton: Skeleton
 
     @property
-    def root_m(self) -> FloatArray:
-        """The root joint's place (..., 3)."""
-        root: FloatArray = self.positions_m[..., 0, :]
-        return root
+    def positions_m(self) -> FloatArray:
+        """Where the joints are (..., J, 3): worked out when it is asked, which is seldom."""
+        straight, _ = kinematics.forward(self.skeleton, self.local_xyzw, self.root_m)
+        return straight + self.offsets_m
 
     def __getitem__(self, index: int) -> Pose:
-        return Pose(self.local_xyzw[index], self.positions_m[index], self.stretch[index], self.offsets_m[index])
+        return Pose(
+            self.local_xyzw[index], self.root_m[index], self.stretch[index], self.offsets_m[index], self.skeleton
+        )
 
 
 def evaluated_matrices(armature: Any, names: tuple[str, ...]) -> tuple[FloatArray, FloatArray]:
@@ -76,14 +81,15 @@ def of_matrices(rig: Rig, world_bones: FloatArray) -> Pose:
 def of_turns(rig: Rig, local_xyzw: FloatArray, points_m: FloatArray, stretch: FloatArray) -> Pose:
     """Poses from local turns, places and stretch, each (..., J, n)."""
     straight, _ = kinematics.forward(rig.skeleton, local_xyzw, points_m[..., 0, :])
-    return Pose(local_xyzw, points_m, stretch, points_m - straight)
+    return Pose(local_xyzw, points_m[..., 0, :], stretch, points_m - straight, rig.skeleton)
 
 
 def together(poses: Sequence[Pose]) -> Pose:
     """Single poses as one of several."""
     return Pose(
         np.stack([p.local_xyzw for p in poses]),
-        np.stack([p.positions_m for p in poses]),
+        np.stack([p.root_m for p in poses]),
         np.stack([p.stretch for p in poses]),
         np.stack([p.offsets_m for p in poses]),
+        poses[0].skeleton,
     )

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import bpy
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,22 +14,18 @@ from kineograph.errors import ErrorCode, error
 from kineograph.fixes.timeline import total_frames
 from kineograph.wire.version import MMCP_VERSION
 
-from . import blockers, blocks, curves, guard, identity, places, stamps
-from . import keys as user_keys
-from . import rig as rigs
-from . import shot as shots
+from . import blockers, blocks, places
 from .blocks import Block
 from .bones import Which
-from .curves import KeyedCurve
 from .keys import KeyMode, Pick
 from .marked import Remark
 from .rig import Rig
 from .shot import Shot
-from .written import Edits, UserKey
+from .written import UserKey
 
 FloatArray = NDArray[np.floating[Any]]
 
-__all__ = ["Block", "Direction", "Outgoing", "Remark", "gather", "scene_fps_hz", "scene_span", "segments"]
+__all__ = ["Block", "Direction", "Outgoing", "Remark", "scene_fps_hz", "scene_span", "segments"]
 
 
 @dataclass(frozen=True)
@@ -130,48 +125,9 @@ def check(armature: Any, direction: Direction) -> None:
     blockers.check_readable(armature)
 
 
-def gather(armature: Any, scene: Any, direction: Direction) -> Outgoing:
-    """Read everything and leave the scene as it was.
-
-    Raises ``apply_blocked``, ``invalid_skeleton``, ``unknown_joint``, ``frame_out_of_range``, ``schema_validation``.
-    """
-    check(armature, direction)
-    now = shots.everything(armature) if direction.start_pose else None
-    with guard.untouched(scene, armature), identity.up_to_date(armature, *stamps.own_action(armature)) as own:
-        shot, keyed = begun(armature, scene, direction, *own, now)
-        shot.prepare(armature, scene, *own, keyed)
-        shot.visit(armature, scene, *own)
-        shot.finish(armature, scene)
-    return outgoing(armature, scene, shot)
-
-
-def begun(
-    armature: Any,
-    scene: Any,
-    direction: Direction,
-    action: Any,
-    slot: Any,
-    now: Mapping[str, FloatArray] | None = None,
-    edits: Edits | None = None,
-) -> tuple[Shot, list[KeyedCurve]]:
-    """The rig, its keys and what is wanted of them, to be prepared; and the user's own curves.
-
-    ``now``: all bones' world matrices (4, 4) to begin in; ``edits``: those of the take that plays, where they are
-    known.
-    """
-    rig = rig_of(armature, scene, direction, action, slot)
-    keyed = curves.read(action, slot)
-    keys = user_keys.collect(armature, keyed, rig, direction.span, direction.keys, direction.pick, edits)
-    shot = Shot(rig, direction, keys)
-    if now is not None:
-        shot.begin_in(now)
-    return shot, keyed
-
-
-def outgoing(armature: Any, scene: Any, shot: Shot) -> Outgoing:
-    """The request of a shot that was finished."""
+def outgoing(armature: Any, scene: Any, shot: Shot, constraints: list[dict[str, Any]], refs: list[Any]) -> Outgoing:
+    """The request of a shot that was finished, with what it asks for."""
     direction, rig = shot.direction, shot.rig
-    constraints, refs = shot.constraints()
     fps_hz = scene_fps_hz(scene)
     return Outgoing(
         rig=rig,
@@ -188,17 +144,6 @@ def outgoing(armature: Any, scene: Any, shot: Shot) -> Outgoing:
         ghosts=shot.ghosts(),
         outside=tuple(shot.outside()),
     )
-
-
-def rig_of(armature: Any, scene: Any, direction: Direction, action: Any, slot: Any) -> Rig:
-    """The rig where its object stands at the first frame."""
-    wanted = direction.bones, direction.root, direction.ground_bu
-    if curves.object_is_still(armature, action, slot):
-        bpy.context.view_layer.update()
-        return rigs.read(armature, scene, *wanted)
-    with guard.playing(armature, action, slot):
-        guard.go_to(scene, direction.start)
-        return rigs.read(armature, scene, *wanted)
 
 
 def _check_span(direction: Direction) -> None:

@@ -7,7 +7,7 @@ say), where edits on it, marked frames and the motion that stays beside the new 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import compat
-from . import curves, guard, muted, places, poses, switches, unkeyed
-from .curves import KeyedCurve
+from . import action as actions
+from . import curves, guard, keyed, muted, places, poses, stamps, switches, unkeyed
 from .datapath import Channel
+from .keyed import Keyed
 from .keys import KeyedFrame, Keys
 from .marked import Item, Marked, MarksSeen, Remark, outside, some
+from .pace import Pace
 from .poses import Pose
 from .rig import Rig
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from .request import Direction
 
 FloatArray = NDArray[np.floating[Any]]
+
+Find = Callable[[], tuple[Any, Any]]
+"""Finds armature and scene anew: nothing of Blender's is held between pieces."""
 
 _STRETCH_TOLERANCE = 1e-3
 _OFFSET_TOLERANCE_M = 1e-3
@@ -38,6 +42,22 @@ def everything(armature: Any) -> dict[str, FloatArray]:
     names = tuple(b.name for b in armature.data.bones)
     world, bones = poses.evaluated_matrices(armature, names)
     return dict(zip(names, world @ bones, strict=True))
+
+
+class Ghosts(Mapping[int, FloatArray]):
+    """Places of joints (J, 3) by scene frame, worked out when they are looked at: sending needs none of them."""
+
+    def __init__(self, every: Pose, index: Mapping[int, int]) -> None:
+        self._every, self._index = every, index
+
+    def __getitem__(self, frame: int) -> FloatArray:
+        return self._every[self._index[frame]].positions_m
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._index)
+
+    def __len__(self) -> int:
+        return len(self._index)
 
 
 @dataclass
@@ -52,8 +72,8 @@ class _KeyPose:
 class Shot:
     """What a direction needs of the scene, in plain values: nothing of Blender's is held.
 
-    ``prepare`` it, ``visit`` the frames that are to be looked at, all or some at a time, ``finish`` it, and ask for
-    ``constraints`` and ``remarks``.
+    Go through ``preparing``, ``visit`` the frames that are to be looked at, all or some at a time, go through
+    ``finishing`` and ``asking``, and ask for ``remarks``. What goes in pieces finds the scene anew for each.
     """
 
     rig: Rig
@@ -66,6 +86,7 @@ class Shot:
     left_out: list[Remark] = field(default_factory=list)
     marks_outside: list[tuple[dict[str, Any], tuple[int, ...]]] = field(default_factory=list)
     marks: MarksSeen = field(default_factory=MarksSeen)
+    playing: Keyed | None = None
     _posed: Mapping[Channel, Sequence[float]] = field(default_factory=dict)
     _both: set[float] = field(default_factory=set)
     _left_own: set[float] = field(default_factory=set)
@@ -84,22 +105,27 @@ class Shot:
         """Raises what is wrong with marks, before anything is looked at."""
         Marked(self.marks, self.rig, self.direction, armature, scene)
 
-    def prepare(self, armature: Any, scene: Any, action: Any, slot: Any, keyed: Sequence[KeyedCurve]) -> None:
-        """Work out the poses that keys alone make, and note at which frames the others are to be looked at."""
-        marked = Marked(self.marks, self.rig, self.direction, armature, scene)
-        own_stops = {key.at for key in self.keys.own.values()}
-        data = armature.animation_data
-        is_own = data is None or (data.action == action and compat.slot_of(data) == slot)
+    def preparing(self, find: Find, own: Keyed, *, is_own: bool, is_still: bool) -> Generator[None, None, None]:
+        """Work out the poses that keys alone make, and note at which frames the others are to be looked at.
+
+        ``own``: what the user's own action says; ``is_own``: it is what plays; ``is_still``: nothing moves the object.
+        """
+        armature, scene = find()
+        self._left_marked = Marked(self.marks, self.rig, self.direction, armature, scene).stops
         self._posed = {} if is_own else unkeyed.before(armature)
-        self.own = self._worked_out(armature, action, slot, keyed, own_stops, self._posed)
-        self._left_own = own_stops - self.own.keys()
-        self._left_marked = marked.stops
+        own_stops = {key.at for key in self.keys.own.values()}
         shown_stops = self._shown_stops()
         self._both = shown_stops & own_stops if is_own else set()
         left = shown_stops - self._both
-        if left and data is not None:
-            playing = data.action, compat.slot_of(data)
-            self.shown = self._worked_out(armature, *playing, curves.read(*playing), left)
+        yield
+        self.own = yield from self._working_out(find, stamps.own_action, own, own_stops, self._posed, is_still)
+        self._left_own = own_stops - self.own.keys()
+        if left and find()[0].animation_data is not None:
+            if is_own:
+                self.playing = own
+            else:
+                self.playing = yield from keyed.reading(lambda: actions.shown(find()[0]))
+            self.shown = yield from self._working_out(find, actions.shown, self.playing, left, {}, is_still)
         self._left_shown = left - self.shown.keys()
         self._stops = len(self._left)
 
@@ -149,39 +175,57 @@ class Shot:
         self._left_own.discard(at)
         self._left_marked.discard(at)
 
-    def finish(self, armature: Any, scene: Any) -> bool:
+    def finishing(self, find: Find) -> Generator[None, None, bool]:
         """From what was seen to poses and constraints; False where marks came or changed since they were read."""
-        self.own |= self._poses(self._seen_own)
-        self.shown |= self._poses(self._seen_shown) | {at: self.own[at] for at in self._both}
+        self.own |= yield from self._poses(self._seen_own)
+        self.shown |= yield from self._poses(self._seen_shown)
+        self.shown |= {at: self.own[at] for at in self._both}
+        armature, scene = find()
         marked = Marked(self.marks, self.rig, self.direction, armature, scene)
         if marked.stops:
             return False
         self.items, self.left_out = marked.items(), marked.left_out
         self.marks_outside = outside(armature, scene, self.direction, self.direction.span)
+        yield
         return True
 
-    def _worked_out(
+    def _working_out(
         self,
-        armature: Any,
-        action: Any,
-        slot: Any,
-        keyed: Sequence[KeyedCurve],
+        find: Find,
+        slot_of: Callable[[Any], keyed.Slot],
+        said: Keyed,
         stops: set[float],
-        posed: Mapping[Channel, Sequence[float]] | None = None,
-    ) -> dict[float, Pose]:
-        found = curves.Poses.of(armature, action, slot, self.rig, keyed, posed) if stops else None
+        posed: Mapping[Channel, Sequence[float]],
+        is_still: bool,
+    ) -> Generator[None, None, dict[float, Pose]]:
+        if not stops:
+            return {}
+        armature, _ = find()
+        found = curves.Poses.of(armature, *slot_of(armature), self.rig, said, posed, is_still=is_still)
+        yield
         if found is None:
             return {}
         frames = sorted(stops)
-        every = found.at(frames)
-        return {at: every[n] for n, at in enumerate(frames)}
+        out: dict[float, Pose] = {}
+        unsaid = found.not_on_keys(frames)
+        asked = yield from keyed.evaluating(unsaid, np.array(frames), lambda: slot_of(find()[0]))
+        for part in _parts(len(frames), found.most_frames):
+            some = frames[part]
+            every = found.at(some, {where: values[part] for where, values in asked.items()})
+            out |= {at: every[n] for n, at in enumerate(some)}
+            yield
+        return out
 
-    def _poses(self, seen: Mapping[float, FloatArray]) -> dict[float, Pose]:
-        # All at once, because one by one takes ten times as long.
-        if not seen:
-            return {}
-        every = self._pose(np.stack(list(seen.values())))
-        return {at: every[n] for n, at in enumerate(seen)}
+    def _poses(self, seen: Mapping[float, FloatArray]) -> Generator[None, None, dict[float, Pose]]:
+        # Many at once, because one by one takes ten times as long.
+        stops = list(seen)
+        out: dict[float, Pose] = {}
+        for part in _parts(len(stops), max(1, 1200 // len(self.rig.names))):
+            some = stops[part]
+            every = self._pose(np.stack([seen[at] for at in some]))
+            out |= {at: every[n] for n, at in enumerate(some)}
+            yield
+        return out
 
     def _shown_stops(self) -> set[float]:
         wanted = self.direction
@@ -194,12 +238,8 @@ class Shot:
         after = range(wanted.end + 1, wanted.end + wanted.lead_out + 1)
         return [*before, *after]
 
-    def constraints(self) -> tuple[list[dict[str, Any]], list[Any]]:
+    def asking(self) -> Generator[None, None, tuple[list[dict[str, Any]], list[Any]]]:
         """MMCP constraints and, in the same order, what each stands for in the scene."""
-        found = [*self._key_items(), *self.items]
-        return [c for c, _ in found], [ref for _, ref in found]
-
-    def _key_items(self) -> list[Item]:
         asked: dict[int, _KeyPose] = {}
         for frame in self._leads():
             self._whole(asked, frame, self.shown[float(frame)], placed=True)
@@ -208,10 +248,16 @@ class Shot:
         if self.direction.end_pose is not None:
             there = self.shown[float(self.direction.end_pose)]
             self._whole(asked, self.direction.end, there, placed=self.direction.end_place)
-        keyed = [*self.keys.own.items(), *self.keys.shown.items()]
-        for n, (frame, key) in enumerate(keyed):
-            self._keyed(asked.setdefault(frame, _KeyPose()), key, self._key_poses[n])
-        return [item for frame in sorted(asked) for item in self._item(frame, asked[frame])]
+        yield
+        pace, at, said = Pace(8), 0, [*self.keys.own.items(), *self.keys.shown.items()]
+        while at < len(said):
+            with pace.piece() as count:
+                for n, (frame, key) in enumerate(said[at : at + count], at):
+                    self._keyed(asked.setdefault(frame, _KeyPose()), key, self._key_poses[n])
+                at += count
+            yield
+        found = [item for frame in sorted(asked) for item in self._item(frame, asked[frame])] + self.items
+        return [c for c, _ in found], [ref for _, ref in found]
 
     @cached_property
     def _key_poses(self) -> Pose:
@@ -219,10 +265,10 @@ class Shot:
         own, shown = self.keys.own.values(), self.keys.shown.values()
         return poses.together([*(self.own[k.at] for k in own), *(self.shown[k.at] for k in shown)])
 
-    def ghosts(self) -> dict[int, FloatArray]:
+    def ghosts(self) -> Mapping[int, FloatArray]:
         """Where the joints (J, 3) are at the keys, by scene frame, metres."""
         frames = [*self.keys.own, *self.keys.shown]
-        return {frame: self._key_poses.positions_m[n] for n, frame in enumerate(frames)}
+        return Ghosts(self._key_poses, {frame: n for n, frame in enumerate(frames)}) if frames else {}
 
     def _pose(self, matrices: FloatArray) -> Pose:
         return poses.of_matrices(self.rig, matrices)
@@ -233,7 +279,10 @@ class Shot:
 
     def _keyed(self, item: _KeyPose, key: KeyedFrame, pose: Pose) -> None:
         turns = dict(zip(self.rig.names, pose.local_xyzw.tolist(), strict=True))
-        item.turns.update(turns if len(key.turned) == len(turns) else {name: turns[name] for name in key.turned})
+        if len(key.turned) == len(turns):
+            item.turns = turns
+        else:
+            item.turns.update({name: turns[name] for name in key.turned})
         if key.root_placed:
             item.place_m = [float(x) for x in pose.root_m]
 
@@ -241,7 +290,8 @@ class Shot:
         ref = places.ref("key", f"frame {at}", self.rig.armature, frame=at)
         frame = at - self.direction.first
         if asked.turns:
-            ordered = {n: asked.turns[n] for n in self.rig.names if n in asked.turns}
+            turns, names = asked.turns, self.rig.names
+            ordered = turns if len(turns) == len(names) else {n: turns[n] for n in names if n in turns}
             item: dict[str, Any] = {"type": "pose_keyframe", "frame": frame, "joint_rotations": ordered}
             if asked.place_m is not None:
                 item["root_position"] = asked.place_m
@@ -290,3 +340,8 @@ class Shot:
 
     def _names(self, which: NDArray[np.bool_]) -> set[str]:
         return {self.rig.names[int(i)] for i in np.flatnonzero(which.any(axis=0))}
+
+
+def _parts(count: int, size: int) -> list[slice]:
+    """``count`` in pieces that do not depend on the clock: the same numbers come out whoever reads."""
+    return [slice(first, first + size) for first in range(0, count, size)]

@@ -287,10 +287,22 @@ def _inside(frame: float, span: tuple[float, float]) -> bool:
 
 def values_at(action: Any, slot: Any, channel: Channel, frame: float, now: Any) -> tuple[float, ...]:
     """A property's values at a frame as the curves say, and ``now`` (its current values) where there is no curve."""
-    out = [float(x) for x in now]
-    path = datapath.path(*channel)
+    return values_in(by_path(action, slot), channel, frame, now)
+
+
+def by_path(action: Any, slot: Any) -> dict[str, list[Any]]:
+    """The curves of a slot by their data paths."""
+    out: dict[str, list[Any]] = {}
     for curve in compat.curves(action, slot):
-        if curve.data_path == path and curve.array_index < len(out):
+        out.setdefault(curve.data_path, []).append(curve)
+    return out
+
+
+def values_in(curves: Mapping[str, list[Any]], channel: Channel, frame: float, now: Any) -> tuple[float, ...]:
+    """``values_at`` of the curves ``by_path``."""
+    out = [float(x) for x in now]
+    for curve in curves.get(datapath.path(*channel), ()):
+        if curve.array_index < len(out):
             out[curve.array_index] = float(curve.evaluate(frame))
     return tuple(out)
 

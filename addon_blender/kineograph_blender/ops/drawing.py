@@ -8,7 +8,7 @@ import bpy
 from bpy.props import IntProperty, StringProperty
 
 from .. import applying, plan, session
-from ..bridge import request, stamps
+from ..bridge import gathering, request, stamps
 from ..direction import along
 from ..direction import props as saved
 from ..draw import paint, show, strips
@@ -223,7 +223,7 @@ def _preview(operator: Any, armature: Any, scene: Any) -> None:
 
     for direction in asked:
         if bpy.app.background:
-            take_in(request.gather(armature, scene, direction))
+            take_in(gathering.gather(armature, scene, direction))
         else:
             session.current().read_soon(armature, scene, direction, take_in, pressed(operator))
     if not asked:

@@ -47,19 +47,24 @@ class Readers:
         """Nothing needs to be read any more; whether anything did."""
         found = bool(self._all)
         while self._all:
-            self._all.popleft().over()
+            reading = self._all.popleft()
+            reading.looking.close()
+            reading.over()
         return found
 
     def abandon(self) -> None:
         """Nothing is read any more, and nobody said that it need not be."""
+        for reading in self._all:
+            reading.looking.close()
         self._all.clear()
 
     def step(self, budget_s: float) -> None:
         """Read on, for the first in line: one piece or frame at least."""
         reading = self._all[0]
         try:
-            if not reading.looking.step(budget_s):
-                return
+            if not reading.looking.is_done:
+                reading.looking.step(budget_s)
+                return  # what is done with it has a turn of its own
         except KineographError as e:
             self._failed(e, **reading.facts)
         except BaseException:

@@ -27,7 +27,7 @@ from kineograph.fixes import Problem, resolve
 from kineograph.wire.messages import Empty, JobCancel, JobStatus, Method
 
 from .. import props
-from ..bridge import request
+from ..bridge import gathering
 from ..bridge.looking import Looking
 from ..bridge.request import Direction, Outgoing
 from ..bridge.swift import swift
@@ -163,7 +163,7 @@ class Session:
         """
         began = time.perf_counter()
         with swift():
-            outgoing = request.gather(armature, scene, direction)
+            outgoing = gathering.gather(armature, scene, direction)
             job = Job(label or label_of(direction), outgoing, apply, owner=owner_of(armature), direction=direction)
             self._send(job, PATIENCE_S)
         self.timings.submit_s = max(self.timings.submit_s, time.perf_counter() - began)

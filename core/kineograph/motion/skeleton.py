@@ -165,9 +165,10 @@ def _check_tree(names: Sequence[str], parents: IntArray) -> None:
         raise refuse(f"joint names must be unique: {', '.join(twice[:6])}", duplicates=twice)
     if len(parents) != len(names):
         raise refuse("one parent per joint is needed", got=len(parents), allowed=len(names))
-    roots = [names[i] for i, p in enumerate(parents) if p == -1]
+    ups = np.asarray(parents).tolist()
+    roots = [names[i] for i, p in enumerate(ups) if p == -1]
     if len(roots) != 1:
         raise refuse(f"a skeleton has exactly one root; this one has {len(roots)}", roots=roots)
-    for i, p in enumerate(parents):
+    for i, p in enumerate(ups):
         if p < -1 or p >= i:
             raise refuse(f"the parent of {names[i]!r} must stand before it", joint=names[i])
