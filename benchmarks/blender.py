@@ -32,7 +32,7 @@ import numpy as np
 
 BONES, KEYS, FRAMES = 160, 20, 300
 MODEL = "kineograph-interpolate"
-BUDGET_S = 0.004
+BUDGET_S = 0.003
 PROMISED_MS = {
     "submit": 20.0,
     "click": 20.0,

@@ -88,6 +88,7 @@ class Bake:
         self._steps = self._run()
         self._done = False
         self._waits = False
+        self._is_alone = False
         self._began_again = False
 
     def step(self, budget_s: float = DEFAULT_SLICE_S) -> bool:
@@ -99,7 +100,7 @@ class Bake:
         try:
             if not self._done:
                 with swift():
-                    self._done = work(self._steps, budget_s, lambda: self._waits)
+                    self._done = work(self._steps, budget_s, lambda: self._waits or self._is_alone)
                     if self._waits:  # for a thread: the main thread has better things to do
                         time.sleep(0.0005)
         except KeyError as e:  # perhaps a bone that was there a moment ago
@@ -125,6 +126,11 @@ class Bake:
     def is_begun(self) -> bool:
         """Whether a slice was worked."""
         return bool(self.report.action or self.report.longest_slice_s)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether Blender has what was written."""
+        return stamps.find_action(self.report.take) is not None
 
     @property
     def shown_take(self) -> str | None:
@@ -234,7 +240,9 @@ class Bake:
         edits = yield from self._user_edits()
         yield
         yield from self._remember(todo, edits, (self._start, last))
+        self._is_alone = True  # what follows has a slice of its own
         yield
+        self._is_alone = False
         self._assign(edits, {Channel(item.bone, item.prop) for item in todo})
 
     def _thinned(

@@ -21,6 +21,7 @@ from . import rig as rigs
 from . import shot as shots
 from .keys import Pick
 from .marked import Marked, MarksSeen
+from .pace import whole
 from .request import Direction, Outgoing
 from .rig import Rig
 from .shot import Find, Shot
@@ -38,10 +39,10 @@ def gather(armature: Any, scene: Any, direction: Direction, now: Mapping[str, Fl
     request.check(armature, direction)
     if direction.start_pose and now is None:
         now = shots.everything(armature)
-    for _ in (whole := Gathering(lambda: (armature, scene), direction, now)).pieces():
-        pass
-    assert whole.outgoing is not None
-    return whole.outgoing
+    reading = Gathering(lambda: (armature, scene), direction, now)
+    whole(reading.pieces())
+    assert reading.outgoing is not None
+    return reading.outgoing
 
 
 class Gathering:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .. import compat
 from . import datapath
 from .datapath import Channel
-from .pace import Pace
+from .pace import Pace, whole
 
 FloatArray = NDArray[np.floating[Any]]
 Slot = tuple[Any, Any]
@@ -77,12 +77,7 @@ class Keyed:
 
 def read(action: Any, slot: Any, *, chosen: bool = False) -> Keyed:
     """All at once. ``chosen``: with which keys are selected."""
-    pieces = reading(lambda: (action, slot), chosen=chosen)
-    while True:
-        try:
-            next(pieces)
-        except StopIteration as e:
-            return e.value  # type: ignore[no-any-return]
+    return whole(reading(lambda: (action, slot), chosen=chosen))
 
 
 def reading(find: Callable[[], Slot], *, chosen: bool = False) -> Generator[None, None, Keyed]:

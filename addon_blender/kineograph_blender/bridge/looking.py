@@ -9,7 +9,7 @@ moment: where something of it changed between two turns, it is read again from t
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import bpy
@@ -44,6 +44,7 @@ class Looking:
         self._outgoing: Outgoing | None = None
         self._tries = self._waited = 0
         self._watch = Watch(armature, scene)
+        self._pieces: Iterator[None] = iter(())
         self._began: Gathering | None = self._begin()
 
     @classmethod
@@ -91,8 +92,9 @@ class Looking:
 
     def close(self) -> None:
         """Nothing more is read."""
-        self._pieces.close()
         self._watch.close()
+        # What is read here and what reads it hold each other: let go, or Python has to look for such circles.
+        self._began, self._pieces = None, iter(())
 
     def _turn(self, budget_s: float) -> None:
         armature, scene = self._find()

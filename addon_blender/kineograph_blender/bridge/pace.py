@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 AIM_S = 0.001
 """A slice ends with a piece: it may be longer than it was meant to be by so much."""
 _END = object()
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Pace:
@@ -27,6 +30,27 @@ class Pace:
         # Never much more than before: what comes next may cost more than what was measured.
         wanted = min(size * self._aim_s / took_s, size * 2.0)
         self._size = int(min(max(wanted, self._least), self._most))
+
+
+def in_pieces(items: Sequence[T], act: Callable[[T], R], first: int = 4) -> Generator[None, None, list[R]]:
+    """What ``act`` makes of each item, in pieces."""
+    out: list[R] = []
+    pace = Pace(first)
+    while len(out) < len(items):
+        with pace.piece() as count:
+            out += [act(item) for item in items[len(out) : len(out) + count]]
+        yield
+    return out
+
+
+def whole(pieces: Generator[None, None, T]) -> T:
+    """All pieces, one after the other: what comes of them."""
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as e:
+            found: T = e.value
+            return found
 
 
 def work(pieces: Iterator[None], budget_s: float, until: Callable[[], bool] = lambda: False) -> bool:

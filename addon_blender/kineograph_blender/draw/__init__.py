@@ -28,13 +28,13 @@ def attach() -> None:
     for done in (bpy.app.handlers.undo_post, bpy.app.handlers.redo_post):
         done.append(bpy.app.handlers.persistent(_settle))
     _bind_mouse()
-    session.on_applied.append(show.applied)
+    session.on_applied.append(show.hear)
 
 
 def detach() -> None:
     """Take everything off again."""
-    if show.applied in session.on_applied:
-        session.on_applied.remove(show.applied)
+    if show.hear in session.on_applied:
+        session.on_applied.remove(show.hear)
     while _handles:
         space, handle = _handles.pop()
         space.draw_handler_remove(handle, "WINDOW")

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import bpy
 from .. import applying
 from ..advice import Stray
 from ..bridge import blockers, strips
+from ..bridge.pace import whole
 from ..bridge.request import Outgoing
 from ..takes import Take
 from . import sent, verdicts
@@ -21,10 +22,10 @@ from .state import Shown, drawn
 def preview(character: str, parts: Sequence[Outgoing], model: Mapping[str, Any], stray: Stray | None = None) -> Shown:
     """What would be sent: its picture, its summary, advice, and what is left out. ``model``: what is known of it;
     ``stray``: see ``sent.advice``."""
-    whole = sent.joined([sent.picture(part) for part in parts])
+    joined = sent.joined([sent.picture(part) for part in parts])
     title = sent.summary(parts) if parts else "nothing: every block in the range is locked or off"
     lines = tuple(sent.left_out(parts)) if parts else ()
-    drawn.preview = Shown(character, whole, title, lines, tuple(sent.advice(parts, model, stray)))
+    drawn.preview = Shown(character, joined, title, lines, tuple(sent.advice(parts, model, stray)))
     redraw()
     return drawn.preview
 
@@ -32,9 +33,21 @@ def preview(character: str, parts: Sequence[Outgoing], model: Mapping[str, Any],
 def take(found: Take, sample: int = 0, start: float | None = None, *, in_place: bool = False) -> Shown:
     """A take's verdicts; ``start``: the scene frame that it was written from, where that is not its own. ``in_place``:
     it was written without its way over the floor, and its verdicts stand where it shows."""
+    return whole(_judging(found, sample, start, in_place))
+
+
+def applied(found: Take, how: Mapping[str, Any]) -> None:
+    """A take was written: its verdicts, and what else of the armature keeps it from showing."""
+    whole(hear(found, how))
+
+
+def _judging(found: Take, sample: int, start: float | None, in_place: bool) -> Generator[None, None, Shown]:
     later = 0 if start is None else round(start - found.start)
-    seen = [replace(v, frame=v.frame + later) for v in verdicts.of_take(found, sample, in_place=in_place)]
+    seen = yield from verdicts.judging(found, sample, in_place=in_place)
+    seen = [replace(v, frame=v.frame + later) for v in seen]
+    yield
     picture = verdicts.picture(seen, sent.size_bu(found.rig))
+    yield
     lines = tuple(verdicts.changed(found, later))
     drawn.preview = None  # that was sent, and this is what came of it
     drawn.verdicts = Shown(found.rig.armature, picture, found.label, lines, (), tuple(seen), (), found.id, sample)
@@ -42,9 +55,12 @@ def take(found: Take, sample: int = 0, start: float | None = None, *, in_place: 
     return drawn.verdicts
 
 
-def applied(found: Take, how: Mapping[str, Any]) -> None:
-    """A take was written: its verdicts, and what else of the armature keeps it from showing."""
-    shown = take(found, int(how.get("sample") or 0), how.get("start"), in_place=bool(how.get("in_place")))
+def hear(found: Take, how: Mapping[str, Any]) -> Generator[None, None, None]:
+    """``applied`` in pieces of about a millisecond."""
+    shown = yield from _judging(found, int(how.get("sample") or 0), how.get("start"), bool(how.get("in_place")))
+    yield
+    if drawn.verdicts is not shown:
+        return  # something else came meanwhile
     armature = bpy.data.objects.get(str(how.get("armature") or found.rig.armature))
     if armature is None or armature.type != "ARMATURE":
         return

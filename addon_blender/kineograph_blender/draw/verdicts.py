@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -13,12 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bridge import fit
+from ..bridge.pace import in_pieces, whole
 from ..takes import Take
 from .misses import Measured, Miss
 from .shapes import Color, Lines, Picture, cross
 
 FloatArray = NDArray[np.floating[Any]]
 
+_AT_ONCE = 24
+"""Frames whose figure is worked out in one piece: forward kinematics takes as long for one."""
+_Found = tuple[dict[str, Any], dict[str, Any], Miss, list[int], str]
 _FRAMES = re.compile(r"\b(frames? )(\d+(?:(?:, | to )\d+)*)")
 _NUMBER = re.compile(r"\d+")
 
@@ -102,19 +106,33 @@ def of_take(take: Take, sample: int = 0, *, in_place: bool = False) -> list[Verd
 
     ``in_place``: each stands where the motion without its way over the floor has it.
     """
+    return whole(judging(take, sample, in_place=in_place))
+
+
+def judging(take: Take, sample: int = 0, *, in_place: bool = False) -> Generator[None, None, list[Verdict]]:
+    """``of_take`` in pieces of about a millisecond."""
     seen = Measured(take.result.clip(sample, take.rig.skeleton))
     last = take.lead_in + (take.frames if take.frames is not None else take.result.frames)
     entries = {e.get("index"): e for e in take.report.get("constraints") or []}
-    found = []
-    for index, (item, ref) in enumerate(zip(take.asked, take.refs, strict=False)):
+
+    def of_one(numbered: tuple[int, tuple[dict[str, Any], dict[str, Any]]]) -> _Found | None:
+        index, (item, ref) = numbered
         miss = seen.miss(item)
-        if miss is not None:
-            inside = _told(ref, miss, [k for k, f in enumerate(miss.frames) if take.lead_in <= f < last])
-            reason = str((entries.get(index) or {}).get("reason") or "")
-            found.append((item, ref, miss, inside, reason))
-    seen.look(miss.frames[k] for _, _, miss, inside, _ in found for k in inside)
-    out = [verdict for each in found for verdict in _of_miss(take, seen, *each)]
+        if miss is None:
+            return None
+        inside = _told(ref, miss, [k for k, f in enumerate(miss.frames) if take.lead_in <= f < last])
+        return item, ref, miss, inside, str((entries.get(index) or {}).get("reason") or "")
+
+    asked = list(enumerate(zip(take.asked, take.refs, strict=False)))
+    found = [one for one in (yield from in_pieces(asked, of_one)) if one is not None]
+    stops = sorted({miss.frames[k] for _, _, miss, inside, _ in found for k in inside})
+    for first in range(0, len(stops), _AT_ONCE):
+        seen.look(stops[first : first + _AT_ONCE])
+        yield
+    parts = yield from in_pieces(found, lambda one: _of_miss(take, seen, *one))
+    out = [verdict for part in parts for verdict in part]
     if in_place and out:
+        yield
         out = _without_the_way(take, sample, out)
     return sorted(out, key=lambda v: (-_share(v.cm, v.deg), v.frame))
 

@@ -66,7 +66,7 @@ def tick() -> float | None:
         _shown = face
         redraw()
     if busy:
-        return BUSY_INTERVAL_S
+        return 0.0 if _current.is_urgent else BUSY_INTERVAL_S
     return IDLE_INTERVAL_S if _current.is_watching else None
 
 

@@ -11,7 +11,7 @@ import bpy
 
 log = logging.getLogger(__name__)
 
-POLL_BUDGET_S = 0.004
+POLL_BUDGET_S = 0.003
 BUSY_INTERVAL_S = 0.02
 IDLE_INTERVAL_S = 0.5
 

@@ -13,7 +13,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -52,8 +52,9 @@ _NOBODYS = frozenset({ErrorCode.REQUEST_NOT_FOUND, ErrorCode.RESULT_EXPIRED, Err
 """Of a job that an earlier Blender sent: nothing that anybody has to hear of."""
 
 
-on_applied: list[Callable[[Take, Mapping[str, Any]], None]] = []
-"""Who hears of each take that was written, with the keywords of its bake: what is drawn follows."""
+on_applied: list[Callable[[Take, Mapping[str, Any]], Iterator[None]]] = []
+"""Who hears of each take that was written, with the keywords of its bake, and what they then do, in pieces: what is
+drawn follows."""
 
 
 @dataclass(eq=False)
@@ -120,6 +121,11 @@ class Session:
         takes = (len(self.shelf.every()), len(self.shelf.unsaved), len(self._writer))
         newest = next((t.id for t in self.troubles), "")
         return self.standing, reading, jobs, len(self.jobs), takes, newest, len(self.troubles), id(self.models)
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether the next turn of ``poll`` is to come at once."""
+        return self._writer.is_urgent
 
     @property
     def is_busy(self) -> bool:
@@ -298,15 +304,13 @@ class Session:
         row = self.shelf.get(take.id)
 
         def done(failed: KineographError | None) -> None:
-            if failed is None:
-                _tell(take, how)
-            else:
+            if failed is not None:
                 owner, character = (row.owner, row.character) if row else ("", take.rig.armature)
                 self.troubles.add(failed, owner=owner, character=character, take=take.id, how=how)
             if on_done is not None:
                 on_done(failed)
 
-        self._writer.add(Order(take, take.bake(**how), done))
+        self._writer.add(Order(take, take.bake(**how), done, lambda: _telling(take, how)))
         wake()
 
     def cancel(self, job: Job) -> None:
@@ -497,12 +501,10 @@ class Session:
         if job.apply is None:
             self._end(job, None)
         else:
-            self._writer.add(Order(job.take, job.take.bake(**job.apply), lambda failed: self._baked(job, failed)))
-
-    def _baked(self, job: Job, failed: KineographError | None) -> None:
-        self._end(job, failed)
-        if failed is None and job.take is not None:
-            _tell(job.take, job.apply or {})
+            take, how = job.take, job.apply
+            self._writer.add(
+                Order(take, take.bake(**how), lambda failed: self._end(job, failed), lambda: _telling(take, how))
+            )
 
     def _never_left(self, job: Job, asked_s: float) -> None:
         """A Blender ended between the click and the wire: what is fresh goes now, what is old is asked about."""
@@ -548,9 +550,9 @@ class Session:
         return self.troubles.add(failed, owner=job.owner, character=job.armature, job=job, context=known, **written)
 
 
-def _tell(take: Take, how: Mapping[str, Any]) -> None:
+def _telling(take: Take, how: Mapping[str, Any]) -> Iterator[None]:
     for hear in tuple(on_applied):
-        hear(take, how)
+        yield from hear(take, how)
 
 
 def client_name() -> str:

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import bpy
 
@@ -20,14 +21,19 @@ OnDone = Callable[[KineographError | None], None]
 
 @dataclass(eq=False)
 class Order:
-    """One bake to be done; ``on_done`` hears how it went. ``replaces``: the bake that shows until then; ``tidying``:
-    what is left to do with that one; ``is_over``: all is done, and nobody has heard yet."""
+    """One bake to be done; ``after`` is what follows when it is, in pieces; then ``on_done`` hears how it went.
+
+    ``replaces``: the bake that shows until then; ``left``: what is left to do when it shows no more, and ``after``;
+    ``wants_undo``: it is on, and Blender has no undo step of that yet; ``is_over``: all is done, and nobody has heard.
+    """
 
     take: Take
     bake: Bake
     on_done: OnDone
+    after: Callable[[], Iterator[None]] = lambda: iter(())
     replaces: str | None = None
-    tidying: Generator[None, None, None] | None = None
+    left: Iterator[None] | None = None
+    wants_undo: bool = False
     is_over: bool = False
 
 
@@ -40,6 +46,11 @@ class Writer:
 
     def __len__(self) -> int:
         return len(self._orders)
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether the next turn is to come at once: nothing of the user's should come before the undo step."""
+        return bool(self._orders) and self._orders[0].wants_undo
 
     def add(self, order: Order) -> None:
         """Behind the others."""
@@ -65,23 +76,36 @@ class Writer:
         current.on_done(failed)
 
     def _turn(self, order: Order, budget_s: float) -> None:
-        """A slice of the bake, with Blender's own undo step after the last; then the tidying up, in slices too."""
-        if order.tidying is not None:
-            order.is_over = work(order.tidying, budget_s)
+        """A slice of the bake; when it is on, Blender's own undo step, alone; then what is left, in slices too."""
+        if order.left is not None:
+            if order.wants_undo:
+                _have_undo(order)
+            else:
+                order.is_over = work(order.left, budget_s)
             return
         if not order.bake.is_begun:
             order.replaces = order.bake.shown_take
         if order.bake.step(budget_s):
             order.take.applied.append(order.bake.report)
-            if bpy.app.background:
-                bpy.context.view_layer.update()  # nothing is drawn here, which would do it
-            push_undo(f"Apply {order.take.label}".strip())
-            order.tidying = order.bake.tidying(order.replaces or "")
+            order.left = chain(order.bake.tidying(order.replaces or ""), order.after())
+            order.wants_undo = True
 
     def abandon(self) -> None:
         """Give everything up; half-written actions are removed."""
         while self._orders:
-            self._orders.popleft().bake.abandon()
+            order = self._orders.popleft()
+            if order.wants_undo:
+                _have_undo(order)
+            order.bake.abandon()
+
+
+def _have_undo(order: Order) -> None:
+    order.wants_undo = False
+    if not order.bake.is_there:  # undone, or another file came
+        return
+    if bpy.app.background:
+        bpy.context.view_layer.update()  # nothing is drawn here, which would do it
+    push_undo(f"Apply {order.take.label}".strip())
 
 
 def push_undo(message: str) -> None:
