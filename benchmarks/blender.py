@@ -78,6 +78,7 @@ def measure(rounds: int) -> dict[str, Any]:
     kineograph_blender.register()
     try:
         seen: dict[str, list[Spent]] = {name: [] for name in PROMISED_MS}
+        told = session_of(rounds, session)
         for begin, one_round in ((character, round_of), (rigify, rigify_round)):
             armature = begin()
             for n in range(rounds + 1):
@@ -95,6 +96,8 @@ def measure(rounds: int) -> dict[str, Any]:
         "keys": KEYS,
         "frames": FRAMES,
         "rounds": rounds,
+        "load": os.getloadavg()[0],
+        "session": told,
         "ms": {
             name: {
                 "best": min(v.wall_ms for v in values),
@@ -107,6 +110,22 @@ def measure(rounds: int) -> dict[str, Any]:
             for name, values in seen.items()
         },
     }
+
+
+def session_of(rounds: int, session: Any) -> dict[str, Any]:
+    """Every turn of the pump in a user's session, by kind; the clicks; and what is Blender's and Python's own."""
+    from kineograph_bench.blender_session import Session
+    from kineograph_bench.blender_turns import Trace, histogram, kinds
+
+    trace = Trace()
+    trace.hang_in()
+    try:
+        Session(character(), session.current(), trace).rounds(rounds)
+    finally:
+        trace.take_off()
+    session.current().disconnect()
+    every = {"turns": kinds(trace.turns), "clicks": kinds(trace.clicks), "own": kinds(trace.own)}
+    return {**every, "histogram": histogram(trace.turns)}
 
 
 class Spent(NamedTuple):
@@ -276,6 +295,15 @@ def table(figures: dict[str, Any]) -> str:
         wall = f"best {row['best']:6.1f} ms  median {row['median']:6.1f}  longest {row['longest']:6.1f}"
         wall += f"  cpu {row['cpu']:5.1f} to {row['cpu_longest']:5.1f}"
         lines.append(f"  {name:20} {wall}  promised {row['promised'] or 'nothing'}")
+    for name, said in (("turns", "turns of the pump"), ("clicks", "clicks"), ("own", "Blender's and Python's own")):
+        lines.append(f"A session of {figures['rounds']} rounds: {said}")
+        for what, row in figures["session"][name].items():
+            figure = f"median {row['median']:6.2f} ms  longest {row['longest']:6.2f}  cpu {row['cpu_longest']:6.2f}"
+            lines.append(f"  {row['turns']:5.0f} x {figure}  {what}")
+    lines.append(
+        "  turns by length (of them by processor time): "
+        + ", ".join(f"{name} {row['clock']} ({row['cpu']})" for name, row in figures["session"]["histogram"].items())
+    )
     return "\n".join(lines)
 
 

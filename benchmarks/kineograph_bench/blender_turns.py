@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every turn of the add-on's pump in one user's session, by what it did, and how long Blender's main thread was held.
 
-Nothing of the add-on knows of it: what a turn did is told by the calls inside it.
+Nothing of the add-on knows of it: what a turn did is told by the calls inside it. Blender's undo step and Python's full
+collections of what nobody needs are told apart from what stands beside them in the same turn.
 """
 
 from __future__ import annotations
 
 import functools
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
+
+UNDO = "Blender: its undo step for a take"
+COLLECTION = "Python: a full collection"
+EDGES_MS = (0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 8.0, 16.0)
 
 
 class Turn(NamedTuple):
@@ -21,47 +27,71 @@ class Turn(NamedTuple):
 
 
 class Trace:
-    """Turns of a session in their order. ``hang_in`` before, ``take_off`` afterwards."""
+    """``turns`` of the pump in their order, a user's ``clicks``, and what is Blender's and Python's ``own``.
+
+    ``hang_in`` before, ``take_off`` afterwards.
+    """
 
     def __init__(self) -> None:
         self.turns: list[Turn] = []
+        self.clicks: list[Turn] = []
+        self.own: list[Turn] = []
         self._done: list[str] = []
         self._before: list[tuple[Any, str, Any]] = []
+        self._collecting = (0.0, 0.0)
 
     def hang_in(self) -> None:
         """Listen to what the add-on does."""
         from kineograph_blender.bridge.bake import Bake
         from kineograph_blender.session import readers, session, writer
 
+        gc.callbacks.append(self._collected)
         for owner, name, what in (
             (session.Session, "_told", "connection"),
             (session.Session, "_models_came", "list of models"),
             (session.Session, "_heard", "a job's progress"),
             (session.Session, "_arrived", "a result arrives"),
             (session.Session, "_send", "sending"),
-            (readers.Readers, "step", "reading"),
+            (readers.Readers, "step", "reading the scene"),
             (writer.Writer, "_turn", _of_order),
             (Bake, "_assign", "putting it on"),
         ):
-            found = getattr(owner, name)
-            self._before.append((owner, name, found))
-            setattr(owner, name, self._told(found, what))
+            self._replace(owner, name, self._told(getattr(owner, name), what))
+        self._replace(writer, "push_undo", self._apart(writer.push_undo))
 
     def take_off(self) -> None:
         """The add-on is as it was."""
+        gc.callbacks.remove(self._collected)
         while self._before:
             owner, name, found = self._before.pop()
             setattr(owner, name, found)
 
-    def turn(self, work: Callable[[], Any], what: str = "") -> Turn:
-        """One turn, or ``what`` a user's own click is."""
+    def forget(self) -> None:
+        """What was seen so far was to warm up."""
+        for turns in (self.turns, self.clicks, self.own):
+            turns.clear()
+
+    def turn(self, work: Callable[[], Any]) -> None:
+        """One turn of the pump."""
         self._done.clear()
+        spent = self.spent(work)
+        self.turns.append(Turn(" + ".join(dict.fromkeys(self._done)) or "nothing to do", *spent))
+
+    def click(self, what: str, work: Callable[[], Any]) -> None:
+        """What a user does."""
+        self.clicks.append(Turn(what, *self.spent(work)))
+
+    def spent(self, work: Callable[[], Any]) -> tuple[float, float]:
+        """What it took, without what is Blender's and Python's own."""
+        before = len(self.own)
         began, began_cpu = time.perf_counter(), time.thread_time()
         work()
         wall_ms, cpu_ms = (time.perf_counter() - began) * 1e3, (time.thread_time() - began_cpu) * 1e3
-        done = what or " + ".join(dict.fromkeys(self._done)) or "nothing to do"
-        self.turns.append(Turn(done, wall_ms, cpu_ms))
-        return self.turns[-1]
+        return wall_ms - sum(t.wall_ms for t in self.own[before:]), cpu_ms - sum(t.cpu_ms for t in self.own[before:])
+
+    def _replace(self, owner: Any, name: str, by: Any) -> None:
+        self._before.append((owner, name, getattr(owner, name)))
+        setattr(owner, name, by)
 
     def _told(self, found: Callable[..., Any], what: str | Callable[..., str]) -> Callable[..., Any]:
         @functools.wraps(found)
@@ -71,19 +101,33 @@ class Trace:
 
         return call
 
+    def _apart(self, push: Callable[[str], None]) -> Callable[[str], None]:
+        def call(message: str) -> None:
+            self._done.append("the turn of the undo step, without it")
+            spent = self.spent(lambda: push(message))
+            self.own.append(Turn(UNDO, *spent))
 
-UNDO = "Blender's own undo step"
-EDGES_MS = (0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 8.0, 16.0)
+        return call
+
+    def _collected(self, phase: str, info: dict[str, int]) -> None:
+        if info["generation"] < 2:
+            return
+        now = time.perf_counter(), time.thread_time()
+        if phase == "start":
+            self._collecting = now
+        else:
+            wall_ms, cpu_ms = ((after - before) * 1e3 for after, before in zip(now, self._collecting, strict=True))
+            self.own.append(Turn(COLLECTION, wall_ms, cpu_ms))
 
 
 def _of_order(_writer: Any, order: Any, _budget_s: float) -> str:
     if order.left is None:
         return "writing a take"
-    return UNDO if order.wants_undo else "tidying up, verdicts"
+    return "without a window: evaluating the scene" if order.wants_undo else "tidying up, verdicts"
 
 
-def kinds(turns: list[Turn]) -> dict[str, dict[str, float]]:
-    """By what was done: how many turns, the longest and the median by the clock, the longest of the thread's own."""
+def kinds(turns: Sequence[Turn]) -> dict[str, dict[str, float]]:
+    """By what was done: how many; median and longest by the clock; the longest of the main thread's own time."""
     out: dict[str, dict[str, float]] = {}
     for what in dict.fromkeys(t.what for t in turns):
         some = sorted(t.wall_ms for t in turns if t.what == what)
@@ -92,12 +136,15 @@ def kinds(turns: list[Turn]) -> dict[str, dict[str, float]]:
     return out
 
 
-def histogram(turns: list[Turn]) -> dict[str, int]:
-    """How many turns took up to so many milliseconds of the clock."""
-    out: dict[str, int] = {}
+def histogram(turns: Sequence[Turn]) -> dict[str, dict[str, int]]:
+    """How many turns took up to so many milliseconds: of the clock, and of the main thread's own time."""
+    out: dict[str, dict[str, int]] = {}
     low = 0.0
     for edge in (*EDGES_MS, float("inf")):
         name = f"to {edge:g} ms" if edge < float("inf") else f"over {low:g} ms"
-        out[name] = sum(low < t.wall_ms <= edge for t in turns)
+        out[name] = {
+            "clock": sum(low < t.wall_ms <= edge for t in turns),
+            "cpu": sum(low < t.cpu_ms <= edge for t in turns),
+        }
         low = edge
     return out

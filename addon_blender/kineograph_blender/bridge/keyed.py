@@ -85,21 +85,20 @@ def reading(find: Callable[[], Slot], *, chosen: bool = False) -> Generator[None
     ``comparing`` to tell."""
     heads: list[_Head] = []
     parts: list[FloatArray] = []
-    picks: list[NDArray[np.bool_] | None] = []
-    pace, more = Pace(200, least=20), True
+    sorter = _Sorter()
+    pace, more = Pace(100, least=20), True
     while more:
         with pace.piece() as count:
             some = compat.some_curves(*find(), len(heads), count)
             new = [_head(curve) for curve in some]
-            heads += new
             parts.append(_co(some, new))
-            picks += [_chosen(curve, head[4]) if chosen else None for curve, head in zip(some, new, strict=True)]
+            picks = [_chosen(curve, head[4]) if chosen else None for curve, head in zip(some, new, strict=True)]
+            sorter.add(new, parts[-1], picks)
+            heads += new
             more = len(some) == count
-        if more:
-            yield
-    yield
-    co = np.concatenate(parts) if parts else np.empty(0, np.float32)
-    return Keyed(_sorted_out(heads, co, picks), all(datapath.parse(h[0]) is not None for h in heads), heads, co)
+        yield
+    co = np.concatenate(parts)
+    return Keyed(sorter.curves, all(datapath.parse(h[0]) is not None for h in heads), heads, co)
 
 
 def comparing(was: Keyed, find: Callable[[], Slot]) -> Generator[None, None, bool]:
@@ -176,22 +175,32 @@ def _chosen(curve: Any, count: int) -> NDArray[np.bool_]:
     return out
 
 
-def _sorted_out(heads: Sequence[_Head], co: FloatArray, picks: Sequence[NDArray[np.bool_] | None]) -> list[KeyedCurve]:
-    out = []
-    # Most curves of a pose have their keys at the same frames: those share one array.
-    known: dict[bytes, tuple[NDArray[np.float64], bool]] = {}
-    frames_of, at = np.ascontiguousarray(co[::2]), 0
-    for where, (path, part, mute, modifiers, count) in enumerate(heads):
-        first, at = at, at + count
-        channel = datapath.parse(path)
-        if channel is None or not count or mute:
-            continue
-        stops = frames_of[first:at].tobytes()
-        found = known.get(stops)
+class _Sorter:
+    """Curves that say something of a bone, from all of a slot."""
+
+    def __init__(self) -> None:
+        self.curves: list[KeyedCurve] = []
+        self._where = self._at = 0
+        # Most curves of a pose have their keys at the same frames: those share one array.
+        self._known: dict[bytes, tuple[NDArray[np.float64], bool]] = {}
+
+    def add(self, heads: Sequence[_Head], co: FloatArray, picks: Sequence[NDArray[np.bool_] | None]) -> None:
+        """The next ones, with frames and values of their keys."""
+        frames_of, at = np.ascontiguousarray(co[::2]), 0
+        for (path, part, mute, modifiers, count), chosen in zip(heads, picks, strict=True):
+            channel, first, at = datapath.parse(path), at, at + count
+            if channel is not None and count and not mute:
+                frames, is_plain = self._shared(frames_of[first:at])
+                plain = is_plain and not modifiers
+                self.curves.append(KeyedCurve(self._where, channel, part, frames, self._at + first, plain, chosen))
+            self._where += 1
+        self._at += at
+
+    def _shared(self, frames: FloatArray) -> tuple[NDArray[np.float64], bool]:
+        stops = frames.tobytes()
+        found = self._known.get(stops)
         if found is None:
-            frames = frames_of[first:at].astype(np.float64).round(4)
+            rounded = frames.astype(np.float64).round(4)
             # Two keys at one frame: Blender says what that means.
-            found = known[stops] = frames, bool((np.diff(frames) > SAME_FRAME).all())
-        plain = found[1] and not modifiers
-        out.append(KeyedCurve(where, channel, part, found[0], first, plain, picks[where]))
-    return out
+            found = self._known[stops] = rounded, bool((np.diff(rounded) > SAME_FRAME).all())
+        return found

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,18 +13,26 @@ from numpy.typing import NDArray
 from kineograph.advise import advise
 
 from ..advice import Advice, Stray, outside
+from ..bridge.pace import whole
 from ..bridge.request import Outgoing
 from ..bridge.rig import Rig
+from ..bridge.shot import Ghosts
 from .shapes import Color, Lines, Picture, arrow, color_of, cross, figure
 
 FloatArray = NDArray[np.floating[Any]]
 
 _ARROWS = 8
 _MOST_GHOSTS = 40
+_AT_ONCE = 10
 
 
 def picture(outgoing: Outgoing) -> Picture:
     """Paths on the floor, pins, waypoints and ghosts of the keys, in the character's colour."""
+    return whole(picturing(outgoing))
+
+
+def picturing(outgoing: Outgoing) -> Generator[None, None, Picture]:
+    """``picture`` in pieces of a few milliseconds at most."""
     out = Picture()
     for item, ref in zip(outgoing.request["constraints"], outgoing.refs["constraints"], strict=True):
         match item["type"]:
@@ -34,7 +42,8 @@ def picture(outgoing: Outgoing) -> Picture:
                 _path(out, outgoing, item, ref)
             case "effector_target":
                 _pin(out, outgoing, item, ref)
-    _ghosts(out, outgoing)
+    yield
+    yield from _ghosts(out, outgoing)
     return out
 
 
@@ -126,15 +135,21 @@ def _pin(out: Picture, outgoing: Outgoing, item: Mapping[str, Any], ref: Mapping
     out.label(points[0], f"{name}: {item['joint']} {when}", color, first)
 
 
-def _ghosts(out: Picture, outgoing: Outgoing) -> None:
+def _ghosts(out: Picture, outgoing: Outgoing) -> Iterator[None]:
+    ghosts = outgoing.ghosts
+    if not isinstance(ghosts, Ghosts):  # a record on disk has none
+        return
     color = color_of(outgoing.rig.armature, alpha=0.45)
-    frames = sorted(outgoing.ghosts)
+    frames = sorted(ghosts)
     some = frames if len(frames) <= _MOST_GHOSTS else [frames[int(k)] for k in np.linspace(0, len(frames) - 1, 40)]
     parents = outgoing.rig.skeleton.parents
-    for frame in some:
-        joints = outgoing.rig.frame.points_bu(outgoing.ghosts[frame])
-        out.lines.append(Lines(figure(joints, parents), color))
-        out.label(joints[0], str(frame), color, frame)
+    for first in range(0, len(some), _AT_ONCE):
+        part = some[first : first + _AT_ONCE]
+        every = outgoing.rig.frame.points_bu(ghosts.of(part))
+        for frame, joints in zip(part, every, strict=True):
+            out.lines.append(Lines(figure(joints, parents), color))
+            out.label(joints[0], str(frame), color, frame)
+        yield
 
 
 def _heading(

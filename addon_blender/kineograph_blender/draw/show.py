@@ -22,10 +22,22 @@ from .state import Shown, drawn
 def preview(character: str, parts: Sequence[Outgoing], model: Mapping[str, Any], stray: Stray | None = None) -> Shown:
     """What would be sent: its picture, its summary, advice, and what is left out. ``model``: what is known of it;
     ``stray``: see ``sent.advice``."""
-    joined = sent.joined([sent.picture(part) for part in parts])
+    return whole(previewing(character, parts, model, stray))
+
+
+def previewing(
+    character: str, parts: Sequence[Outgoing], model: Mapping[str, Any], stray: Stray | None = None
+) -> Generator[None, None, Shown]:
+    """``preview`` in pieces."""
+    pictures = []
+    for part in parts:
+        pictures.append((yield from sent.picturing(part)))
+        yield
     title = sent.summary(parts) if parts else "nothing: every block in the range is locked or off"
     lines = tuple(sent.left_out(parts)) if parts else ()
-    drawn.preview = Shown(character, joined, title, lines, tuple(sent.advice(parts, model, stray)))
+    yield
+    notes = tuple(sent.advice(parts, model, stray))
+    drawn.preview = Shown(character, sent.joined(pictures), title, lines, notes)
     redraw()
     return drawn.preview
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Preview, verdicts, and blocks dragged in the timeline."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import bpy
@@ -9,6 +9,7 @@ from bpy.props import IntProperty, StringProperty
 
 from .. import applying, plan, session
 from ..bridge import gathering, request, stamps
+from ..bridge.pace import whole
 from ..direction import along
 from ..direction import props as saved
 from ..draw import paint, show, strips
@@ -216,14 +217,14 @@ def _preview(operator: Any, armature: Any, scene: Any) -> None:
         character, here = bpy.data.objects.get(name), bpy.data.scenes.get(at)
         return () if character is None or here is None else plan.stray(character, here, frames)
 
-    def take_in(part: request.Outgoing) -> None:
+    def take_in(part: request.Outgoing) -> Generator[None, None, None]:
         parts.append(part)
         if len(parts) == len(asked):
-            show.preview(name, parts, facts, stray)
+            yield from show.previewing(name, parts, facts, stray)
 
     for direction in asked:
         if bpy.app.background:
-            take_in(gathering.gather(armature, scene, direction))
+            whole(take_in(gathering.gather(armature, scene, direction)))
         else:
             session.current().read_soon(armature, scene, direction, take_in, pressed(operator))
     if not asked:

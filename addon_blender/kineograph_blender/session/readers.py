@@ -4,24 +4,26 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from kineograph.errors import KineographError
 
 from ..bridge.looking import Looking
+from ..bridge.pace import work
 from ..bridge.request import Outgoing
 
-Then = Callable[[Outgoing], None]
+Then = Callable[[Outgoing], Iterator[None]]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Reading:
     looking: Looking
     then: Then
     over: Callable[[], None]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    left: Iterator[None] | None = None
 
 
 class Readers:
@@ -40,16 +42,14 @@ class Readers:
         return [reading.looking for reading in self._all]
 
     def add(self, looking: Looking, then: Then, over: Callable[[], None], **facts: Any) -> None:
-        """One that is not done yet: something is done ``then``; ``over`` is called when it was read, or need not be."""
+        """One that is not done yet, and what is done ``then``, in pieces; ``over``: that was done, or need not be."""
         self._all.append(_Reading(looking, then, over, facts))
 
     def clear(self) -> bool:
         """Nothing needs to be read any more; whether anything did."""
         found = bool(self._all)
         while self._all:
-            reading = self._all.popleft()
-            reading.looking.close()
-            reading.over()
+            self._end()
         return found
 
     def abandon(self) -> None:
@@ -59,26 +59,27 @@ class Readers:
         self._all.clear()
 
     def step(self, budget_s: float) -> None:
-        """Read on, for the first in line: one piece or frame at least."""
+        """Read on, for the first in line: one piece or frame at least. It leaves the line when its request has left."""
         reading = self._all[0]
         try:
-            if not reading.looking.is_done:
-                reading.looking.step(budget_s)
-                return  # what is done with it has a turn of its own
+            if self._work(reading, budget_s):
+                self._end()
         except KineographError as e:
+            self._end()
             self._failed(e, **reading.facts)
         except BaseException:
-            self._end(reading)  # whatever it is, it would come again each turn
+            self._end()  # whatever it is, it would come again each turn
             raise
-        self._end(reading)
 
-    def _end(self, reading: _Reading) -> None:
-        """It was read, or cannot be: it leaves the line when its request has left."""
-        try:
-            if reading.looking.is_done:
-                reading.then(reading.looking.outgoing)
-        except KineographError as e:
-            self._failed(e, **reading.facts)
-        finally:
-            self._all.popleft()
-            reading.over()
+    def _work(self, reading: _Reading, budget_s: float) -> bool:
+        if not reading.looking.is_done:
+            reading.looking.step(budget_s)
+            return False  # what is done with it has turns of its own
+        if reading.left is None:
+            reading.left = reading.then(reading.looking.outgoing)
+        return work(reading.left, budget_s)
+
+    def _end(self) -> None:
+        reading = self._all.popleft()
+        reading.looking.close()
+        reading.over()

@@ -190,8 +190,9 @@ class Session:
         """
         owner = owner_of(armature)
 
-        def send(outgoing: Outgoing) -> None:
+        def send(outgoing: Outgoing) -> Iterator[None]:
             self._send(Job(label or label_of(direction), outgoing, apply, owner=owner, direction=direction))
+            yield
 
         self.read_soon(armature, scene, direction, send, redo, is_sent=not apply)
 
@@ -200,12 +201,12 @@ class Session:
         armature: Any,
         scene: Any,
         direction: Direction,
-        then: Callable[[Outgoing], None],
+        then: Callable[[Outgoing], Iterator[None]],
         redo: tuple[str, Mapping[str, Any]] = ("", {}),
         *,
         is_sent: bool = False,
     ) -> None:
-        """Read a scene for a request, and do something ``then``, from ``poll``. Raises as above.
+        """Read a scene for a request, and do something ``then``, in pieces, from ``poll``. Raises as above.
 
         ``is_sent``: a Blender that ends meanwhile is told of by the next one, which offers to generate.
         """
