@@ -7,6 +7,7 @@ say), where edits on it, marked frames and the motion that stays beside the new 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -32,6 +33,9 @@ FloatArray = NDArray[np.floating[Any]]
 
 Find = Callable[[], tuple[Any, Any]]
 """Finds armature and scene anew: nothing of Blender's is held between pieces."""
+
+Turn = tuple[float, ...]
+"""A quaternion, x, y, z, w."""
 
 _STRETCH_TOLERANCE = 1e-3
 _OFFSET_TOLERANCE_M = 1e-3
@@ -69,7 +73,7 @@ class Ghosts(Mapping[int, FloatArray]):
 class _KeyPose:
     """What is asked of the pose at one frame: turns by joint, the root's place. Later words replace earlier ones."""
 
-    turns: dict[str, list[float]] = field(default_factory=dict)
+    turns: dict[str, Turn] = field(default_factory=dict)
     place_m: list[float] | None = None
 
 
@@ -279,11 +283,15 @@ class Shot:
         return poses.of_matrices(self.rig, matrices)
 
     def _whole(self, asked: dict[int, _KeyPose], frame: int, pose: Pose, *, placed: bool) -> None:
-        turns = dict(zip(self.rig.names, pose.local_xyzw.tolist(), strict=True))
+        turns = self._turns(pose)
         asked[frame] = _KeyPose(turns, [float(x) for x in pose.root_m] if placed else None)
 
+    def _turns(self, pose: Pose) -> dict[str, Turn]:
+        # Tuples: of lists, thousands for a take, Python's collector would look through each again and again.
+        return dict(zip(self.rig.names, struct.iter_unpack("4d", pose.local_xyzw.astype(float).tobytes()), strict=True))
+
     def _keyed(self, item: _KeyPose, key: KeyedFrame, pose: Pose) -> None:
-        turns = dict(zip(self.rig.names, pose.local_xyzw.tolist(), strict=True))
+        turns = self._turns(pose)
         if len(key.turned) == len(turns):
             item.turns = turns
         else:

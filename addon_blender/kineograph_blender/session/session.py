@@ -192,7 +192,7 @@ class Session:
 
         def send(outgoing: Outgoing) -> Iterator[None]:
             self._send(Job(label or label_of(direction), outgoing, apply, owner=owner, direction=direction))
-            yield
+            return iter(())
 
         self.read_soon(armature, scene, direction, send, redo, is_sent=not apply)
 
