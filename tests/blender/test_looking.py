@@ -130,7 +130,7 @@ def close(a: Any, b: Any) -> bool:
     """Two requests' constraints, within what float32 keeps."""
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(close(v, b[k]) for k, v in a.items())
-    if isinstance(a, list):
+    if isinstance(a, (list, tuple)):
         return len(a) == len(b) and all(map(close, a, b))
     return bool(a == b if isinstance(a, str) else abs(a - b) < 1e-6)
 
