@@ -43,7 +43,7 @@ def object_is_still(armature: Any, action: Any, slot: Any) -> bool:
         return False
     if data is None:
         return True
-    if len(data.drivers) or data.use_tweak_mode or nla_plays(data):
+    if data.use_tweak_mode or nla_plays(data) or any(not d.data_path.startswith("pose.bones[") for d in data.drivers):
         return False
     found = compat.curves(action, slot)
     if data.action != action:
@@ -137,7 +137,9 @@ class Poses:
         if not still or armature.data.animation_data is not None:
             return None
         data = armature.animation_data
-        if data is not None and (data.action_blend_type != "REPLACE" or data.action_influence < 1.0):
+        if data is not None and (
+            len(data.drivers) or data.action_blend_type != "REPLACE" or data.action_influence < 1.0
+        ):
             return None
         if any(group.mute for group in compat.groups(action, slot)):
             return None  # what that means differs between versions
