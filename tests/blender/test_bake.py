@@ -18,17 +18,17 @@ from kineograph.errors import ErrorCode, KineographError
 from kineograph.motion.resample import resample
 from kineograph_blender import compat
 from kineograph_blender.bridge import bake as bakes
-from kineograph_blender.bridge import datapath, guard, stamps
+from kineograph_blender.bridge import datapath, guard, stamps, unkeyed
 from kineograph_blender.bridge import rig as rigs
 from kineograph_blender.bridge.bake import Bake
 from kineograph_blender.bridge.bake_options import BakeOptions
 from kineograph_blender.bridge.pace import Pace
 
 
-def begun(armature: Any, frames: int = 60, take: str = "take") -> Bake:
+def begun(armature: Any, frames: int = 60, take: str = "take", **how: Any) -> Bake:
     """A bake that has not started."""
     rig = rigs.read(armature, bpy.context.scene)
-    return Bake(rig, measure.wander(rig, frames), 1, take, BakeOptions())
+    return Bake(rig, measure.wander(rig, frames), 1, take, BakeOptions(**how))
 
 
 def curves(armature: Any) -> dict[tuple[str, int], Any]:
@@ -159,6 +159,28 @@ def test_an_action_shared_by_two_objects_is_not_mixed_up(scene: Any) -> None:
     assert scenes.dump(action) == before
     assert data.action == action, "the other object plays on"
     assert len(one.animation_data.action.slots) == 1
+
+
+@pytest.mark.parametrize("wanted", ["Double", "Hero"])
+def test_the_slot_that_the_user_chose_plays_again_and_no_other(scene: Any, wanted: str) -> None:
+    """Blender itself binds the slot that is called like the object: that of somebody else, after a rename."""
+    if not compat.HAS_SLOTS:
+        pytest.skip("slots came with 4.4")
+    armature = scenes.simple("Hero")
+    scenes.key(armature, "Neck", "rotation_quaternion", 5, (1, 0, 0, 0))
+    action, _ = scenes.own(armature)
+    double = scenes.simple("Double")
+    compat.bind(double.animation_data_create(), action, compat.new_slot(action, double))
+    scenes.key(double, "Head", "rotation_quaternion", 9, (1, 0, 0, 0))
+    data, chosen = armature.animation_data, next(s for s in action.slots if s.identifier == f"OB{wanted}")
+    compat.bind(data, action, chosen)
+    bone = "Head" if wanted == "Double" else "Neck"
+    rig = rigs.read(armature, scene)
+    measure.baked(rig, measure.wander(rig, 10))
+    assert list(measure.gather(armature).request["constraints"][0]["joint_rotations"]) == [bone]
+    own, slot = stamps.own_action(armature)
+    unkeyed.step_to(armature, own, slot)
+    assert (data.action, data.action_slot.identifier) == (action, f"OB{wanted}")
 
 
 def test_our_actions_are_known_by_a_stamp_and_not_by_a_name(scene: Any) -> None:
@@ -315,14 +337,17 @@ def test_an_autosave_in_the_middle_leaves_nothing_behind(scene: Any, tmp_path: A
     assert bpy.data.objects["Hero"].animation_data is None or bpy.data.objects["Hero"].animation_data.action is None
 
 
-def test_selection_mode_active_object_and_frame_stay(scene: Any) -> None:
+@pytest.mark.parametrize("is_looked_at", [False, True])
+def test_selection_mode_active_object_and_frame_stay(scene: Any, is_looked_at: bool) -> None:
     armature = scenes.simple()
     other = scenes.empty((0, 0, 0), "Other")
     scenes.activate(armature)
     bpy.ops.object.mode_set(mode="POSE")
     guard.go_to(scene, 7.5)
     chosen = [compat.is_bone_selected(b) for b in armature.pose.bones]
-    begun(armature, 10).finish()
+    visits = guard.visits()
+    begun(armature, 10, **({"blend_in": 4} if is_looked_at else {})).finish()
+    assert (guard.visits() > visits) is is_looked_at
     assert (scene.frame_current, scene.frame_subframe) == (7, 0.5)
     assert armature.mode == "POSE"
     assert bpy.context.view_layer.objects.active == armature

@@ -178,9 +178,12 @@ def test_poses_are_those_that_constraints_and_drivers_make(scene: Any) -> None:
     assert [(c.bone, c.kind) for c in out.constrained] == [("LeftForeArm", "IK")]
 
 
-def test_reading_leaves_no_trace(scene: Any) -> None:
+@pytest.mark.parametrize("is_looked_at", [False, True])
+def test_reading_leaves_no_trace(scene: Any, is_looked_at: bool) -> None:
     armature = scenes.simple()
     scenes.key_poses(armature, ["Hips", "Head"], "Hips")
+    if is_looked_at:  # so that its keyed frames are visited
+        armature.pose.bones["Spine"].constraints.new("LIMIT_ROTATION")
     other = scenes.empty((0, 0, 0), "Other")
     scenes.activate(armature)
     bpy.ops.object.mode_set(mode="POSE")
@@ -192,7 +195,9 @@ def test_reading_leaves_no_trace(scene: Any) -> None:
     posed = guard.read_pose(armature)
     selected = [compat.is_bone_selected(b) for b in armature.pose.bones]
     dump = scenes.dump(armature.animation_data.action)
+    visits = guard.visits()
     measure.gather(armature)
+    assert (guard.visits() > visits) is is_looked_at
     after = (scene.frame_current, round(scene.frame_subframe, 4), armature.mode, bpy.context.object.name)
     assert after == before
     assert all((posed[k] == guard.read_pose(armature)[k]).all() for k in posed), "unkeyed posing survives"
