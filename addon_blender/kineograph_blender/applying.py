@@ -95,7 +95,7 @@ def write(armature: Any, scene: Any, row: Row, **change: Any) -> None:
     failed: list[Any] = []
 
     current.apply(take, failed.append, **how)
-    if bpy.app.background:
+    if not session.turns():
         while not failed:
             current.poll(1.0)
         if failed[0] is not None:

@@ -214,7 +214,7 @@ def regenerate(
     current = session.current()
     how = {"armature": armature.name, "scene": scene.name, "over": True}
     label = f"frames {span[0]}-{span[1]}"
-    if bpy.app.background:
+    if not session.turns():
         return current.generate(armature, scene, asked, label, how)
     current.generate_soon(armature, scene, asked, label, how, redo)
     return None

@@ -223,7 +223,7 @@ def _preview(operator: Any, armature: Any, scene: Any) -> None:
             yield from show.previewing(name, parts, facts, stray)
 
     for direction in asked:
-        if bpy.app.background:
+        if not session.turns():
             whole(take_in(gathering.gather(armature, scene, direction)))
         else:
             session.current().read_soon(armature, scene, direction, take_in, pressed(operator))

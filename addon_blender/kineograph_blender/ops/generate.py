@@ -67,7 +67,7 @@ def _send(operator: Any, context: Any) -> None:
     current = session.current()
     tell_outside(armature, scene, parts)
     for part in parts:
-        if bpy.app.background:
+        if not session.turns():
             current.generate(armature, scene, part)
         else:
             current.generate_soon(armature, scene, part, redo=pressed(operator))

@@ -176,7 +176,7 @@ def again(context: Any, trouble: Trouble) -> None:
         take = current.shelf.take(trouble.take)
         failed: list[Any] = []
         current.apply(take, failed.append, **how)
-        if bpy.app.background:
+        if not session.turns():
             while not failed:
                 current.poll(1.0)
     elif trouble.reread and trouble.job is not None and trouble.job.direction is not None:
@@ -209,7 +209,7 @@ def send_anew(context: Any, trouble: Trouble, asked: Direction) -> None:
     assert job is not None
     asked = plan.renewed(armature, asked)
     current = session.current()
-    if bpy.app.background:
+    if not session.turns():
         current.generate(armature, context.scene, asked, job.label, job.apply)
     else:
         current.generate_soon(armature, context.scene, asked, job.label, job.apply)

@@ -8,7 +8,7 @@ from .address import check_address
 from .connection import Phase, Standing
 from .job import Job, Timings
 from .models import Dial, Model, Models
-from .pump import BUSY_INTERVAL_S, IDLE_INTERVAL_S, POLL_BUDGET_S, redraw, wake
+from .pump import BUSY_INTERVAL_S, IDLE_INTERVAL_S, POLL_BUDGET_S, redraw, turns, wake
 from .session import Session, on_applied, owner_of, problem_of
 from .shelf import Row, Shelf
 from .troubles import Trouble, Troubles
@@ -39,6 +39,7 @@ __all__ = [
     "problem_of",
     "redraw",
     "tick",
+    "turns",
     "wake",
 ]
 

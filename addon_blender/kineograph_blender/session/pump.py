@@ -32,9 +32,15 @@ def detach() -> None:
         bpy.app.timers.unregister(tick)
 
 
+def turns() -> bool:
+    """Whether Blender itself turns the pump, by a timer: with an interface, where nothing may wait. Else, whoever waits
+    polls."""
+    return not bpy.app.background
+
+
 def wake() -> None:
     """Start the pump. Without an interface there are no timers: whoever waits polls."""
-    if not bpy.app.background and _turn is not None and not bpy.app.timers.is_registered(tick):
+    if turns() and _turn is not None and not bpy.app.timers.is_registered(tick):
         bpy.app.timers.register(tick, first_interval=0.0, persistent=True)
 
 
