@@ -10,6 +10,10 @@ Run with a Python that has bpy:
 160 bones, 20 key poses, a real daemon. Wall time on the main thread, best, median and longest of the rounds; ``cpu`` is
 the main thread's own work, best and longest, which a busy machine changes less. Of what takes several turns or slices
 each round counts the longest. Beside each stands what is promised.
+
+Then a user's whole session, over and over, with every turn of the pump by what it did: each is promised to take 4 ms at
+most. Blender's own undo steps (for a take, and for a user's own operators in the same file) and Python's full
+collections stand by themselves, wherever they fall.
 """
 
 from __future__ import annotations
@@ -32,12 +36,12 @@ import numpy as np
 
 BONES, KEYS, FRAMES = 160, 20, 300
 MODEL = "kineograph-interpolate"
-BUDGET_S = 0.003
+BUDGET_S = 0.0025
 PROMISED_MS = {
     "submit": 20.0,
     "click": 20.0,
-    "click_turn": 20.0,
-    "click_turn_with_take": 20.0,
+    "click_turn": 4.0,
+    "click_turn_with_take": 4.0,
     "pump_turn": 4.0,
     "bake_main_thread": 150.0,
     "bake_slice": 8.0,

@@ -264,7 +264,9 @@ def test_a_broken_record_says_so_and_loses_nothing(scene: Any) -> None:
     take_on(armature)
     press_i(armature, ["LeftArm"], 40, TURN)
     action, _ = scenes.own(armature)
-    for broken in ({"head": "{", "data": b""}, {"head": '[["Head", "location", 0, 99, 0, 0]]', "data": b"12"}, 7):
+    short, crooked = ('[["Head", "location", 0, 99, 0, 0]]', '[["Head", "location", 0, 1.0, 0, -8]]')
+    heads = (("{", b""), (short, b"12"), (crooked, b"12345678"))
+    for broken in (*({"head": head, "data": data} for head, data in heads), 7):
         action["kineograph_written"] = broken
         assert written.load(action, armature) is None
         out = measure.gather(armature)

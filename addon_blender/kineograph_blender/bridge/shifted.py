@@ -53,7 +53,7 @@ def can_move(armature: Any) -> bool:
 def move(armature: Any, goals: Mapping[Channel, Mapping[float, float]]) -> None:
     """Move keys of the take that plays, all parts of a property together: from one frame to another, by channel."""
     action, slot = actions.shown(armature)
-    meant = written.load(action, armature) or {}
+    meant: Mapping[written.Place, Any] = written.load(action, armature) or {}
     for curve in compat.curves(action, slot):
         channel = datapath.parse(curve.data_path)
         wanted = {} if channel is None else goals.get(channel, {})

@@ -23,8 +23,8 @@ from .datapath import Channel
 from .pace import Pace
 
 FloatArray = NDArray[np.floating[Any]]
-Record = dict[tuple[Channel, int], tuple[FloatArray, FloatArray]]
-"""What was written: frames (N,) and values (N,) by channel and array index."""
+Place = tuple[Channel, int]
+"""A channel, and which of its values."""
 
 _RECORD = "kineograph_written"
 _CARRIED = "kineograph_carried"
@@ -110,6 +110,24 @@ def storing(
     action[_CARRIED] = json.dumps([[k.bone, k.prop, k.frame] for k in carried])
 
 
+class Record(Mapping[Place, tuple[FloatArray, FloatArray]]):
+    """What was written: frames (N,) and values (N,) by channel and array index. Each is looked up when it is asked:
+    there are hundreds, and to open a record holds nobody up."""
+
+    def __init__(self, where: Mapping[Place, tuple[int, int, int]], data: bytes) -> None:
+        self._where, self._data = where, data
+
+    def __getitem__(self, place: Place) -> tuple[FloatArray, FloatArray]:
+        count, frames_at, values_at = self._where[place]
+        return np.frombuffer(self._data, "<f4", count, frames_at), np.frombuffer(self._data, "<f4", count, values_at)
+
+    def __iter__(self) -> Iterator[Place]:
+        return iter(self._where)
+
+    def __len__(self) -> int:
+        return len(self._where)
+
+
 class _Pack:
     """Rows of frames and values as one block of bytes; frames that many rows share stand there once."""
 
@@ -141,19 +159,22 @@ def load(action: Any, armature: Any = None) -> Record | None:
         rows, data = json.loads(found["head"]), bytes(found["data"])
         now = {} if armature is None else identity.renamed(armature, {row[0] for row in rows})
         # What is kept under a bone's present name is the take's; what was only carried along may still have an old one.
-        old = {_place(row, now): _part(row, data) for row in rows if row[0] in now}
-        return old | {_place(row, {}): _part(row, data) for row in rows if row[0] not in now}
+        old = {_place(row, now): _where(row, len(data)) for row in rows if row[0] in now}
+        return Record(old | {_place(row, {}): _where(row, len(data)) for row in rows if row[0] not in now}, data)
     except (ValueError, TypeError, KeyError, IndexError):
         return None
 
 
-def _place(row: list[Any], now: Mapping[str, str]) -> tuple[Channel, int]:
+def _place(row: list[Any], now: Mapping[str, str]) -> Place:
     return Channel(now.get(row[0], row[0]), row[1]), row[2]
 
 
-def _part(row: list[Any], data: bytes) -> tuple[FloatArray, FloatArray]:
+def _where(row: list[Any], size: int) -> tuple[int, int, int]:
     count, frames_at, values_at = row[3:]
-    return np.frombuffer(data, "<f4", count, frames_at), np.frombuffer(data, "<f4", count, values_at)
+    last = size - 4 * count
+    if any(type(x) is not int for x in row[3:]) or count < 0 or not (0 <= frames_at <= last and 0 <= values_at <= last):
+        raise ValueError(row)
+    return count, frames_at, values_at
 
 
 def carried(action: Any, armature: Any = None) -> dict[Channel, set[float]]:
@@ -215,7 +236,7 @@ class Comparison:
 
     def __init__(self, action: Any, armature: Any) -> None:
         record = load(action, armature)
-        self._record = record or {}
+        self._record: Mapping[Place, tuple[FloatArray, FloatArray]] = record or {}
         self._unseen = set(self._record)
         self._out = Edits(is_known=record is not None)
         if record is not None:
