@@ -158,9 +158,11 @@ class Session:
             bpy.ops.ed.undo_push(message="kept")
 
     def _until(self, is_so: Callable[[], bool]) -> None:
+        from kineograph_blender import session
+
         end_s = time.monotonic() + 120.0
         while not is_so():
             if time.monotonic() > end_s:
                 raise TimeoutError("the session does not go on")
-            self._trace.turn(self._current.poll)
+            self._trace.turn(session.tick)
             time.sleep(0.002)
