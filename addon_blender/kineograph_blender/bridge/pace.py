@@ -32,7 +32,7 @@ class Pace:
         self._size = int(min(max(wanted, self._least), self._most))
 
 
-def in_pieces(items: Sequence[T], act: Callable[[T], R], first: int = 4) -> Generator[None, None, list[R]]:
+def in_pieces(items: Sequence[T], act: Callable[[T], R], first: int = 2) -> Generator[None, None, list[R]]:
     """What ``act`` makes of each item, in pieces."""
     out: list[R] = []
     pace = Pace(first)

@@ -222,7 +222,7 @@ def comparing(find: Callable[[], tuple[Any, Any, Any] | None]) -> Generator[None
             if found is None:
                 return Edits()
             action, slot, armature = found
-            some = compat.curves(action, slot)[seen : seen + count]
+            some = compat.some_curves(action, slot, seen, count)
             comparison.look(some, armature)
             seen += count
             more = len(some) == count
