@@ -36,7 +36,7 @@ import numpy as np
 
 BONES, KEYS, FRAMES = 160, 20, 300
 MODEL = "kineograph-interpolate"
-BUDGET_S = 0.0025
+BUDGET_S = 0.002
 PROMISED_MS = {
     "submit": 20.0,
     "click": 20.0,

@@ -11,9 +11,9 @@ import bpy
 
 log = logging.getLogger(__name__)
 
-POLL_BUDGET_S = 0.0025
-"""So long at most, and one piece of a millisecond or so: together it stays below four."""
-BUSY_INTERVAL_S = 0.02
+POLL_BUDGET_S = 0.002
+"""So long at most, and one more piece of a millisecond or two: together they stay below four."""
+BUSY_INTERVAL_S = 0.015
 IDLE_INTERVAL_S = 0.5
 
 _turn: Callable[[], float | None] | None = None
