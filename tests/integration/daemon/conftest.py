@@ -20,15 +20,31 @@ import pytest
 import zmq
 from tests.fakes.backbones import request_map
 
+from kineograph import demo
 from kineograph.client import Client
 from kineograph.client.discovery import RunFile, find_daemon
 from kineograph.errors import KineographError, from_envelope
+from kineograph.fixes import Problem, resolve
 from kineograph.wire import codec
 from kineograph.wire.codec import Buffer, Header, Kind
 from kineograph.wire.messages import Method
 
 ROOT = Path(__file__).resolve().parents[3]
 START_S = 60.0
+
+
+def shown(error: KineographError, request: dict[str, Any] | None = None) -> Problem:
+    """The problem as it is shown: words with something to do, no loose braces, no code in the sentence."""
+    problem = resolve(error, {"request": request or {}, "refs": demo.refs(), "models": ["kineograph-interpolate"]})
+    assert problem.code == error.code
+    assert problem.title
+    assert problem.text
+    assert problem.cause
+    assert problem.fixes, f"{error.code}: {problem.text} offers nothing"
+    assert all(fix.label and "{" not in fix.label for fix in problem.fixes)
+    assert "{" not in problem.text
+    assert str(error.code) not in problem.text
+    return problem
 
 
 class Wire:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import zmq
-from tests.integration.daemon.conftest import House, Wire, generate, wait_until
+from tests.integration.daemon.conftest import House, Wire, generate, shown, wait_until
 
 from kineograph.client.keys import client_keys
 from kineograph.errors import ErrorCode
@@ -68,6 +68,7 @@ def test_tcp_wants_a_key_and_the_key_has_a_role(make_house: Callable[..., House]
     error = watch.error("generate", generate())
     assert error.code is ErrorCode.FORBIDDEN
     assert (error.details["got"], error.details["allowed"]) == ("observe", "submit")
+    assert "watch, not submit" in shown(error).text
     body = generate()
     work.call("generate", body)
     assert work.call("job.result", {"job": body["job"], "wait_s": 60.0})["job"]["state"] == "succeeded"
@@ -93,7 +94,9 @@ def test_tcp_wants_a_key_and_the_key_has_a_role(make_house: Callable[..., House]
     assert events.poll(60_000), "events reach a key that may watch"
 
     (house.home / "config" / "clients.json").write_text(json.dumps({"clients": []}))
-    assert work.error("hello").code is ErrorCode.UNAUTHORIZED, "a key that is taken out stops working at once"
+    refused = work.error("hello")
+    assert refused.code is ErrorCode.UNAUTHORIZED, "a key that is taken out stops working at once"
+    assert "key" in shown(refused).text
     assert me.call("hello")["role"] == "admin"
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import psutil
 import zmq
-from tests.integration.daemon.conftest import House, Wire, generate, wait_until
+from tests.integration.daemon.conftest import House, Wire, generate, shown, wait_until
 
 from kineograph.client.discovery import RunFile, find_daemon
 from kineograph.errors import ErrorCode
@@ -233,7 +233,9 @@ def test_results_expire_by_age_and_by_size_and_are_never_unknown(make_house: Cal
     house.start()
     wire = house.wire()
     wait_until(lambda: wire.call("job.status", {"job": jobs[0]})["state"] == "expired")
-    assert wire.error("job.result", {"job": jobs[0]}).code is ErrorCode.RESULT_EXPIRED
+    expired = wire.error("job.result", {"job": jobs[0]})
+    assert expired.code is ErrorCode.RESULT_EXPIRED
+    assert jobs[0][:4] in shown(expired).text
     assert wire.call("job.result", {"job": jobs[-1]})["result"] is not None, "the newest that fit are kept"
     assert wire.call("job.request", {"job": jobs[0]})["request"]["model"] == "big", "it can be run again"
     assert house.stop() == 0

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.fakes.backbones import request_map
-from tests.integration.daemon.conftest import House, Wire, generate, new_id, wait_until
+from tests.integration.daemon.conftest import House, Wire, generate, new_id, shown, wait_until
 
 from kineograph import demo
 from kineograph.errors import ErrorCode, KineographError, from_envelope
@@ -44,6 +44,16 @@ def _pins(request: Request, count: int) -> None:
     request["constraints"] += [copy.deepcopy(_pin(request)) for _ in range(count)]
 
 
+def _rootless_clip(request: Request) -> None:
+    """A reference clip that moves the spine and does not say where the character is."""
+    clip = {
+        "joint_names": ["Spine"],
+        "rotations": [[[0.0, 0.0, 0.0, 1.0]]] * 30,
+        "root_positions": [[0.0, 0.9, 0.0]] * 30,
+    }
+    request["segments"][0] = {"type": "motion_reference", "duration_frames": 30, "fps": 30.0, **clip}
+
+
 REFUSED: list[tuple[str, Change, str]] = [
     ("schema_validation", lambda r: _pin(r).update(positions=[[float("nan"), 0, 0]]), "shelf"),
     ("schema_validation", lambda r: r.pop("skeleton"), "skeleton"),
@@ -63,6 +73,7 @@ REFUSED: list[tuple[str, Change, str]] = [
     ("invalid_options", lambda r: r["options"].update(model_options={"easin": 1}), "easin"),
     ("invalid_options", lambda r: r["options"].update(loop=True), "loop|one"),
     ("invalid_options", lambda r: r["segments"][0].update(prompt="x" * 100_000), "100000|100,000|long"),
+    ("invalid_request", _rootless_clip, "'Hips'"),
     ("version_unsupported", lambda r: r.update(protocol_version="2.0"), r"2\.0"),
 ]
 
@@ -73,7 +84,7 @@ def test_a_refused_request_says_which_and_what_to_do(wire: Wire, code: str, chan
     change(request)
     error = wire.error("generate", {"job": new_id(), "request": request, "refs": demo.refs()})
     assert error.code == code
-    problem = _shown(error, request)
+    problem = shown(error, request)
     assert re.search(says, problem.text, re.DOTALL), problem.text
     assert not error.is_retryable
 
@@ -82,7 +93,7 @@ def test_a_fix_of_an_unknown_joint_lets_the_request_through(wire: Wire) -> None:
     request = demo.request(MODEL)
     _pin(request)["joint"] = "RihgtHand"
     error = wire.error("generate", {"job": new_id(), "request": request})
-    problem = _shown(error, request)
+    problem = shown(error, request)
     mended = apply(problem.fixes[0], request)
     assert "RightHand" in mended.said
     assert wire.call("generate", {"job": new_id(), "request": mended.request})["state"] == "queued"
@@ -91,20 +102,20 @@ def test_a_fix_of_an_unknown_joint_lets_the_request_through(wire: Wire) -> None:
 def test_what_only_a_smaller_model_refuses(wire: Wire) -> None:
     fake = request_map()
     other = {**fake, "skeleton": demo.request()["skeleton"]}
-    assert _shown(wire.error("generate", {"job": new_id(), "request": other}), other).code == "retargeting_unsupported"
+    assert shown(wire.error("generate", {"job": new_id(), "request": other}), other).code == "retargeting_unsupported"
     pinned = {**request_map("foreign"), "constraints": [{"type": "ground_height", "points": [[0.0, 0.0, 0.0]]}]}
     error = wire.error("generate", {"job": new_id(), "request": pinned})
-    assert _shown(error, pinned).code == "unsupported_constraint"
+    assert shown(error, pinned).code == "unsupported_constraint"
     big = {**fake, "segments": [{"type": "text", "prompt": "y", "language": "y" * 2_000_000, "duration_frames": 10}]}
     error = wire.error("generate", {"job": new_id(), "request": big})
     assert error.code == "payload_too_large"
-    assert "MB" in _shown(error, big).text
+    assert "MB" in shown(error, big).text
 
 
 def test_a_model_that_cannot_say_what_it_takes(wire: Wire) -> None:
     error = wire.error("generate", generate("bad-capabilities"))
     assert error.code in ("internal_error", "model_unavailable")
-    _shown(error, {})
+    shown(error, {})
 
 
 RAISED = [
@@ -125,20 +136,20 @@ def test_a_job_that_fails_keeps_its_reason(wire: Wire, code: str, model: str, pr
     error = from_envelope(status["error"])
     assert error.code in ((code,) if model != "bad-setup" else (code, "internal_error"))
     assert status["state"] == "failed"
-    problem = _shown(error, body["request"])
+    problem = shown(error, body["request"])
     if error.is_retryable:
         assert error.retry_after_s
     else:
         assert not problem.retry.auto
 
 
-def test_timeout_cancel_conflict_unknown_and_full(wire: Wire) -> None:
+def test_timeout_cancel_conflict_and_unknown(wire: Wire) -> None:
     late = generate("slow", deadline_s=0.3)
     wire.call("generate", late)
     status = wire.call("job.result", {"job": late["job"], "wait_s": 60.0})["job"]
     error = from_envelope(status["error"])
     assert error.code == ErrorCode.TIMEOUT
-    assert re.search(r"0\.3", _shown(error, late["request"]).text)
+    assert re.search(r"0\.3", shown(error, late["request"]).text)
 
     stopped = generate("slow")
     wire.call("generate", stopped)
@@ -146,27 +157,33 @@ def test_timeout_cancel_conflict_unknown_and_full(wire: Wire) -> None:
     wire.call("job.cancel", {"jobs": [stopped["job"]]})
     status = wire.call("job.result", {"job": stopped["job"], "wait_s": 60.0})["job"]
     assert status["state"] == "cancelled"
-    assert _shown(from_envelope(status["error"]), {}).code == ErrorCode.REQUEST_CANCELLED
+    assert shown(from_envelope(status["error"]), {}).code == ErrorCode.REQUEST_CANCELLED
 
     conflict = wire.error("generate", generate(job=stopped["job"], prompt="another"))
-    assert _shown(conflict, {}).code == ErrorCode.IDEMPOTENCY_CONFLICT
+    assert shown(conflict, {}).code == ErrorCode.IDEMPOTENCY_CONFLICT
 
     unknown = new_id()
     for method in ("job.status", "job.result", "job.request", "job.forget", "job.move"):
         error = wire.error(method, {"job": unknown})
-        assert _shown(error, {}).code == ErrorCode.REQUEST_NOT_FOUND
-        assert unknown[:4] in _shown(error, {}).text
+        assert shown(error, {}).code == ErrorCode.REQUEST_NOT_FOUND
+        assert unknown[:4] in shown(error, {}).text
 
 
-def _shown(error: KineographError, request: Request) -> Problem:
-    """The problem as it is shown: words with something to do, no loose braces, no code in the sentence."""
-    problem = resolve(error, {"request": request, "refs": demo.refs(), "models": [MODEL]})
-    assert problem.code == error.code
+def test_what_a_method_does_not_take(wire: Wire) -> None:
+    done = generate()
+    assert wire.call("generate.wait", {**done, "wait_s": 60.0})["result"]
+    error = wire.error("job.move", {"job": done["job"], "to": "front"})
+    assert shown_bare(error).code == ErrorCode.INVALID_PARAMETERS
+    error = wire.error("hello", {"wire": [99]})
+    assert shown(error).code == ErrorCode.PROTOCOL_MISMATCH
+    wire.socket.send_multipart([b"noise", b"noise"])
+    answer = wire.receive().body
+    assert shown(from_envelope(answer)).code == ErrorCode.BAD_RESPONSE
+
+
+def shown_bare(error: KineographError) -> Problem:
+    """As ``shown`` where nothing can be done about it by a click."""
+    problem = resolve(error)
     assert problem.title
     assert problem.text
-    assert problem.cause
-    assert problem.fixes, f"{error.code}: {problem.text} offers nothing"
-    assert all(fix.label and "{" not in fix.label for fix in problem.fixes)
-    assert "{" not in problem.text
-    assert str(error.code) not in problem.text
     return problem

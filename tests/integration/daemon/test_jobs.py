@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from tests.fakes.backbones import request_map
-from tests.integration.daemon.conftest import House, Wire, generate, new_id, wait_until
+from tests.integration.daemon.conftest import House, Wire, generate, new_id, shown, wait_until
 
 from kineograph.errors import ErrorCode
 
@@ -247,7 +248,9 @@ def test_a_client_that_asked_to_be_refused_is_refused(make_house: Callable[..., 
     assert error.code is ErrorCode.RATE_LIMITED
     assert (error.details["active_requests"], error.details["concurrency_limit"]) == (1, 1)
     assert error.retry_after_s
+    assert re.search(r"\b1\b", shown(error).text)
     wire.call("generate", generate())
     full = wire.error("generate", generate())
+    assert re.search(r"\b2\b", shown(full).text)
     assert full.code is ErrorCode.QUEUE_FULL
     assert full.details["allowed"] == 2
