@@ -159,10 +159,11 @@ def test_post_processing_off_gives_the_models_own_result() -> None:
 
 def test_a_keyframe_budget_thins_and_keeps_the_users_keys() -> None:
     for backbone in (Hosted(30.0), asks.INTERPOLATE):
-        out = run(request(HUMAN, 60, KEYS, keyframe_budget=0.005), backbone)
+        pin = target("LeftHand", [29, 31], [[0.3, 1.1, 0.5], [0.3, 1.1, 0.5]])
+        out = run(request(HUMAN, 60, [*KEYS, pin], keyframe_budget=0.005), backbone)
         assert out.keyframes is not None
         kept = [set(frames) for channels in out.keyframes.values() for frames in channels.values()]
-        assert all({0, 10, 47, 59} <= frames for frames in kept)
+        assert all({0, 10, 29, 31, 47, 59} <= frames for frames in kept)
         assert sum(map(len, kept)) < 0.6 * 60 * len(kept)
         q, root = read_keys(out.keyframes, out.rotations_xyzw[0], out.root_m[0])
         from kineograph.motion import kinematics
