@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kineograph.motion import kinematics, quat
 from kineograph_daemon.backbones.interpolate import keyed
 from kineograph_daemon.backbones.starter import figure, words
-from kineograph_daemon.backbones.starter.base import Ask
+from kineograph_daemon.backbones.starter.base import SETTLE, Ask
 from kineograph_daemon.solve import curves
 from kineograph_daemon.solve.curves import Ease
 from kineograph_daemon.solve.goals import Goals
@@ -133,7 +133,7 @@ def read(request: GenerateRequest, goals: Goals, ground: Ground, stride_hz: tupl
     frames, table = goals.fixed
     if len(frames):
         key[frames[(table.mean(axis=1) >= MOST_JOINTS) & table[:, 0]]] = True
-    on_path = _along(goals)
+    on_path = _along(goals, key)
     faces = on_path & (bool(len(goals.headings()[0])) or way.moves)
     heading = np.unwrap(quat.heading_rad(rotations[:, 0]))
     told = len(goals.headings()[0]) > 0
@@ -157,9 +157,23 @@ def _way(goals: Goals, ground: Ground) -> tuple[FloatArray, curves.Travel]:
     steps, ways = np.diff(frames), np.diff(xz, axis=0)
     frames = np.r_[frames[0] - steps[first], frames, frames[-1] + steps[last]]
     xz = np.concatenate([xz[:1] - ways[first], xz, xz[-1:] + ways[last]])
-    way = curves.travel(frames, xz, np.arange(goals.frames, dtype=float), _EASE)
+    at = np.arange(goals.frames, dtype=float)
+    way = curves.travel(frames, xz, at, _EASE)
     path[:, [0, 2]] = way.xz_m
+    if not goals.loop:
+        for end, beyond, speed in (
+            (1, at < frames[1], ways[0] / steps[0]),
+            (-2, at > frames[-2], ways[-1] / steps[-1]),
+        ):
+            path[np.ix_(beyond, [0, 2])] = xz[end] + _coasted(at[beyond] - frames[end])[:, None] * speed
     return path, way
+
+
+def _coasted(frames: FloatArray) -> FloatArray:
+    """How far who is not asked to go on gets in so many frames (negative: before the first), as frames at full speed:
+    the way dies away as that of keys does where no key follows."""
+    left = 1.0 - np.clip(np.abs(frames) / SETTLE, 0.0, 1.0)
+    return np.asarray(np.sign(frames) * SETTLE / 3.0 * (1.0 - left**3))
 
 
 def _comes_round(xz_m: FloatArray) -> bool:
@@ -189,12 +203,15 @@ def _parts(request: GenerateRequest) -> tuple[Part, ...]:
     return tuple(out) or (Part(0, request.total_frames, words.Reading(), None),)
 
 
-def _along(goals: Goals) -> BoolArray:
-    """Frames between the first and the last point of a drawn path."""
+def _along(goals: Goals, key: BoolArray) -> BoolArray:
+    """Frames between the first and the last point of a drawn path, and beyond them up to the next key: whoever comes
+    to a path or leaves it does so where it begins and ends."""
     out = np.zeros(goals.frames, bool)
     drawn = [f for path in goals.paths for f in path.frames.tolist()]
     if len(drawn) > 1:
-        out[min(drawn) : max(drawn) + 1] = True
+        first, last = min(drawn), max(drawn)
+        before, after = np.flatnonzero(key[: first + 1]), np.flatnonzero(key[last:])
+        out[before[-1] if len(before) else 0 : last + after[0] + 1 if len(after) else goals.frames] = True
     return out
 
 

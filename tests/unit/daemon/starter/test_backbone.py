@@ -44,6 +44,30 @@ def test_a_drawn_line_is_walked_in_steps() -> None:
     assert np.abs(data.root_m[0, :, 0]).max() < 0.015
 
 
+@pytest.mark.parametrize("keyed", [False, True])
+def test_a_path_over_a_part_of_the_take_is_come_to_and_left_without_a_jump(keyed: bool) -> None:
+    """Drawn far from the world's middle: who was not told where to be before and after it was there for a frame."""
+    points = asks.path([25, 40, 55], [[3.0, -2.0], [3.0, -1.5], [3.1, -1.0]])
+    pose = dict(zip(SKELETON.names, figure.standing(), strict=True))
+    keys = [asks.key(SKELETON, 0, pose, [3.0, 0.93, -2.2])] if keyed else []
+    root = made(90, [*keys, points]).root_m[0].astype(float)
+    assert np.linalg.norm(np.diff(root, axis=0), axis=1).max() * 30 < 2.0
+    assert np.linalg.norm(root[:, [0, 2]] - [3.0, -1.5], axis=1).max() < 1.2
+    np.testing.assert_allclose(root[[25, 40, 55]][:, [0, 2]], [[3.0, -2.0], [3.0, -1.5], [3.1, -1.0]], atol=1e-3)
+
+
+@pytest.mark.parametrize("frames", [[0, 59], [20, 50]])
+def test_a_path_moved_and_turned_moves_and_turns_the_motion(frames: list[int]) -> None:
+    turn, shift = quat.about_y(1.2), np.array([3.0, 0.0, -2.0])
+    points = np.array([[0.0, 0.0, 0.0], [0.4, 0.0, 1.2]])
+    there = quat.rotate(turn, points) + shift
+    a, b = (made(60, [asks.path(frames, p[:, [0, 2]])], seed=3) for p in (points, there))
+    off = np.linalg.norm(quat.rotate(turn, world(a)) + shift - world(b), axis=-1)
+    assert np.linalg.norm(quat.rotate(turn, a.root_m[0].astype(float)) + shift - b.root_m[0], axis=-1).max() < 0.01
+    assert off.mean() < 0.005
+    assert off.max() < 0.06
+
+
 def test_it_faces_where_it_goes() -> None:
     turn = np.linspace(0, 2 * np.pi, 16)
     points = [[1.5 - 1.5 * np.cos(a), 1.5 * np.sin(a)] for a in turn]
