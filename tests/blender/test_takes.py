@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
@@ -24,6 +25,7 @@ from kineograph_blender.bridge.blocks import Block
 from kineograph_blender.direction import props as direction
 from kineograph_blender.draw import verdicts
 from kineograph_blender.draw.state import drawn
+from kineograph_blender.ops.takes import KINEOGRAPH_OT_take_note
 from kineograph_blender.session import archive
 from kineograph_blender.session.shelf import Shelf
 
@@ -54,6 +56,14 @@ def test_a_take_lands_on_the_shelf_and_is_applied(addon: Any, daemon: Any) -> No
     assert clip_shows(armature, row)
     assert scenes.dump(own) == source
     assert applying.shown_origin(armature) == (row.id, 0)
+
+
+def test_the_dialog_of_notes_asks_for_name_and_notes_alone(addon: Any) -> None:
+    rna = bpy.ops.kineograph.take_note.get_rna_type()
+    layout = fake_layout.Layout()
+    dialog = SimpleNamespace(layout=layout, bl_rna=rna, take="7f3a", name="Stomp", notes="heavier")
+    KINEOGRAPH_OT_take_note.draw(dialog, bpy.context)
+    assert layout.lines == ["Name: Stomp", "Notes: heavier"]
 
 
 def test_two_takes_of_one_long_prompt_tell_apart(addon: Any, daemon: Any) -> None:

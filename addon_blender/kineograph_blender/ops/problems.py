@@ -70,7 +70,8 @@ class KINEOGRAPH_OT_fix(TroubleOperator, bpy.types.Operator):
         fix = self._fix(trouble) if trouble else None
         if fix is None or not mend.asks_for(fix):
             return self.execute(context)
-        return set(context.window_manager.invoke_props_dialog(self))
+        title = fix.label.rstrip(".")
+        return set(context.window_manager.invoke_props_dialog(self, title=title, confirm_text=title))
 
     def draw(self, context: Any) -> None:
         """The one field of the dialog."""

@@ -212,6 +212,11 @@ class KINEOGRAPH_OT_take_note(TakeOperator, bpy.types.Operator):
             self.name, self.notes = row.name, row.notes
         return set(context.window_manager.invoke_props_dialog(self))
 
+    def draw(self, context: Any) -> None:
+        """Both, and not which take: that was clicked."""
+        self.layout.prop(self, "name")
+        self.layout.prop(self, "notes")
+
     def execute(self, context: Any) -> Outcome:
         """Remember both."""
 
