@@ -28,6 +28,7 @@ from kineograph_blender.draw.state import drawn
 from kineograph_blender.ops.takes import KINEOGRAPH_OT_take_note
 from kineograph_blender.session import archive
 from kineograph_blender.session.shelf import Shelf
+from kineograph_blender.ui import words
 
 pytestmark = pytest.mark.daemon
 
@@ -64,6 +65,19 @@ def test_the_dialog_of_notes_asks_for_name_and_notes_alone(addon: Any) -> None:
     dialog = SimpleNamespace(layout=layout, bl_rna=rna, take="7f3a", name="Stomp", notes="heavier")
     KINEOGRAPH_OT_take_note.draw(dialog, bpy.context)
     assert layout.lines == ["Name: Stomp", "Notes: heavier"]
+
+
+def test_the_list_has_room_for_six_letters_of_a_miss(addon: Any) -> None:
+    assert [words.centimetres(cm) for cm in (0.04, 9.94, 9.96, 117.7)] == ["0.0 cm", "9.9 cm", "10 cm", "118 cm"]
+    ages_s = (3.0, 61.0, 3599.0, 7300.0, 90_000.0, 400_000.0)
+    assert [words.ago(s) for s in ages_s] == [
+        "just now",
+        "1 min ago",
+        "59 min ago",
+        "2 h ago",
+        "a day ago",
+        "4 days ago",
+    ]
 
 
 def test_two_takes_of_one_long_prompt_tell_apart(addon: Any, daemon: Any) -> None:

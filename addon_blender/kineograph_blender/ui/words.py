@@ -76,5 +76,5 @@ def status_bar(jobs: list[Job]) -> str:
 
 
 def centimetres(value_cm: float) -> str:
-    """A take's worst miss, in the list: '0.2 cm', '118 cm'."""
-    return f"{value_cm:.1f} cm" if value_cm < 99.95 else f"{value_cm:.0f} cm"
+    """A take's worst miss, in the list, where there is room for six letters: '0.2 cm', '10 cm', '118 cm'."""
+    return f"{value_cm:.1f} cm" if value_cm < 9.95 else f"{value_cm:.0f} cm"
