@@ -63,7 +63,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
-    with TemporaryDirectory(prefix="kg-") as home:
+    with TemporaryDirectory(prefix="kg-", ignore_cleanup_errors=True) as home:  # the daemon is ending
         os.environ["KINEOGRAPH_HOME"] = home
         figures = measure(options.rounds)
     print(json.dumps(figures, indent=1) if options.json else table(figures))
