@@ -15,6 +15,7 @@ from kineograph_blender import api, session
 from kineograph_blender.bridge import marks, stamps
 from kineograph_blender.bridge.blocks import Block
 from kineograph_blender.direction import props as direction
+from kineograph_blender.mend import advised
 
 pytestmark = pytest.mark.daemon
 
@@ -148,6 +149,18 @@ def test_a_key_is_not_moved_onto_another(addon: Any, daemon: Any) -> None:
     preview()
     assert trial.shown("preview").button("Move it to 50").press() == {"CANCELLED"}
     assert scenes.dump(armature.animation_data.action) == source
+
+
+def test_a_fast_path_between_locked_blocks_changes_no_block(addon: Any, daemon: Any) -> None:
+    armature = trial.hero(frames=(1,))
+    direction.write(armature, [Block(1, 20, "walks"), Block(21, 40, "turns", locked=True), Block(41, 60, "walks")])
+    addon.kineograph.span = "BLOCKS"
+    api.mark_path(scenes.curve_path([(0, 0, 0), (0, -9, 0)]), armature)
+    assert "needs" in preview()
+    assert not [b for b in trial.shown("preview").buttons if b.text.startswith("Spread")]
+    before = direction.read(armature)
+    assert advised.last_frame(armature, addon, 30) == ""
+    assert direction.read(armature) == before, "nothing is made shorter"
 
 
 def test_advice_that_is_taken(addon: Any, daemon: Any) -> None:

@@ -21,6 +21,7 @@ from .shapes import Color, Lines, Picture, arrow, color_of, cross, figure
 
 FloatArray = NDArray[np.floating[Any]]
 
+_OF_THE_WHOLE = frozenset({"slow_down", "shorten"})
 _ARROWS = 8
 _MOST_GHOSTS = 40
 _AT_ONCE = 10
@@ -90,7 +91,9 @@ def advice(parts: Sequence[Outgoing], model: Mapping[str, Any], stray: Stray | N
         refs = tuple(part.refs["constraints"])
         prompts = tuple(str(s.get("prompt") or "") for s in part.request["segments"])
         for note in advise(part.request, model, part.refs, part.first):
-            found.setdefault(note.text, Advice(note.code, note.text, note.fixes, part.first, refs, prompts))
+            # How long a stretch between locked blocks lasts is said by its neighbours.
+            fixes = tuple(f for f in note.fixes if len(parts) == 1 or f.patch["action"] not in _OF_THE_WHOLE)
+            found.setdefault(note.text, Advice(note.code, note.text, fixes, part.first, refs, prompts))
     return [*found.values(), *(_outside(parts, stray) if parts and stray is not None else ())]
 
 

@@ -54,8 +54,10 @@ def is_offered(fix: Fix) -> bool:
 
 
 def last_frame(armature: Any, scene: Any, frame: int) -> str:
-    """The motion lasts until this scene frame: the last block ends there, and the range where that is one of its own or
-    too short. Raises ``CannotMend`` for a block that is locked."""
+    """The motion lasts until this scene frame at least: the last block grows, and the range where it is too short.
+
+    Raises ``CannotMend`` for a block that is locked.
+    """
     settings = props.of_scene(scene)
     blocks = saved.read(armature)
     said = []
@@ -63,10 +65,11 @@ def last_frame(armature: Any, scene: Any, frame: int) -> str:
         at = plan.active_block(armature) if settings.span == "ACTIVE" else _last(blocks)
         if at is None:
             raise CannotMend("Every block is off.")
-        if blocks[at].locked:
+        if blocks[at].end < frame and blocks[at].locked:
             raise CannotMend("The last block is locked.")
-        saved.write(armature, algebra.resize(blocks, at, Side.END, frame), active=at)
-        said.append(f"The block '{blocks[at].prompt or 'free'}' ends at {frame} now.")
+        if blocks[at].end < frame:
+            saved.write(armature, algebra.resize(blocks, at, Side.END, frame), active=at)
+            said.append(f"The block '{blocks[at].prompt or 'free'}' ends at {frame} now.")
     first, last = plan.span_of(armature, scene)
     if last < frame:
         settings.span, settings.start, settings.end = "OWN", first, frame
