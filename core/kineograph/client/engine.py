@@ -22,7 +22,7 @@ from kineograph.client.events import LinkChanged, Listener, Verdict
 from kineograph.client.feed import EventFeed
 from kineograph.client.finder import Finder
 from kineograph.client.link import Link, LinkState
-from kineograph.client.pending import Pending, PendingTable, settle, settle_error
+from kineograph.client.pending import Pending, PendingTable, Slot, settle, settle_error
 from kineograph.client.transport import Arrival, PeerGone, PeerReached, PeerRefused, Published, Replied, Transport
 from kineograph.client.turns import Turns
 from kineograph.errors import ErrorCode, InternalError, KineographError, LinkError, RequestError, from_envelope
@@ -95,7 +95,7 @@ class Engine:
     def ask(self, method: Method, message: Any, deadline_s: float = DEFAULT_DEADLINE_S) -> Any:
         """``call``, waited for. Raises as ``call``, and what the daemon answered."""
         body = pack(message)
-        future: Future[Any] = Future()
+        future: Future[Any] | Slot = Slot()
         try:
             if self._may_be_driven and self._turns.take(self._transport.wake) and self._may_be_driven:
                 self._drive(Pending(f"{next(self._ids):x}", method, body, future, time.monotonic() + deadline_s))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import heapq
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -17,6 +18,39 @@ SENT_ONCE = frozenset({Method.JOB_MOVE, Method.JOB_FORGET, Method.DAEMON_DRAIN, 
 """Methods that another daemon must not see again. All others are idempotent; a submit is, by its job id and body."""
 
 
+class Slot:
+    """A ``Future`` for whoever turns the loop that fills it: no lock is made and nobody woken, as long as it does."""
+
+    __slots__ = ("_error", "_event", "_is_done", "_value")
+
+    def __init__(self) -> None:
+        self._is_done = False
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self._event: threading.Event | None = None
+
+    def done(self) -> bool:
+        """Whether there is an answer."""
+        return self._is_done
+
+    def result(self) -> Any:
+        """The answer, or its error raised; waits where another thread has to give it."""
+        if not self._is_done:
+            event = self._event = threading.Event()
+            if not self._is_done:  # asked once more: who fills it looks for the event afterwards
+                event.wait()
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def fill(self, value: Any, error: BaseException | None = None) -> None:
+        """The answer is there."""
+        self._value, self._error = value, error
+        self._is_done = True
+        if self._event is not None:
+            self._event.set()
+
+
 @dataclass(eq=False)
 class Pending:
     """One request. ``body`` is packed already: a repeat is the same bytes."""
@@ -24,7 +58,7 @@ class Pending:
     request_id: str
     method: Method
     body: list[Buffer]
-    future: Future[Any]
+    future: Future[Any] | Slot
     deadline_s: float
     was_sent: bool = False
 
@@ -78,13 +112,17 @@ class PendingTable:
                 settle_error(request.future, from_envelope(error.to_envelope()))  # each raiser its own traceback
 
 
-def settle(future: Future[Any], value: Any) -> None:
+def settle(future: Future[Any] | Slot, value: Any) -> None:
     """Give a future its value, unless its owner has cancelled it meanwhile."""
-    if future.set_running_or_notify_cancel():
+    if isinstance(future, Slot):
+        future.fill(value)
+    elif future.set_running_or_notify_cancel():
         future.set_result(value)
 
 
-def settle_error(future: Future[Any], error: BaseException) -> None:
+def settle_error(future: Future[Any] | Slot, error: BaseException) -> None:
     """Give a future its error, unless its owner has cancelled it meanwhile."""
-    if future.set_running_or_notify_cancel():
+    if isinstance(future, Slot):
+        future.fill(None, error)
+    elif future.set_running_or_notify_cancel():
         future.set_exception(error)

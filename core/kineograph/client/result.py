@@ -68,7 +68,9 @@ class Result:
 
     def _check(self) -> None:
         b, t = self.root_m.shape[:2] if self.root_m.ndim == 3 else (-1, -1)
-        j = len(self.joint_names)
+        j, translations = len(self.joint_names), self.translations_m
+        if self.root_m.shape == (b, t, 3) and self.rotations_xyzw.shape == (b, t, j, 4) and translations is None:
+            return
         wanted = {"root_m": (b, t, 3), "rotations_xyzw": (b, t, j, 4), "translations_m": (b, t, j, 3)}
         for name, shape in wanted.items():
             array = getattr(self, name)

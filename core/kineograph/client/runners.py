@@ -8,8 +8,7 @@ import queue
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from kineograph.client.engine import Engine
 from kineograph.client.events import ClientEvent, JobEvent
@@ -66,8 +65,7 @@ def listen_to(ticket: Ticket, heard: Callable[[JobStatus], None]) -> Callable[[C
     return listener
 
 
-@dataclass(frozen=True)
-class Done(Generic[T]):
+class Done(NamedTuple, Generic[T]):
     """The conversation is over."""
 
     value: T
@@ -99,7 +97,8 @@ class SyncRunner:
             step = advance(conversation)
             while not isinstance(step, Done):
                 step = self._step(conversation, step)
-            return step.value
+            value: T = step.value
+            return value
         finally:
             conversation.close()
             if stop is not None:
@@ -177,7 +176,8 @@ class AsyncRunner:
                 step = await self._step(conversation, step)
                 if self._failed is not None:
                     raise self._failed
-            return step.value
+            value: T = step.value
+            return value
         finally:
             conversation.close()
             if stop is not None:

@@ -4,39 +4,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from kineograph.errors import KineographError
 from kineograph.wire.codec import Buffer
 
 
-@dataclass(frozen=True)
-class Replied:
+class Replied(NamedTuple):
     """A message came on the request socket."""
 
     frames: list[Buffer]
 
 
-@dataclass(frozen=True)
-class Published:
+class Published(NamedTuple):
     """A message came on the event socket."""
 
     frames: list[Buffer]
 
 
-@dataclass(frozen=True)
-class PeerReached:
+class PeerReached(NamedTuple):
     """The request socket's connection was accepted."""
 
 
-@dataclass(frozen=True)
-class PeerGone:
+class PeerGone(NamedTuple):
     """The request socket's connection ended."""
 
 
-@dataclass(frozen=True)
-class PeerRefused:
+class PeerRefused(NamedTuple):
     """The connection failed in a way that waiting cannot mend: a foreign server, a key that is not accepted."""
 
     error: KineographError

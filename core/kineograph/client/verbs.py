@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import fields as dataclass_fields
 from random import Random
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from kineograph.client import retry
 from kineograph.client.engine import DEFAULT_DEADLINE_S
@@ -40,8 +40,7 @@ _POLL_S = (0.05, 2.0)
 _MAX_EMPTY = 30
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """Ask the daemon."""
 
     method: Method
@@ -49,16 +48,14 @@ class Call:
     deadline_s: float = DEFAULT_DEADLINE_S
 
 
-@dataclass(frozen=True)
-class Pause:
+class Pause(NamedTuple):
     """Wait ``delay_s``; less is fine when the job's status changes. ``error`` is what will be tried again."""
 
     delay_s: float
     error: KineographError | None = None
 
 
-@dataclass(frozen=True)
-class Tell:
+class Tell(NamedTuple):
     """Show a job's status to whoever watches."""
 
     job: JobStatus
@@ -176,7 +173,7 @@ def order(message: m.Generate, wait_s: float, rng: Random) -> Conversation[m.Job
     The reply's result is None when the job has not ended in time; ``fetch`` goes on from there.
     """
     attempt = 0
-    asked = m.GenerateWait(**vars(message), wait_s=wait_s, by_file=True)
+    asked = m.built(m.GenerateWait, {**vars(message), "wait_s": wait_s, "by_file": True})
     while True:
         try:
             reply: m.JobResultReply = yield Call(Method.GENERATE_WAIT, asked, wait_s + DEFAULT_DEADLINE_S)

@@ -8,7 +8,9 @@ lengths and counts are checked before anything is decoded.
 
 from __future__ import annotations
 
+import functools
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -35,6 +37,11 @@ class Kind(StrEnum):
 
 
 _KINDS: Mapping[str, Kind] = {str(kind): kind for kind in Kind}
+_DTYPES: Mapping[str, np.dtype[Any]] = {code: np.dtype(code) for code in limits.DTYPES}
+_INT = frozenset({int})
+_EXT_KNOWN, _SECRET = 127, os.urandom(8)
+"""What stands in a body for a value that is known already. No peer can send it: it is of this process."""
+_KNOWN = msgpack.packb(msgpack.ExtType(_EXT_KNOWN, _SECRET))
 
 
 class Header(NamedTuple):
@@ -95,10 +102,11 @@ class _Packer:
 
     def _array(self, value: Array) -> msgpack.ExtType:
         a = np.ascontiguousarray(value)
-        if a.dtype.byteorder == ">" or (a.dtype.byteorder == "=" and np.little_endian is False):
-            a = a.astype(a.dtype.newbyteorder("<"))
         code = a.dtype.str
-        if code not in limits.DTYPES:
+        if code[0] == ">":
+            a = a.astype(a.dtype.newbyteorder("<"))
+            code = a.dtype.str
+        if code not in _DTYPES:
             raise TypeError(f"arrays of dtype {a.dtype} cannot travel on the wire; use one of {limits.DTYPES}")
         self.frames.append(memoryview(a.data).cast("B") if a.size else b"")
         shape = list(value.shape)
@@ -128,7 +136,10 @@ def attach_header(header: Header, body_frames: Sequence[Buffer]) -> list[Buffer]
 
 def check_size(body_frames: Sequence[Buffer]) -> None:
     """Raises ``payload_too_large`` for frames of ``pack_body`` that a peer would refuse unread."""
-    sizes = [len(frame) for frame in body_frames]
+    sizes = [*map(len, body_frames)]
+    least = min(limits.MAX_BODY_BYTES, limits.MAX_ARRAY_BYTES, limits.MAX_MESSAGE_BYTES)
+    if sum(sizes) <= least and len(sizes) <= limits.MAX_ARRAYS:
+        return
     for what, got, limit in (
         ("body", sizes[0], limits.MAX_BODY_BYTES),
         ("largest array", max(sizes[1:], default=0), limits.MAX_ARRAY_BYTES),
@@ -173,9 +184,9 @@ def decode_header(frames: Sequence[Buffer]) -> tuple[Header, int]:
         raise _bad(f"the header's array count is {arrays!r}, allowed 0 to {limits.MAX_ARRAYS}")
     if len(frames) != 2 + arrays:
         raise _bad(f"the header announces {arrays} arrays, {len(frames) - 2} frames follow the body")
+    size = sum(map(len, frames))
     if len(frames[1]) > limits.MAX_BODY_BYTES:
         raise _bad(f"the body has {len(frames[1])} bytes, limit {limits.MAX_BODY_BYTES}")
-    size = sum(map(len, frames))
     if size > limits.MAX_MESSAGE_BYTES:
         raise _bad(f"the message has {size} bytes, limit {limits.MAX_MESSAGE_BYTES}")
     said = raw.get("k")
@@ -197,6 +208,52 @@ def decode_body(body: Buffer, arrays: Sequence[Buffer]) -> dict[str, Any]:
     if not isinstance(out, dict):
         raise _bad("the body is no map")
     return out
+
+
+def decode_body_knowing(body: bytes, arrays: Sequence[Buffer], place: slice, value: Any) -> dict[str, Any] | None:
+    """``decode_body`` without reading the bytes at ``place``, which are one whole packed value: ``value``.
+
+    Where they turn out to lie inside of something else, ``value`` is not in what is returned. What the body is before
+    that place is read as ever, so a value that is there was the value of this place. None for a damaged body: that is
+    for ``decode_body``.
+    """
+    ext = _ext_of(arrays)
+
+    def known_or(code: int, data: bytes) -> Any:
+        return value if code == _EXT_KNOWN and data == _SECRET else ext(code, data)
+
+    try:
+        out = msgpack.unpackb(
+            body[: place.start] + _KNOWN + body[place.stop :], raw=False, strict_map_key=True, ext_hook=known_or
+        )
+    except (LinkError, ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException):
+        return None
+    return out if type(out) is dict else None
+
+
+def packed_value(body: bytes, place: slice, key: str) -> bytes | None:
+    """The whole packed value of a body's ``key``, in which a packed value lies at ``place``; None where it does not.
+
+    The body has been decoded before (``decode_body_knowing``): only where the value begins and ends is looked for.
+    """
+    light = body[: place.start] + _KNOWN + body[place.stop :]
+    name = msgpack.packb(key)
+    start = light.rfind(name, 0, place.start) + len(name)
+    unpacker = msgpack.Unpacker(read_size=len(light), max_buffer_size=len(light))
+    try:
+        unpacker.feed(light[start:])
+        unpacker.skip()
+        stop = start + unpacker.tell()
+        # As above: what stands in for the value is found under the key if it is the key's value, and nowhere else.
+        found = msgpack.unpackb(light[:start] + _KNOWN + light[stop:], strict_map_key=True, ext_hook=_code_and_data)
+    except (ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException):
+        return None
+    is_it = type(found) is dict and found.get(key) == (_EXT_KNOWN, _SECRET)
+    return body[start : stop + len(body) - len(light)] if is_it else None
+
+
+def _code_and_data(code: int, data: bytes) -> tuple[int, bytes]:
+    return code, data
 
 
 _AROUND_BYTES = 4 * 2**20
@@ -274,29 +331,38 @@ def _ext_of(arrays: Sequence[Buffer]) -> Any:
     return ext
 
 
-def _view(reference: bytes, arrays: Sequence[Buffer]) -> Array:
+@functools.lru_cache(maxsize=256)
+def _referred(reference: bytes) -> tuple[np.dtype[Any], list[int], int, int]:
+    """``(dtype, shape, frame, bytes)`` of an array reference, of which a peer has few."""
     ref = _unpack(reference, "array reference")
     if not (isinstance(ref, list) and len(ref) == 3):
         raise _bad("an array reference is [dtype, shape, frame]")
     code, shape, index = ref
-    if code not in limits.DTYPES:
-        raise _bad(f"array dtype {code!r} is not one of {', '.join(limits.DTYPES)}")
-    if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(arrays):
-        raise _bad(f"an array refers to frame {index!r} of {len(arrays)}")
+    dtype = _DTYPES.get(code) if type(code) is str else None
+    if dtype is None:
+        raise _bad(f"array dtype {code!r} is not one of {', '.join(limits.DTYPES)}"[:200])
+    if type(index) is not int or index < 0:
+        raise _bad(f"an array refers to frame {index!r}")
     if (
-        not isinstance(shape, list)
+        type(shape) is not list
         or len(shape) > limits.MAX_DIMENSIONS
-        or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in shape)
+        or not _INT.issuperset(map(type, shape))
+        or min(shape, default=0) < 0
     ):
         raise _bad(f"an array's shape is {shape!r}"[:200])
-    dtype = np.dtype(code)
     expected = math.prod(shape) * dtype.itemsize
     if expected > limits.MAX_ARRAY_BYTES:
         raise _bad(f"an array claims {expected} bytes, limit {limits.MAX_ARRAY_BYTES}")
+    return dtype, shape, index, expected
+
+
+def _view(reference: bytes, arrays: Sequence[Buffer]) -> Array:
+    dtype, shape, index, expected = _referred(reference)
+    if index >= len(arrays):
+        raise _bad(f"an array refers to frame {index} of {len(arrays)}")
     if expected != len(arrays[index]):
-        raise _bad(
-            f"array {index}, shape {shape}, dtype {code}, needs {expected} bytes; its frame has {len(arrays[index])}"
-        )
+        got = len(arrays[index])
+        raise _bad(f"array {index}, shape {shape}, dtype {dtype.str}, needs {expected} bytes; its frame has {got}")
     try:
         view = np.frombuffer(arrays[index], dtype).reshape(shape)
     except ValueError as e:  # an empty array may still claim dimensions beyond any address space

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from kineograph.wire.fields import built as built
 from kineograph.wire.fields import from_body as from_body
 from kineograph.wire.fields import to_body as to_body
 
@@ -74,8 +75,10 @@ class JobState(StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether the job can no longer change (but for a result that is pruned)."""
-        return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED)
+        return self in _FINAL
 
+
+_FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED})
 
 TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED, JobState.FAILED}),

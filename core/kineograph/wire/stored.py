@@ -42,14 +42,14 @@ def split(data: memoryview) -> list[memoryview]:
         raise ValueError("it does not begin with KGB1")
     if count > MAX_FRAMES or len(data) < HEAD.size + 8 * count:
         raise ValueError(f"it claims {count} frames")
-    lengths = struct.unpack_from(f"<{count}Q", data, HEAD.size)
-    at = aligned(HEAD.size + 8 * count)
     frames = []
-    for length in lengths:
-        if at + length > len(data):
-            raise ValueError(f"it ends at byte {len(data)}, a frame reaches to {at + length}")
-        frames.append(data[at : at + length])
-        at = aligned(at + length)
+    stop = HEAD.size + 8 * count
+    for length in struct.unpack_from(f"<{count}Q", data, HEAD.size):
+        at = aligned(stop)
+        stop = at + length
+        if stop > len(data):
+            raise ValueError(f"it ends at byte {len(data)}, a frame reaches to {stop}")
+        frames.append(data[at:stop])
     return frames
 
 

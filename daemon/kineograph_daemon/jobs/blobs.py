@@ -151,6 +151,8 @@ def _gather(fd: int, parts: Sequence[Buffer]) -> int:
         while chunk:
             done = os.writev(fd, chunk)
             total += done
+            if done == sum(map(len, chunk)):
+                break
             while chunk and done >= len(chunk[0]):
                 done -= len(chunk.pop(0))
             if done:

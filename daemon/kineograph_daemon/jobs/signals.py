@@ -8,8 +8,7 @@ has to do about it, in order. Both are plain values: every race is a list of eve
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kineograph.wire.messages import EventName, JobStatus, OnBusy, Progress, ResultFormat
 from kineograph_daemon.jobs.record import JobFacts
@@ -17,8 +16,7 @@ from kineograph_daemon.jobs.record import JobFacts
 Envelope = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Submit:
+class Submit(NamedTuple):
     """A client wants a job. The request has been validated and its body is at hand."""
 
     facts: JobFacts
@@ -26,8 +24,7 @@ class Submit:
     on_busy: OnBusy = OnBusy.WAIT
 
 
-@dataclass(frozen=True)
-class WorkerReady:
+class WorkerReady(NamedTuple):
     """A worker is there and hosts these models; also sent again when the list changes."""
 
     worker: str
@@ -35,8 +32,7 @@ class WorkerReady:
     at_s: float
 
 
-@dataclass(frozen=True)
-class WorkerLost:
+class WorkerLost(NamedTuple):
     """A worker is gone. ``details`` is what is known: exit status, last lines of its log."""
 
     worker: str
@@ -45,16 +41,14 @@ class WorkerLost:
     details: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True)
-class ModelsSettled:
+class ModelsSettled(NamedTuple):
     """Every worker has reported: jobs for models that none of them hosts cannot run here any more."""
 
     models: frozenset[str]
     at_s: float
 
 
-@dataclass(frozen=True)
-class TaskProgress:
+class TaskProgress(NamedTuple):
     """How far a worker is with a job."""
 
     worker: str
@@ -63,8 +57,7 @@ class TaskProgress:
     at_s: float
 
 
-@dataclass(frozen=True)
-class TaskDone:
+class TaskDone(NamedTuple):
     """A worker has written the job's result."""
 
     worker: str
@@ -74,8 +67,7 @@ class TaskDone:
     elapsed_s: float = 0.0
 
 
-@dataclass(frozen=True)
-class TaskFailed:
+class TaskFailed(NamedTuple):
     """A worker could not do the job."""
 
     worker: str
@@ -84,8 +76,7 @@ class TaskFailed:
     at_s: float
 
 
-@dataclass(frozen=True)
-class TaskCancelled:
+class TaskCancelled(NamedTuple):
     """A worker stopped a job because it was told to."""
 
     worker: str
@@ -95,8 +86,7 @@ class TaskCancelled:
     at_s: float
 
 
-@dataclass(frozen=True)
-class TaskEnd:
+class TaskEnd(NamedTuple):
     """A worker has nothing more to say about a task."""
 
     worker: str
@@ -104,8 +94,7 @@ class TaskEnd:
     at_s: float
 
 
-@dataclass(frozen=True)
-class Cancel:
+class Cancel(NamedTuple):
     """Somebody wants a job stopped."""
 
     job: str
@@ -113,8 +102,7 @@ class Cancel:
     at_s: float
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(NamedTuple):
     """A waiting job goes to the ``front`` or ``back`` of its priority, or before another waiting job."""
 
     job: str
@@ -123,32 +111,28 @@ class Move:
     at_s: float
 
 
-@dataclass(frozen=True)
-class Forget:
+class Forget(NamedTuple):
     """A finished job is wanted no more: no row, no result."""
 
     job: str
     at_s: float
 
 
-@dataclass(frozen=True)
-class Expire:
+class Expire(NamedTuple):
     """A result is pruned; the job is remembered."""
 
     job: str
     at_s: float
 
 
-@dataclass(frozen=True)
-class Drain:
+class Drain(NamedTuple):
     """Stop starting jobs, or go on."""
 
     on: bool
     at_s: float
 
 
-@dataclass(frozen=True)
-class Encode:
+class Encode(NamedTuple):
     """A finished result is wanted in another format."""
 
     job: str
@@ -156,8 +140,7 @@ class Encode:
     at_s: float
 
 
-@dataclass(frozen=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A worker has written (or could not write) a result in another format."""
 
     worker: str
@@ -168,8 +151,7 @@ class Encoded:
     size_bytes: int = 0
 
 
-@dataclass(frozen=True)
-class Tick:
+class Tick(NamedTuple):
     """Time passes: deadlines and grace periods strike, free workers get work."""
 
     at_s: float
@@ -196,37 +178,32 @@ Event = (
 )
 
 
-@dataclass(frozen=True)
-class Changed:
+class Changed(NamedTuple):
     """Keep the job's new state, then tell everybody."""
 
     job: str
     event: EventName
 
 
-@dataclass(frozen=True)
-class Progressed:
+class Progressed(NamedTuple):
     """Tell everybody how far the job is; nothing to keep."""
 
     job: str
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(NamedTuple):
     """The submit repeats a job that is known already, with the same body."""
 
     job: str
 
 
-@dataclass(frozen=True)
-class Refused:
+class Refused(NamedTuple):
     """The event is refused; nothing changed."""
 
     error: Envelope
 
 
-@dataclass(frozen=True)
-class Assign:
+class Assign(NamedTuple):
     """Send a task to a worker."""
 
     worker: str
@@ -235,32 +212,28 @@ class Assign:
     jobs: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class StopJob:
+class StopJob(NamedTuple):
     """Tell a worker to stop one job."""
 
     worker: str
     job: str
 
 
-@dataclass(frozen=True)
-class KillWorker:
+class KillWorker(NamedTuple):
     """A worker does not listen: end its process. ``WorkerLost`` follows."""
 
     worker: str
     reason: str
 
 
-@dataclass(frozen=True)
-class DropResult:
+class DropResult(NamedTuple):
     """Delete what the job's attempt has written."""
 
     job: str
     attempt: int
 
 
-@dataclass(frozen=True)
-class Forgotten:
+class Forgotten(NamedTuple):
     """Delete the job's row, body and results; tell everybody, with the last that was known of it."""
 
     job: str
@@ -268,8 +241,7 @@ class Forgotten:
     status: JobStatus
 
 
-@dataclass(frozen=True)
-class StartEncode:
+class StartEncode(NamedTuple):
     """Have an idle worker write a result in another format."""
 
     worker: str
@@ -277,8 +249,7 @@ class StartEncode:
     format: ResultFormat
 
 
-@dataclass(frozen=True)
-class EncodeEnded:
+class EncodeEnded(NamedTuple):
     """Answer whoever waits for the format."""
 
     job: str

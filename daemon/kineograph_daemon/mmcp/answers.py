@@ -33,6 +33,7 @@ _CHUNK_JSON, _CHUNK_BIN = 0x4E4F534A, 0x004E4942
 _DATA_URI = "data:application/octet-stream;base64,"
 _SAFE = frozenset({str, bool, type(None)})
 """Types whose every value travels as it is."""
+_TEXT = frozenset({str})
 
 
 def result_body(data: JobResultData, provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,16 +147,18 @@ def check(data: JobResultData) -> None:
     """
     if not (math.isfinite(data.fps_hz) and data.fps_hz > 0):
         raise _unfit("fps_hz", f"the frame rate is {data.fps_hz!r}")
-    shape = (*np.shape(data.rotations_xyzw)[:2], len(data.joint_names))
+    shape = (*data.rotations_xyzw.shape[:2], len(data.joint_names))
     arrays = {
         "rotations_xyzw": (data.rotations_xyzw, (*shape, 4)),
         "root_m": (data.root_m, (*shape[:2], 3)),
         "translations_m": (data.translations_m, (*shape, 3)),
     }
     for name, (array, expected) in arrays.items():
-        if array is not None and np.shape(array) != expected:
-            raise _unfit(name, f"{name} has shape {np.shape(array)}, expected {expected}")
-        if array is not None and name not in data.are_finite and not np.isfinite(array).all():
+        if array is None:
+            continue
+        if array.shape != expected:
+            raise _unfit(name, f"{name} has shape {array.shape}, expected {expected}")
+        if name not in data.are_finite and not np.isfinite(array).all():
             raise _unfit(name, f"{name} holds numbers that are not finite")
     for joint, mask in data.contacts.items():
         if joint not in data.joint_names or np.shape(mask) != shape[:2]:
@@ -169,6 +172,8 @@ def _unfit(name: str, message: str) -> InternalError:
 
 
 def _is_finite(value: Any) -> bool:
+    if value is None:
+        return True
     if isinstance(value, Mapping):
         return all(map(_is_finite, value.values()))
     if isinstance(value, (list, tuple)):
@@ -186,14 +191,20 @@ def wire_safe(value: Any) -> Any:
     kind = type(value)
     if kind in _SAFE:
         return value
-    # Most of a report are texts in maps in lists: a call for each of them would be most of what this costs.
+    # Most of a report are texts in maps in lists: looked at one by one they would be most of what this costs.
     if kind is dict:
+        if _TEXT.issuperset(map(type, value)) and _SAFE.issuperset(map(type, value.values())):
+            return value
         return {
             k if type(k) is str else str(k): item if type(item) in _SAFE else wire_safe(item)
             for k, item in value.items()
         }
     if kind is list or kind is tuple:
+        if _SAFE.issuperset(map(type, value)):
+            return value
         return [item if type(item) in _SAFE else wire_safe(item) for item in value]
+    if kind is float and math.isfinite(value):
+        return value
     if isinstance(value, (str, bool)):
         return value
     if isinstance(value, int):

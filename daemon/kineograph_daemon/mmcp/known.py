@@ -3,13 +3,14 @@
 
 A character comes along with every request made for it, and its joints are most of what there is to read in one. A
 skeleton that comes again, to the byte, is not read again: it is the typed one it was, the same object, which nobody may
-change. A body is therefore decoded around its skeleton.
+change. A body is therefore decoded around its skeleton: with those bytes taken out where they are known, and else value
+by value.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from kineograph.wire.codec import Buffer
 
 _MOST = 32
 _MOST_BYTES = 2**18
+_MOST_COPIED = 2**22
 _MOST_TRIES = 8
 _KEY = msgpack.packb("skeleton")
 
@@ -57,22 +59,32 @@ class KnownSkeletons:
 
     def place_in(self, body: bytes, skeleton: Skeleton) -> slice | None:
         """Where a known skeleton lies in the body that brought it, if that is easily found."""
-        packed, at = self._bytes_of.get(id(skeleton)), 0
-        if packed is None:
-            return None
-        for _ in range(_MOST_TRIES):
-            at = body.find(_KEY, at)
-            if at < 0:
-                return None
-            at += len(_KEY)
-            if body.startswith(packed, at):
-                return slice(at, at + len(packed))
-        return None
+        packed = self._bytes_of.get(id(skeleton))
+        return None if packed is None else _place(body, (packed,))
+
+    def found_in(self, body: bytes) -> tuple[Skeleton, slice] | None:
+        """A skeleton whose bytes lie in a body, and where; whether they are its request's own is for the reader."""
+        place = _place(body, reversed(self._by_bytes))
+        found = None if place is None else self.recall(body[place])
+        return None if place is None or found is None else (found, place)
 
     def _forget(self, packed: bytes) -> None:
         skeleton = self._by_bytes.pop(packed, None)
         if skeleton is not None:
             self._bytes_of.pop(id(skeleton), None)
+
+
+def _place(body: bytes, wanted: Iterable[bytes]) -> slice | None:
+    at, one_of = 0, tuple(wanted)
+    for _ in range(_MOST_TRIES):
+        at = body.find(_KEY, at)
+        if at < 0:
+            break
+        at += len(_KEY)
+        for packed in one_of:
+            if body.startswith(packed, at):
+                return slice(at, at + len(packed))
+    return None
 
 
 KNOWN = KnownSkeletons()
@@ -81,30 +93,47 @@ KNOWN = KnownSkeletons()
 
 @dataclass(frozen=True)
 class ReadBody:
-    """The body of a ``Generate``. ``request_packed`` is its request as it came, where that could be told apart."""
+    """The body of a ``Generate``: ``fields``, the ``frames`` it came in, where a known skeleton lies in the first."""
 
     fields: dict[str, Any]
-    request_packed: bytes | None = None
+    frames: Sequence[Buffer]
+    place: slice | None = None
+    packed: bytes | None = None
+
+    @property
+    def request_packed(self) -> bytes | None:
+        """The request as it came, where that can be told apart."""
+        body = self.frames[0]
+        if self.place is None or not isinstance(body, bytes):
+            return self.packed
+        return codec.packed_value(body, self.place, "request")
 
 
 def read_body(frames: Sequence[Buffer], known: KnownSkeletons = KNOWN) -> ReadBody:
     """The body frames of a ``Generate``, its skeleton typed if it is known. Raises ``bad_response``."""
+    body = bytes(frames[0]) if len(frames[0]) <= _MOST_COPIED else b""
+    found = known.found_in(body)
+    if found is not None:
+        skeleton, place = found
+        fields = codec.decode_body_knowing(body, frames[1:], place, skeleton)
+        request = None if fields is None else fields.get("request")
+        if fields is not None and type(request) is dict and request.get("skeleton") is skeleton:
+            return ReadBody(fields, [body, *frames[1:]], place)
+    return _read_unknown(frames)
+
+
+def _read_unknown(frames: Sequence[Buffer]) -> ReadBody:
     around = codec.decode_body_around(frames[0], frames[1:], "request", "skeleton")
-    if around is None:
-        return ReadBody(codec.decode_body(frames[0], frames[1:]))
-    request = around.body["request"]
-    skeleton: Any = known.recall(around.inner)
-    if skeleton is None:
+    if around is not None:
         try:
             sent = msgpack.unpackb(around.inner, strict_map_key=True, ext_hook=_no_arrays)
         except (ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException):
             sent = None
-        if not isinstance(sent, dict):
-            return ReadBody(codec.decode_body(frames[0], frames[1:]))
-        skeleton = SentSkeleton(sent)
-        skeleton.packed = around.inner
-    request["skeleton"] = skeleton
-    return ReadBody(around.body, around.outer)
+        if isinstance(sent, dict):
+            skeleton = around.body["request"]["skeleton"] = SentSkeleton(sent)
+            skeleton.packed = around.inner
+            return ReadBody(around.body, frames, packed=around.outer)
+    return ReadBody(codec.decode_body(frames[0], frames[1:]), frames)
 
 
 def _no_arrays(code: int, data: bytes) -> Any:

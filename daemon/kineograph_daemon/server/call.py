@@ -6,8 +6,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kineograph.errors import ErrorCode, InternalError, KineographError
 from kineograph.wire import codec
@@ -21,8 +20,7 @@ _PEERS = 10_000
 _NAME = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(NamedTuple):
     """Where an answer goes."""
 
     door: Door
@@ -31,8 +29,7 @@ class Sender:
     request_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A decoded request. ``frames`` are its body and arrays as they came; ``message`` is its typed class."""
 
     sender: Sender

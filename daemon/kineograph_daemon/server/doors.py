@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import zmq
 
@@ -25,8 +25,7 @@ _MOST_FRAMES = limits.MAX_ARRAYS + 3
 _USER = "User-Id"
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """One message of a client, undecoded. ``frames`` is cut off beyond the allowed number."""
 
     door: Door

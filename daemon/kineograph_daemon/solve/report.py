@@ -105,6 +105,8 @@ def _segments(facts: Facts) -> list[dict[str, Any]]:
 
 def _without_effect(facts: Facts, prefix: str, part: Any) -> list[dict[str, str]]:
     """Fields that the request set and that changed nothing."""
+    if not facts.ignored:
+        return []
     return [
         {"name": name, "outcome": str(Outcome.IGNORED), "reason": reason}
         for name in sorted(part.model_fields_set)

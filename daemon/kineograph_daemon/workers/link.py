@@ -16,7 +16,7 @@ from typing import Any
 
 from kineograph.errors import ErrorCode, LinkError
 from kineograph.wire import codec
-from kineograph.wire.messages import ModelState, ResultFormat, from_body, to_body
+from kineograph.wire.messages import ModelState, ResultFormat, built, from_body, to_body
 from kineograph.wire.version import MAX_BODY_BYTES, WIRE_VERSION
 
 TOKEN_ENV = "KINEOGRAPH_WORKER_TOKEN"
@@ -245,6 +245,11 @@ def pack(message: Any, frames: Sequence[codec.Buffer] = ()) -> list[codec.Buffer
     if isinstance(message, TaskRun):
         body["jobs"] = [to_body(job) for job in message.jobs]
     return [*codec.pack_body({"v": WIRE_VERSION, "m": METHOD_OF[cls], "b": body}), *frames]
+
+
+def ending(answer: Ending, task: str) -> Ending:
+    """A job's last answer that says which task is over with it."""
+    return built(type(answer), {**vars(answer), "ends": task})
 
 
 def unpack_all(frames: Sequence[codec.Buffer]) -> list[Any]:

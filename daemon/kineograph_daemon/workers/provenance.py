@@ -54,11 +54,12 @@ def request_sha256(payload: Any) -> str:
     return _sha256(codec.pack_body({"request": payload}))
 
 
-def sent_sha256(body: ReadBody, arrays: Sequence[Buffer]) -> str:
+def sent_sha256(body: ReadBody) -> str:
     """The same of a body that came; its request is not packed again where its bytes are at hand."""
-    if body.request_packed is None:
-        return request_sha256(body.fields.get("request"))
-    return _sha256([_REQUEST_KEY + body.request_packed, *arrays])
+    packed, (whole, *arrays) = body.request_packed, body.frames
+    if packed is None:
+        return request_sha256(codec.decode_body(whole, arrays).get("request"))
+    return _sha256([_REQUEST_KEY + packed, *arrays])
 
 
 def _sha256(frames: Sequence[Buffer]) -> str:

@@ -14,7 +14,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from motionmcp.backbone import Backbone, ModelSpec
@@ -102,7 +102,7 @@ class Tasks:
             for job in task.jobs:
                 self._cancels.end(job.job)
             last, self._last_answer = self._last_answer, None
-            self._send(link.TaskEnd(task.task) if last is None else replace(last, ends=task.task))
+            self._send(link.TaskEnd(task.task) if last is None else link.ending(last, task.task))
 
     def encode(self, packet: link.Packet, task: link.TaskEncode) -> None:
         """Write another form of a stored result."""
@@ -199,11 +199,10 @@ class Tasks:
         _log.debug("job started")
         if run.hooks.should_stop():
             raise Stopped
-        frames = packet.part(run.job.frames)
-        body = read_body(frames)
+        body = read_body(packet.part(run.job.frames))
         run.read_as = read_as(body.fields.get("request"), insist=True)
         request = _parse(body, run.read_as)
-        run.began, run.sent_sha256 = True, provenance.sent_sha256(body, frames[1:])
+        run.began, run.sent_sha256 = True, provenance.sent_sha256(body)
         request, run.seed, run.seed_drawn = provenance.with_seed(request, run.job.job)
         return request
 
