@@ -25,7 +25,7 @@ def test_a_job_sent_over_http_is_cancelled_from_zeromq(door: Site, open_house: H
     job = location.rpartition("/")[2]
     client = open_house.client()
     assert job in [status.job for status in client.list()]
-    wait_until(lambda: client.status(job).state is JobState.RUNNING)
+    wait_until(lambda: client.status(job).progress.steps == 2000)  # before that, none of its steps has begun
     client.cancel(job)
     wait_until(lambda: door.ask("GET", location).status == 410)
     assert door.ask("GET", location).json["error"]["details"]["steps"] == 2000
