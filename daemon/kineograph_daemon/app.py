@@ -51,7 +51,7 @@ from kineograph_daemon.workers.supervisor import Supervisor
 
 _log = logging.getLogger(__name__)
 
-_ASK_EVERY_S = 0.005
+_ASK_EVERY_S = 0.02
 """How often the doors are asked whether anybody listens to events; a subscription takes longer to come."""
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 

@@ -21,6 +21,9 @@ NOBLOCK = int(zmq.NOBLOCK)
 _EVENTS, _POLLIN, _SNDMORE = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.SNDMORE)
 """Plain numbers: arithmetic with pyzmq's own costs more than a system call."""
 
+_send: Any = zmq.backend.Socket.send
+"""Under ``zmq.Socket.send``, which only adds options for sockets that are not used here."""
+
 Socket = Any
 """pyzmq's generic socket types say less than they cost here."""
 
@@ -30,7 +33,7 @@ def send(socket: Socket, parts: Sequence[Buffer], flags: int = NOBLOCK) -> None:
     last = len(parts) - 1
     for n, part in enumerate(parts):
         # Only the first part can be refused: libzmq takes a message whole.
-        socket.send(part, flags if n == last else flags | _SNDMORE, copy=len(part) <= COPY_BYTES)
+        _send(socket, part, flags if n == last else flags | _SNDMORE, len(part) <= COPY_BYTES)
 
 
 def receive(socket: Socket, flags: int = NOBLOCK, most: int | None = limits.MAX_ARRAYS + 3) -> list[Buffer]:

@@ -6,16 +6,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
-from kineograph.wire.messages import JobState, JobStatus, Priority, Progress, ResultFormat
+from kineograph.wire.messages import JobState, JobStatus, Priority, Progress, ResultFormat, built
 
 RETARGET = "retarget"
 """The kind of a job that carries a clip onto another rig, and what stands for its model: every worker can do it."""
 
 
-@dataclass(frozen=True, slots=True)
-class JobFacts:
+class JobFacts(NamedTuple):
     """What never changes. ``deadline_s`` counts from the submit; ``group`` ties the items of one batch together."""
 
     job: str
@@ -36,6 +35,9 @@ class JobFacts:
     digest: bytes = b""
 
 
+_NOT_BEGUN = Progress()
+
+
 @dataclass(slots=True)
 class Job:
     """A job and its state. Times are seconds since 1970. Only the state machine writes to it.
@@ -54,18 +56,17 @@ class Job:
     turn: float = 0.0
     order: float = 0.0
     size_bytes: int = 0
-    progress: Progress = field(default_factory=Progress)
+    progress: Progress = _NOT_BEGUN
     error: dict[str, Any] | None = None
     note: str = ""
     worker: str | None = None
     task: str | None = None
     stop_s: float | None = None
     stop_by: str = ""
+    id: str = field(init=False)
 
-    @property
-    def id(self) -> str:
-        """The job's id."""
-        return self.facts.job
+    def __post_init__(self) -> None:
+        self.id = self.facts.job
 
     @property
     def due_s(self) -> float | None:
@@ -76,46 +77,45 @@ class Job:
 def to_status(job: Job, position: int | None, eta_s: float | None) -> JobStatus:
     """A job as everybody sees it."""
     f = job.facts
-    return JobStatus(
-        job=f.job,
-        state=job.state,
-        kind=f.kind,
-        model=f.model,
-        client=f.client,
-        label=f.label,
-        character=f.character,
-        prompt=f.prompt,
-        priority=f.priority,
-        frames=f.frames,
-        fps_hz=f.fps_hz,
-        samples=f.samples,
-        attempt=job.attempt,
-        created_s=job.created_s,
-        started_s=job.started_s,
-        finished_s=job.finished_s,
-        deadline_s=f.deadline_s,
-        position=position,
-        eta_s=eta_s,
-        progress=job.progress,
-        error=job.error,
-        note=job.note,
-    )
+    values = {
+        "job": f.job,
+        "state": job.state,
+        "kind": f.kind,
+        "model": f.model,
+        "client": f.client,
+        "label": f.label,
+        "character": f.character,
+        "prompt": f.prompt,
+        "priority": f.priority,
+        "frames": f.frames,
+        "fps_hz": f.fps_hz,
+        "samples": f.samples,
+        "attempt": job.attempt,
+        "created_s": job.created_s,
+        "started_s": job.started_s,
+        "finished_s": job.finished_s,
+        "deadline_s": f.deadline_s,
+        "position": position,
+        "eta_s": eta_s,
+        "progress": job.progress,
+        "error": job.error,
+        "note": job.note,
+    }
+    return built(JobStatus, values)
 
 
-_TRANSIENT = ("facts", "worker", "task", "stop_s", "progress", "state")
+_TRANSIENT = ("id", "facts", "worker", "task", "stop_s", "progress", "state")
 _KEPT = tuple(f.name for f in fields(Job) if f.name not in _TRANSIENT)
-_FACTS = tuple(f.name for f in fields(JobFacts))
-_facts_of, _kept_of = attrgetter(*_FACTS), attrgetter(*_KEPT)
+_FACTS = JobFacts._fields
+_kept_of = attrgetter(*_KEPT)
 
 
 def to_map(job: Job) -> dict[str, Any]:
     """What the store keeps of a job: plain values only."""
-    facts = dict(zip(_FACTS, _facts_of(job.facts), strict=True))
+    facts: dict[str, Any] = dict(zip(_FACTS, job.facts, strict=True))
     facts["formats"] = [str(f) for f in job.facts.formats]
     out = dict(zip(_KEPT, _kept_of(job), strict=True))
-    p = job.progress
-    progress = {"fraction": p.fraction, "step": p.step, "steps": p.steps, "stage": p.stage}
-    return {**out, "state": str(job.state), "facts": facts, "progress": progress}
+    return {**out, "state": str(job.state), "facts": facts, "progress": vars(job.progress)}
 
 
 def from_map(stored: Mapping[str, Any]) -> Job:

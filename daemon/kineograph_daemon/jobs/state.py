@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from heapq import heappop, heappush
 from itertools import islice
-from typing import Any, assert_never
+from typing import Any
 
 from kineograph.errors import ErrorCode, error
 from kineograph.wire.messages import EventName, JobState, JobStatus, OnBusy, Progress, ResultFormat
@@ -85,44 +85,7 @@ class JobMachine:
 
     def handle(self, event: s.Event) -> Out:
         """What has to be done about an event, in order."""
-        match event:  # what every job brings comes first
-            case s.Tick():
-                return self._tick(event.at_s)
-            case s.Submit():
-                return self._submit(event)
-            case s.TaskDone():
-                return self._task_done(event)
-            case s.TaskEnd():
-                return self._task_end(event)
-            case s.WorkerReady():
-                return self._worker_ready(event)
-            case s.WorkerLost():
-                return self._worker_lost(event)
-            case s.ModelsSettled():
-                return self._models_settled(event)
-            case s.TaskProgress():
-                return self._task_progress(event)
-            case s.TaskFailed():
-                return self._task_failed(event)
-            case s.TaskCancelled():
-                return self._task_cancelled(event)
-            case s.Cancel():
-                return self._cancel(event)
-            case s.Move():
-                return self._move(event)
-            case s.Forget():
-                return self._forget(event)
-            case s.Expire():
-                return self._expire(event)
-            case s.Drain():
-                self.draining, self._dirty = event.on, True
-                return []
-            case s.Encode():
-                return self._encode(event)
-            case s.Encoded():
-                return self._encoded(event)
-            case _:
-                assert_never(event)
+        return _HANDLERS[type(event)](self, event)
 
     def restore(self, jobs: Iterable[Job], at_s: float) -> Out:
         """Take over the jobs that a former daemon left, in the order of their submit.
@@ -407,6 +370,10 @@ class JobMachine:
         self._encodes = [e for e in self._encodes if e[0] != job]
         return out
 
+    def _drain(self, e: s.Drain) -> Out:
+        self.draining, self._dirty = e.on, True
+        return []
+
     def _encode(self, e: s.Encode) -> Out:
         wanted = (e.job, e.format)
         if wanted not in self._encodes and not any(w.encode == wanted for w in self._workers.values()):
@@ -427,7 +394,8 @@ class JobMachine:
 
     # ---- time ------------------------------------------------------------------------------------------------------
 
-    def _tick(self, at_s: float) -> Out:
+    def _tick(self, e: s.Tick) -> Out:
+        at_s = e.at_s
         out: Out = []
         while self._deadlines and self._deadlines[0][0] <= at_s:
             out += self._struck(heappop(self._deadlines)[1], at_s)
@@ -461,6 +429,8 @@ class JobMachine:
     # ---- handing out work ------------------------------------------------------------------------------------------
 
     def _dispatch(self, at_s: float) -> Out:
+        if not (self._encodes or len(self._line)):
+            return []
         out: Out = []
         for name, worker in sorted(self._workers.items()):
             if not worker.is_idle:
@@ -571,6 +541,27 @@ class JobMachine:
         if job.due_s is not None:
             heappush(self._deadlines, (job.due_s, job.id))
 
+
+_HANDLERS: dict[type[Any], Callable[[JobMachine, Any], Out]] = {
+    s.Tick: JobMachine._tick,
+    s.Submit: JobMachine._submit,
+    s.TaskDone: JobMachine._task_done,
+    s.TaskEnd: JobMachine._task_end,
+    s.TaskProgress: JobMachine._task_progress,
+    s.TaskFailed: JobMachine._task_failed,
+    s.TaskCancelled: JobMachine._task_cancelled,
+    s.WorkerReady: JobMachine._worker_ready,
+    s.WorkerLost: JobMachine._worker_lost,
+    s.ModelsSettled: JobMachine._models_settled,
+    s.Cancel: JobMachine._cancel,
+    s.Move: JobMachine._move,
+    s.Forget: JobMachine._forget,
+    s.Expire: JobMachine._expire,
+    s.Drain: JobMachine._drain,
+    s.Encode: JobMachine._encode,
+    s.Encoded: JobMachine._encoded,
+}
+"""What an event is dealt with by; a test holds it against ``signals.Event``."""
 
 _UNKNOWN_MODEL = ErrorCode.UNKNOWN_MODEL
 

@@ -193,17 +193,20 @@ def wire_safe(value: Any) -> Any:
         return value
     # Most of a report are texts in maps in lists: looked at one by one they would be most of what this costs.
     if kind is dict:
-        if _TEXT.issuperset(map(type, value)) and _SAFE.issuperset(map(type, value.values())):
+        if _SAFE.issuperset(map(type, value.values())) and _TEXT.issuperset(map(type, value)):
             return value
-        return {
-            k if type(k) is str else str(k): item if type(item) in _SAFE else wire_safe(item)
-            for k, item in value.items()
-        }
+        if not _TEXT.issuperset(map(type, value)):
+            return {str(k): wire_safe(item) for k, item in value.items()}
+        out = dict(value)
+        for k, item in value.items():
+            if type(item) not in _SAFE:
+                out[k] = wire_safe(item)
+        return out
     if kind is list or kind is tuple:
-        if _SAFE.issuperset(map(type, value)):
+        if kind is list and _SAFE.issuperset(map(type, value)):
             return value
         return [item if type(item) in _SAFE else wire_safe(item) for item in value]
-    if kind is float and math.isfinite(value):
+    if (kind is int and -(2**63) <= value < 2**64) or (kind is float and math.isfinite(value)):
         return value
     if isinstance(value, (str, bool)):
         return value

@@ -48,14 +48,14 @@ def skeleton(sent: Skeleton, spec: ModelSpec, path: Path, takers: Takers = no_ta
     )
 
 
-def carried(sent: Skeleton, spec: ModelSpec, any_rig: Sequence[str]) -> None:
+def carried(sent: Skeleton, spec: ModelSpec, any_rig: Callable[[], Sequence[str]]) -> None:
     """A rig that the daemon carries a model's motion to needs the limbs that the model moves."""
     # Imported here: a start must not wait for what only a request needs.
     from kineograph_daemon.pipeline import bridge
 
     why = bridge.misfit(sent, spec.canonical_skeleton)
     if why is not None:
-        raise bridge.refusal(why, spec.id, sent, sorted(any_rig))
+        raise bridge.refusal(why, spec.id, sent, sorted(any_rig()))
 
 
 def unknown_joint(name: str, names: frozenset[str], path: Path, where: str = "the skeleton") -> KineographError:

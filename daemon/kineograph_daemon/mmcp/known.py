@@ -40,6 +40,7 @@ class KnownSkeletons:
         self._most = most
         self._by_bytes: OrderedDict[bytes, Skeleton] = OrderedDict()
         self._bytes_of: dict[int, bytes] = {}
+        self._found: tuple[bytes, Skeleton, slice] | None = None
 
     def recall(self, packed: bytes) -> Skeleton | None:
         """The typed skeleton, if it passed before."""
@@ -59,14 +60,19 @@ class KnownSkeletons:
 
     def place_in(self, body: bytes, skeleton: Skeleton) -> slice | None:
         """Where a known skeleton lies in the body that brought it, if that is easily found."""
+        if self._found is not None and self._found[0] is body and self._found[1] is skeleton:
+            return self._found[2]
         packed = self._bytes_of.get(id(skeleton))
         return None if packed is None else _place(body, (packed,))
 
     def found_in(self, body: bytes) -> tuple[Skeleton, slice] | None:
         """A skeleton whose bytes lie in a body, and where; whether they are its request's own is for the reader."""
         place = _place(body, reversed(self._by_bytes))
-        found = None if place is None else self.recall(body[place])
-        return None if place is None or found is None else (found, place)
+        skeleton = None if place is None else self.recall(body[place])
+        if place is None or skeleton is None:
+            return None
+        self._found = (body, skeleton, place)
+        return skeleton, place
 
     def _forget(self, packed: bytes) -> None:
         skeleton = self._by_bytes.pop(packed, None)

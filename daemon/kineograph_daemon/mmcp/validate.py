@@ -197,10 +197,14 @@ def _check_for_model(request: GenerateRequest, models: Mapping[str, ModelEntry])
         )
     spec = entry.ready_spec()
     if entry.carried:
-        any_rig = [i for i, e in models.items() if e.spec is not None and e.spec.supports_retargeting and not e.carried]
-        checks_rig.carried(request.skeleton, spec, any_rig)
+        checks_rig.carried(request.skeleton, spec, lambda: _any_rig(models))
     checks.against_spec(request, spec, _takers(models))
     return spec
+
+
+def _any_rig(models: Mapping[str, ModelEntry]) -> list[str]:
+    """Models that move any rig by themselves."""
+    return [i for i, e in models.items() if e.spec is not None and e.spec.supports_retargeting and not e.carried]
 
 
 def _takers(models: Mapping[str, ModelEntry]) -> Takers:

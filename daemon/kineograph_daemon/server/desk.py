@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, assert_never
+from typing import Any, Protocol
 
 from kineograph.errors import KineographError, from_envelope
 from kineograph.wire.codec import Buffer
@@ -103,9 +103,9 @@ class Desk:
 
     # ---- the turn --------------------------------------------------------------------------------------------------
 
-    def tick(self) -> None:
+    def tick(self, now_s: float) -> None:
         """Let time pass: deadlines strike, free workers get work."""
-        self.feed(s.Tick(self._clock.now_s()))
+        self.feed(s.Tick(now_s))
 
     def commit(self, *, heard: bool = True) -> dict[str, KineographError]:
         """Bring the turn's changes to disk if a client is about to hear of them; let work and deletions go out.
@@ -138,31 +138,23 @@ class Desk:
 
     def _run(self, out: Sequence[s.Instruction]) -> None:
         for instruction in out:
-            self._carry_out(instruction)
+            _CARRY_OUT[type(instruction)](self, instruction)
 
-    def _carry_out(self, i: s.Instruction) -> None:
-        match i:
-            case s.Changed():
-                self._changed(i)
-            case s.Progressed():
-                self._progressed(i.job)
-            case s.Assign() | s.StopJob():
-                self._work.append(i)
-            case s.KillWorker():
-                self._to_workers().kill(i.worker, i.reason)
-            case s.DropResult():
-                self._after_commit.append(lambda: void(self.store.drop_result(i.job, i.attempt)))
-            case s.Forgotten():
-                self._forgotten(i)
-            case s.StartEncode():
-                self._start_encode(i)
-            case s.EncodeEnded():
-                self.store.read_elsewhere(i.job, False)
-                self.on_encoded(i.job, i.format, i.error)
-            case s.Known() | s.Refused():
-                pass
-            case _:
-                assert_never(i)
+    def _put_off(self, i: s.Assign | s.StopJob) -> None:
+        self._work.append(i)
+
+    def _kill_worker(self, i: s.KillWorker) -> None:
+        self._to_workers().kill(i.worker, i.reason)
+
+    def _drop_result(self, i: s.DropResult) -> None:
+        self._after_commit.append(lambda: void(self.store.drop_result(i.job, i.attempt)))
+
+    def _encode_ended(self, i: s.EncodeEnded) -> None:
+        self.store.read_elsewhere(i.job, False)
+        self.on_encoded(i.job, i.format, i.error)
+
+    def _nothing(self, i: s.Known | s.Refused) -> None:
+        """Who asked is told by what ``handle`` returned."""
 
     def _changed(self, i: s.Changed) -> None:
         job = self.machine.jobs[i.job]
@@ -177,8 +169,8 @@ class Desk:
                 self._after_commit.append(lambda: self.store.drop_large_request(i.job))
             self.on_final(i.job)
 
-    def _progressed(self, job: str) -> None:
-        now_s = self._clock.now_s()
+    def _progressed(self, i: s.Progressed) -> None:
+        job, now_s = i.job, self._clock.now_s()
         if now_s - self._told_s.get(job, 0.0) >= self._progress_every_s:
             self._told_s[job] = now_s
             self._events.job(EventName.JOB_PROGRESS, lambda: self.machine.status(job))
@@ -241,6 +233,22 @@ class Desk:
         frames = self._fresh.pop(job, None)
         if frames is not None:
             self._fresh_bytes -= sum(len(f) for f in frames)
+
+
+_CARRY_OUT: dict[type[Any], Callable[[Desk, Any], None]] = {
+    s.Changed: Desk._changed,
+    s.Progressed: Desk._progressed,
+    s.Assign: Desk._put_off,
+    s.StopJob: Desk._put_off,
+    s.KillWorker: Desk._kill_worker,
+    s.DropResult: Desk._drop_result,
+    s.Forgotten: Desk._forgotten,
+    s.StartEncode: Desk._start_encode,
+    s.EncodeEnded: Desk._encode_ended,
+    s.Known: Desk._nothing,
+    s.Refused: Desk._nothing,
+}
+"""What an instruction is carried out by; a test holds it against ``signals.Instruction``."""
 
 
 def _told(job: Job) -> dict[str, Any]:

@@ -35,18 +35,19 @@ class Publisher:
 
     def publish(self, name: EventName, body: Mapping[str, Any]) -> None:
         """Tell everybody, with the next ``flush``."""
-        self._tell(name, lambda: body)
+        self.seq += 1
+        if self._is_heard():
+            self._tell(name, body)
 
     def job(self, name: EventName, status: Callable[[], JobStatus]) -> None:
         """An event of a job carries its whole status, which is asked for at once, if anybody listens."""
-        self._tell(name, lambda: status_map(status()))
-
-    def _tell(self, name: EventName, body: Callable[[], Mapping[str, Any]]) -> None:
         self.seq += 1
-        if not self._is_heard():
-            return
+        if self._is_heard():
+            self._tell(name, status_map(status()))
+
+    def _tell(self, name: EventName, body: Mapping[str, Any]) -> None:
         header = codec.Header(codec.Kind.EVENT, str(name), epoch=self.epoch, seq=self.seq)
-        self._held.append([name.encode(), *codec.encode(header, body())])
+        self._held.append([name.encode(), *codec.encode(header, body)])
 
     def flush(self) -> None:
         """Send what was published since the last flush."""

@@ -156,10 +156,11 @@ class Front:
         if now_s - self._chores_s >= _CHORES_EVERY_S:
             self._chores_s = now_s
             self._do_chores(now_s)
+            now_s = self._clock.now_s()
         self._parking.expire()
-        self._results.expire()
+        self._results.expire(now_s)
         if self._why is None:
-            self._desk.tick()
+            self._desk.tick(now_s)
 
     def _do_chores(self, now_s: float) -> None:
         for lost in self._supervisor.poll(now_s):

@@ -13,7 +13,7 @@ import zmq
 from kineograph.errors import ErrorCode, KineographError, error
 from kineograph.wire import parts
 from kineograph.wire.codec import Buffer
-from kineograph.wire.messages import EventName, ModelReply, ModelState, Progress, ResultFormat, to_body
+from kineograph.wire.messages import EventName, ModelReply, ModelState, Progress, ResultFormat, built, to_body
 from kineograph_daemon.jobs import signals as s
 from kineograph_daemon.jobs.record import RETARGET, Job
 from kineograph_daemon.server.clock import Clock
@@ -108,8 +108,7 @@ class WorkerLink:
 
     def _take(self, worker: str, frames: Sequence[Buffer]) -> None:
         try:
-            for message in link.unpack_all(frames):
-                self._said(worker, message)
+            self._said(worker, link.unpack(frames).message)
         except KineographError as e:
             _log.warning("a message of worker %s was dropped: %s", worker, e)
 
@@ -132,40 +131,43 @@ class WorkerLink:
         rss = message.rss_bytes if isinstance(message, link.WorkerHeartbeat) else None
         if not self._supervisor.seen(worker, now_s, rss):
             return  # the late words of a worker that is gone
-        match message:
-            case link.TaskDone() | link.TaskEnd() | link.TaskProgress():
-                self._about_a_task(worker, message, now_s)
-            case link.WorkerHeartbeat():
-                pass
-            case link.WorkerReady():
-                self._ready(worker, message)
-            case link.ModelStateChanged():
-                self._models.changed(worker, message.model, message.state, message.error)
-                with contextlib.suppress(KeyError):
-                    self._events.publish(_MODEL_EVENT[message.state], to_body(self._models.state(message.model)))
-            case link.TaskEncoded():
-                self._encoded(worker, message)
-            case _:
-                self._about_a_task(worker, message, now_s)
+        hear = _HEARD.get(type(message))
+        if hear is None:
+            _log.warning("%s is not for the front", type(message).__name__)
+        else:
+            hear(self, worker, message, now_s)
 
-    def _about_a_task(self, worker: str, message: Any, now_s: float) -> None:
-        match message:
-            case link.TaskDone(job=job):
-                self._desk.feed(s.TaskDone(worker, job, now_s, message.bytes, message.elapsed_s))
-            case link.TaskProgress(job=job):
-                progress = Progress(message.fraction, message.step, message.steps, message.stage)
-                self._desk.feed(s.TaskProgress(worker, job, progress, now_s))
-            case link.TaskFailed(job=job):
-                self._desk.feed(s.TaskFailed(worker, job, message.error, now_s))
-            case link.TaskCancelled(job=job):
-                self._desk.feed(s.TaskCancelled(worker, job, message.step, message.steps, now_s))
-            case link.TaskEnd(task=task):
-                self._desk.feed(s.TaskEnd(worker, task, now_s))
-            case other:
-                _log.warning("%s is not for the front", type(other).__name__)
+    def _done(self, worker: str, m: link.TaskDone, now_s: float) -> None:
+        self._desk.feed(s.TaskDone(worker, m.job, now_s, m.bytes, m.elapsed_s))
+        self._over(worker, m.ends, now_s)
 
-    def _ready(self, worker: str, message: link.WorkerReady) -> None:
-        now_s = self._clock.now_s()
+    def _failed(self, worker: str, m: link.TaskFailed, now_s: float) -> None:
+        self._desk.feed(s.TaskFailed(worker, m.job, m.error, now_s))
+        self._over(worker, m.ends, now_s)
+
+    def _cancelled(self, worker: str, m: link.TaskCancelled, now_s: float) -> None:
+        self._desk.feed(s.TaskCancelled(worker, m.job, m.step, m.steps, now_s))
+        self._over(worker, m.ends, now_s)
+
+    def _over(self, worker: str, task: str, now_s: float) -> None:
+        if task:
+            self._desk.feed(s.TaskEnd(worker, task, now_s))
+
+    def _ended(self, worker: str, m: link.TaskEnd, now_s: float) -> None:
+        self._over(worker, m.task, now_s)
+
+    def _progressed(self, worker: str, m: link.TaskProgress, now_s: float) -> None:
+        self._desk.feed(s.TaskProgress(worker, m.job, Progress(m.fraction, m.step, m.steps, m.stage), now_s))
+
+    def _beat(self, worker: str, m: link.WorkerHeartbeat, now_s: float) -> None:
+        """``seen`` has taken it in."""
+
+    def _model_changed(self, worker: str, m: link.ModelStateChanged, now_s: float) -> None:
+        self._models.changed(worker, m.model, m.state, m.error)
+        with contextlib.suppress(KeyError):
+            self._events.publish(_MODEL_EVENT[m.state], to_body(self._models.state(m.model)))
+
+    def _ready(self, worker: str, message: link.WorkerReady, now_s: float) -> None:
         if not self._supervisor.accept(worker, message.token, now_s):
             _log.warning("somebody without its token claims to be worker %s", worker)
             return
@@ -183,13 +185,12 @@ class WorkerLink:
         if self._supervisor.is_settled:
             self._desk.feed(s.ModelsSettled(self._models.hosted() | {RETARGET}, self._clock.now_s()))
 
-    def _encoded(self, worker: str, message: link.TaskEncoded) -> None:
+    def _encoded(self, worker: str, message: link.TaskEncoded, now_s: float) -> None:
         job = self._desk.machine.jobs.get(message.job)
         size = 0
         if job is not None and message.error is None:
             with contextlib.suppress(OSError):
                 size = self._desk.store.result_file(job.id, job.attempt, message.format).stat().st_size
-        now_s = self._clock.now_s()
         self._desk.feed(s.Encoded(worker, message.job, message.format, message.error, now_s, size))
 
     # ---- small things ----------------------------------------------------------------------------------------------
@@ -198,16 +199,17 @@ class WorkerLink:
         facts = job.facts
         others = [f for f in facts.formats if f is not ResultFormat.ARRAYS]
         left_s = None if job.due_s is None else max(0.0, job.due_s - self._clock.now_s())
-        return link.TaskJob(
-            job.id,
-            frames,
-            self._file(job),
-            formats=list(facts.formats),
-            trajectories=facts.trajectories,
-            format_paths={str(f): self._file(job, f) for f in others},
-            deadline_s=left_s,
-            spare_path=self._desk.store.spares.lend(job.id),
-        )
+        values = {
+            "job": job.id,
+            "frames": frames,
+            "result_path": self._file(job),
+            "formats": list(facts.formats),
+            "trajectories": facts.trajectories,
+            "format_paths": {str(f): self._file(job, f) for f in others},
+            "deadline_s": left_s,
+            "spare_path": self._desk.store.spares.lend(job.id),
+        }
+        return built(link.TaskJob, values)
 
     def _file(self, job: Job, form: ResultFormat = ResultFormat.ARRAYS) -> str:
         return self._desk.store.result_path(job.id, job.attempt, form)
@@ -218,3 +220,16 @@ class WorkerLink:
         except zmq.ZMQError as e:
             # The supervisor notices a worker that is gone; its jobs are taken up again then.
             _log.warning("nothing could be sent to %s: %s", peer, e)
+
+
+_HEARD: dict[type[Any], Callable[[WorkerLink, str, Any, float], None]] = {
+    link.TaskDone: WorkerLink._done,
+    link.TaskProgress: WorkerLink._progressed,
+    link.TaskFailed: WorkerLink._failed,
+    link.TaskCancelled: WorkerLink._cancelled,
+    link.TaskEnd: WorkerLink._ended,
+    link.TaskEncoded: WorkerLink._encoded,
+    link.WorkerHeartbeat: WorkerLink._beat,
+    link.WorkerReady: WorkerLink._ready,
+    link.ModelStateChanged: WorkerLink._model_changed,
+}

@@ -82,9 +82,8 @@ class Results:
         except UnavailableError:
             answer(self._partial(job))
 
-    def expire(self) -> None:
+    def expire(self, now_s: float) -> None:
         """Answer those whose time is over with the state so far."""
-        now_s = self._clock.now_s()
         while self._deadlines and (self._deadlines[0][2].done or self._deadlines[0][0] <= now_s):
             waiter = heapq.heappop(self._deadlines)[2]
             if not waiter.done:

@@ -53,8 +53,8 @@ def job_row(job: Job, position: int | None, eta_s: float | None) -> list[Any]:
 
 def status_map(status: JobStatus) -> dict[str, Any]:
     """The map that ``messages.to_body`` makes."""
-    return dict(zip(COLUMNS, status_row(status), strict=True))
+    return {**vars(status), "progress": _progress(status.progress)}
 
 
 def _progress(p: Progress) -> dict[str, Any]:
-    return {"fraction": p.fraction, "step": p.step, "steps": p.steps, "stage": p.stage}
+    return dict(vars(p))

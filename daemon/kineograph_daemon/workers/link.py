@@ -252,12 +252,6 @@ def ending(answer: Ending, task: str) -> Ending:
     return built(type(answer), {**vars(answer), "ends": task})
 
 
-def unpack_all(frames: Sequence[codec.Buffer]) -> list[Any]:
-    """A worker's message, and the end of the task that it ends. Raises as ``unpack`` does."""
-    message = unpack(frames).message
-    return [message, TaskEnd(message.ends)] if isinstance(message, Ending) and message.ends else [message]
-
-
 def unpack(frames: Sequence[codec.Buffer]) -> Packet:
     """A message from its frames. Raises ``bad_response``, ``protocol_mismatch`` or ``schema_validation``."""
     if not frames:

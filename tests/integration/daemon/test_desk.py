@@ -69,7 +69,7 @@ def setup(tmp_path: Path) -> Any:
 def test_work_and_events_wait_for_the_commit(setup: Setup) -> None:
     setup.desk.feed(s.WorkerReady("w1", frozenset("m"), setup.clock.now_s()))
     setup.submit("j")
-    setup.desk.tick()
+    setup.desk.tick(setup.clock.now_s())
     assert setup.workers.said == []
     assert setup.sent == []
     assert setup.desk.commit() == {}
@@ -97,7 +97,7 @@ def test_a_job_that_started_before_the_disk_was_full_goes_on(setup: Setup) -> No
     setup.desk.feed(s.WorkerReady("w1", frozenset("m"), setup.clock.now_s()))
     setup.fill_disk()
     setup.submit("j", 100_000)
-    setup.desk.tick()
+    setup.desk.tick(setup.clock.now_s())
     assert setup.desk.commit() == {}
     assert setup.workers.said == [("assign", "w1", ["j"])]
     setup.fill_disk(False)
@@ -114,7 +114,7 @@ def test_a_job_whose_request_is_gone_fails_alone(setup: Setup) -> None:
     setup.store._db.execute("DELETE FROM requests WHERE id = 'j'")
     setup.desk.feed(s.WorkerReady("w1", frozenset("m"), setup.clock.now_s()))
     for _ in range(2):
-        setup.desk.tick()
+        setup.desk.tick(setup.clock.now_s())
         setup.desk.commit()
     assert setup.desk.machine.jobs["j"].state is JobState.FAILED
     assert setup.workers.said == [("assign", "w1", ["other"])]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kineograph.errors import ErrorCode, RequestError
-from kineograph.wire import codec
+from kineograph.wire import codec, fields
 from kineograph.wire import messages as m
 from kineograph.wire.codec import Header, Kind
 
@@ -138,3 +138,29 @@ def test_a_wrong_field_is_named_with_what_it_got(cls: Any, body: dict[str, Any],
 
 def test_a_whole_number_is_a_number() -> None:
     assert m.from_body(m.JobResult, {"job": "a", "wait_s": 2}).wait_s == 2.0
+
+
+def test_shapes_that_no_peer_of_ours_sends_are_not_remembered_without_end() -> None:
+    for n in range(2000):
+        assert m.from_body(m.JobRef, {"job": "j", f"x{n}": n}) == m.JobRef("j")
+    m.from_body(m.JobRef, {"job": "j", **{f"x{n}": n for n in range(100)}})
+    assert len(fields._plans) <= fields._MOST_PLANS
+    assert max(map(len, fields._plans)) <= 2 * fields._MOST_KEYS + 1
+
+
+def test_the_same_shape_with_another_value_is_looked_at_again() -> None:
+    good = {"job": "j", "format": "arrays", "wait_s": 1.0}
+    assert m.from_body(m.JobResult, good).wait_s == 1.0
+    for field, wrong in (("wait_s", float("nan")), ("format", "obj")):
+        with pytest.raises(RequestError) as caught:
+            m.from_body(m.JobResult, {**good, field: wrong})
+        assert caught.value.details["where"]["path"] == [field]
+    with pytest.raises(RequestError) as caught:
+        m.from_body(m.JobResult, {**good, "format": "obj", "wait_s": float("nan")})
+    assert caught.value.details["where"]["path"] == ["format"], "the first field that is wrong is named"
+
+
+def test_defaults_that_can_change_belong_to_one_message() -> None:
+    first, second = m.from_body(m.JobList, {}), m.from_body(m.JobList, {})
+    assert first == m.JobList()
+    assert first.states is not second.states

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from tests.unit.daemon.jobs.machine import Desk, refusal
 
 from kineograph.errors import ErrorCode
 from kineograph.wire.messages import EventName, JobState, OnBusy, Priority, ResultFormat
-from kineograph_daemon.jobs import record
+from kineograph_daemon.jobs import record, state
 from kineograph_daemon.jobs import signals as s
 from kineograph_daemon.jobs.state import JobMachine, Rules
+from kineograph_daemon.server import desk
 
 
 def test_a_job_runs_and_succeeds() -> None:
@@ -498,3 +501,8 @@ def test_a_job_that_runs_whenever_the_daemon_dies_fails_in_the_end() -> None:
     d.running()
     other, _ = restarted(d, max_attempts=1)
     assert other.jobs["j"].state is JobState.FAILED
+
+
+def test_every_event_is_dealt_with_and_every_instruction_carried_out() -> None:
+    assert set(state._HANDLERS) == set(get_args(s.Event))
+    assert set(desk._CARRY_OUT) == set(get_args(s.Instruction))

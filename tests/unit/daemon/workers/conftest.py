@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +22,13 @@ from kineograph_daemon.workers import link
 ROOT = Path(__file__).resolve().parents[4]
 TOKEN = "secret-of-this-test"
 M = TypeVar("M")
+
+
+def said_by(frames: Sequence[Any]) -> list[Any]:
+    """A message, and the end of the task that it ends."""
+    message = link.unpack(frames).message
+    ends = getattr(message, "ends", "")
+    return [message, link.TaskEnd(ends)] if ends else [message]
 
 
 class Front:
@@ -69,7 +76,7 @@ class Front:
         """Receive one message."""
         identity, *frames = self.router.recv_multipart()
         now_s = time.monotonic()
-        self.said.extend((identity, message, now_s) for message in link.unpack_all(frames))
+        self.said.extend((identity, message, now_s) for message in said_by(frames))
 
     def drain(self) -> list[Any]:
         """What has been said so far and not been taken, heartbeats left out."""
