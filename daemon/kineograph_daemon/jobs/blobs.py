@@ -16,7 +16,7 @@ import secrets
 import shutil
 import struct
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from kineograph.errors import ErrorCode as Code
@@ -40,11 +40,12 @@ def write(path: str | os.PathLike[str], frames: Sequence[Buffer], *, fsync: bool
     ``resource_exhausted`` for a full disk and ``internal_error`` for a path that cannot be written.
     """
     target = os.fspath(path)
-    folder, name = os.path.split(target)
-    parts = list(_parts(frames))
+    folder = os.path.dirname(target)
+    parts = _parts(frames)
     fd, temporary = _opened(over), over
     try:
         if fd is None:
+            name = os.path.basename(target)
             temporary = os.path.join(folder, f".{name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
             fd = _create(temporary, folder)
         size = _write_all(fd, parts, fsync)
@@ -97,17 +98,18 @@ def remove(path: str | os.PathLike[str]) -> int:
     return size
 
 
-def _parts(frames: Sequence[Buffer]) -> Iterator[Buffer]:
+def _parts(frames: Sequence[Buffer]) -> list[Buffer]:
     if len(frames) > MAX_FRAMES:
         raise ValueError(f"{len(frames)} frames in one file, limit {MAX_FRAMES}")
     lengths = [len(f) if isinstance(f, (bytes, bytearray)) else f.nbytes for f in frames]
     head = HEAD.pack(MAGIC, len(frames)) + struct.pack(f"<{len(frames)}Q", *lengths)
-    yield head + bytes(-len(head) % ALIGN_BYTES)
+    parts: list[Buffer] = [head + bytes(-len(head) % ALIGN_BYTES)]
     for frame, length in zip(frames, lengths, strict=True):
         if length:
-            yield frame if isinstance(frame, (bytes, bytearray)) else frame.cast("B")
+            parts.append(frame if isinstance(frame, (bytes, bytearray)) else frame.cast("B"))
         if pad := -length % ALIGN_BYTES:
-            yield bytes(pad)
+            parts.append(bytes(pad))
+    return parts
 
 
 def _opened(spare: str) -> int | None:

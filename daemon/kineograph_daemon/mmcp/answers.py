@@ -57,9 +57,16 @@ def result_body(data: JobResultData, provenance: Mapping[str, Any]) -> dict[str,
         "canonical_to_request": wire_safe(data.canonical_to_request),
         "trajectories": data.trajectories,  # checked or made by us; walking their thousands of numbers again costs more
         "notes": wire_safe(data.notes),
-        "report": wire_safe(data.report),
-        "provenance": wire_safe(provenance),
+        "report": _report(data),
+        "provenance": dict(provenance),
     }
+
+
+def _report(data: JobResultData) -> dict[str, Any]:
+    if data.is_plain:
+        return {**data.report, "options": wire_safe(data.report["options"])}
+    safe: dict[str, Any] = wire_safe(data.report)
+    return safe
 
 
 def data_of(body: Mapping[str, Any]) -> JobResultData:

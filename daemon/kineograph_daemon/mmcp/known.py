@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 from motionmcp.schemas import Skeleton
@@ -97,8 +96,7 @@ KNOWN = KnownSkeletons()
 """Those of this process."""
 
 
-@dataclass(frozen=True)
-class ReadBody:
+class ReadBody(NamedTuple):
     """The body of a ``Generate``: ``fields``, the ``frames`` it came in, where a known skeleton lies in the first."""
 
     fields: dict[str, Any]

@@ -7,8 +7,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from motionmcp.backbone import Backbone, MotionResult
@@ -25,8 +24,7 @@ from kineograph_daemon.solve.goals import skeleton_of
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, eq=False)
-class Checked:
+class Checked(NamedTuple):
     """A model's answer whose numbers are finite; the least and the greatest squared length of its quaternions."""
 
     result: MotionResult

@@ -200,15 +200,7 @@ def _is_over_ground(work: Work, samples: list[Sample]) -> bool:
 
 def _mapping(work: Work) -> dict[str, Any]:
     """On which joints the solve worked: limbs by name, feet, and how the rig was read."""
-    names = work.goals.skeleton.names
-    body = work.body
-    return {
-        "kind": "the request's own skeleton",
-        "convention": body.roles.convention_label if body.roles.convention else "",
-        "limbs": [[names[limb.top], names[limb.hinge], names[limb.end]] for limb in body.limbs.values()],
-        "feet": [names[foot.limb.end] for foot in body.feet],
-        **(work.retargeted or {}),
-    }
+    return {"kind": "the request's own skeleton", **work.body.told, **(work.retargeted or {})}
 
 
 def notes(report: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ solve, which works on the request's own frames.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from motionmcp.backbone import Backbone, ModelSpec, MotionResult
@@ -136,8 +136,7 @@ def _nearest(frames: list[int], line: Line) -> dict[int, int]:
     return dict(sorted(best.items()))
 
 
-@dataclass(frozen=True, eq=False)
-class Moved:
+class Moved(NamedTuple):
     """A model's answer at the request's frames, float64: shapes as in ``JobResultData``."""
 
     rotations_xyzw: FloatArray

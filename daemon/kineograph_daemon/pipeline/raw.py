@@ -76,7 +76,8 @@ def finish(
     chunks = None if result.chunk_boundaries is None else [[int(f) for f in row] for row in result.chunk_boundaries]
     root = np.asarray(result.root_translations, np.float32)
     work = meet.Work.of(request, backbone, spec, None, Moved(rotations, root, moved, contacts, chunks), mapping)
-    report = {**reports.build(meet.facts(work, [], None)), "quality_reason": NOT_MEASURED}
+    facts = meet.facts(work, [], None)
+    report = {**reports.build(facts), "quality_reason": NOT_MEASURED}
     return JobResultData(
         fps_hz=work.goals.fps_hz,
         joint_names=list(work.goals.skeleton.names),
@@ -91,4 +92,5 @@ def finish(
         trajectories=None if result.trajectories is None else list(result.trajectories),
         report=report,
         are_finite=_finite(is_unit, checked, root, moved),
+        is_plain=not facts.ignored and mapping is None,
     )

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from motionmcp.backbone import Backbone, ModelSpec
 from motionmcp.schemas import GenerateRequest
@@ -78,8 +79,7 @@ def run_many(
     return out
 
 
-@dataclass(frozen=True, eq=False)
-class Order:
+class Order(NamedTuple):
     """A request beside what the model is asked: on its time line (``line``) and on its rig (``over``)."""
 
     request: GenerateRequest

@@ -39,7 +39,8 @@ class JobResultData:
     B samples, T frames, J joints: ``rotations_xyzw`` (B, T, J, 4) local, ``root_m`` (B, T, 3) world,
     ``translations_m`` (B, T, J, 3) or None, ``contacts`` joint name to (B, T), ``keyframes`` as in MMCP's
     MotionResult or None (key every frame), ``report`` as ``kineograph_daemon.solve.report`` builds it.
-    ``are_finite`` names the arrays whose numbers were looked at and are still the same.
+    ``are_finite`` names the arrays whose numbers were looked at and are still the same; ``is_plain`` tells of a report
+    that nothing foreign stands in but the values of options.
     """
 
     fps_hz: float
@@ -55,3 +56,4 @@ class JobResultData:
     trajectories: list[dict[str, Any] | None] | None = None
     report: dict[str, Any] = field(default_factory=dict)
     are_finite: frozenset[str] = frozenset()
+    is_plain: bool = False

@@ -8,7 +8,7 @@ in the rest pose and bends in the middle; everything else is a general chain.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,16 @@ class Body:
     front: FloatArray
     rest_floor_m: float
     roles: RigMap
+
+    @cached_property
+    def told(self) -> dict[str, Any]:
+        """What a report says of it: how the rig was read, which limbs and feet were found, by name."""
+        names = self.skeleton.names
+        return {
+            "convention": self.roles.convention_label if self.roles.convention else "",
+            "limbs": [[names[limb.top], names[limb.hinge], names[limb.end]] for limb in self.limbs.values()],
+            "feet": [names[foot.limb.end] for foot in self.feet],
+        }
 
     @property
     def size_m(self) -> float:

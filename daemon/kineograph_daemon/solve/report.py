@@ -9,10 +9,11 @@ all samples. Fields without an effect are named in their entry's ``fields``: not
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from enum import StrEnum
 from operator import attrgetter
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from motionmcp.schemas import GenerateRequest
@@ -42,8 +43,7 @@ class Outcome(StrEnum):
     IGNORED = "ignored"
 
 
-@dataclass(frozen=True, eq=False)
-class Facts:
+class Facts(NamedTuple):
     """Everything a report is written from. ``ignored`` maps field paths such as ``segments.prompt`` to reasons,
     ``changed`` those of options that were taken otherwise."""
 
@@ -61,7 +61,7 @@ class Facts:
     mapping: Mapping[str, Any]
     keys_kept: tuple[int, int] | None = None
     ground_used: bool = True
-    changed: Mapping[str, str] = field(default_factory=dict)
+    changed: Mapping[str, str] = MappingProxyType({})
 
 
 def build(facts: Facts) -> dict[str, Any]:

@@ -122,7 +122,9 @@ class Hooks:
 
     def should_stop(self) -> bool:
         """Whether to give up: cancelled, past the deadline, or the worker ends."""
-        return self.why() is not None
+        if self._cancelled.is_set() or self._stopping.is_set():
+            return True
+        return self.deadline_at_s != math.inf and time.monotonic() >= self.deadline_at_s
 
     def progress(self, fraction: float, step: int = 0, steps: int = 0, stage: str = "") -> None:
         """Tell how far the job is; sent at most ten times a second.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from kineograph.errors import ErrorCode, LinkError
 from kineograph.wire import codec
@@ -214,8 +214,7 @@ METHOD_OF: dict[type[Any], str] = {
 _CLASS_OF = {method: cls for cls, method in METHOD_OF.items()}
 
 
-@dataclass(frozen=True)
-class Packet:
+class Packet(NamedTuple):
     """A decoded message of the link with the unopened frames that came along."""
 
     message: Any

@@ -23,6 +23,7 @@ from motionmcp.schemas import GenerateRequest, Options
 import kineograph
 from kineograph.wire import codec
 from kineograph.wire.codec import Buffer
+from kineograph_daemon.mmcp.answers import wire_safe
 from kineograph_daemon.mmcp.known import ReadBody
 
 _REQUEST_KEY = bytes(codec.pack_body({"request": None})[0])[:-1]
@@ -85,7 +86,7 @@ def describe(
         "model": model,
         "model_version": identity.get("version", ""),
         "weights_hash": identity.get("weights_hash", ""),
-        "seed": seed,
+        "seed": wire_safe(seed),
         "seed_drawn": seed_drawn,
         "request_sha256": request_sha256,
         "device": device,
