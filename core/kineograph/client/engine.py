@@ -22,6 +22,7 @@ from kineograph.client.events import LinkChanged, Listener, Verdict
 from kineograph.client.feed import EventFeed
 from kineograph.client.finder import Finder
 from kineograph.client.link import Link, LinkState
+from kineograph.client.packing import Packing
 from kineograph.client.pending import Pending, PendingTable, Slot, settle, settle_error
 from kineograph.client.transport import Arrival, PeerGone, PeerReached, PeerRefused, Published, Replied, Transport
 from kineograph.client.turns import Turns
@@ -44,6 +45,8 @@ log = logging.getLogger(__name__)
 
 DEFAULT_DEADLINE_S = 10.0
 _IDLE_S = 60.0
+_packing = Packing()
+"""One for all clients of a process: they send the same characters."""
 
 
 class Engine:
@@ -420,7 +423,7 @@ class Engine:
 def pack(message: Any) -> list[Buffer]:
     """A message's body frames. Raises ``schema_validation`` for a value without a wire form, ``payload_too_large``."""
     try:
-        frames = codec.pack_body(messages.to_body(message))
+        frames = _packing.pack(messages.to_body(message))
     except (TypeError, ValueError, OverflowError) as e:
         raise RequestError(
             ErrorCode.SCHEMA_VALIDATION, f"the message cannot travel: {e}", {"got": str(e)[:200]}

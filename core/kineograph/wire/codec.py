@@ -41,7 +41,8 @@ _DTYPES: Mapping[str, np.dtype[Any]] = {code: np.dtype(code) for code in limits.
 _INT = frozenset({int})
 _EXT_KNOWN, _SECRET = 127, os.urandom(8)
 """What stands in a body for a value that is known already. No peer can send it: it is of this process."""
-_KNOWN = msgpack.packb(msgpack.ExtType(_EXT_KNOWN, _SECRET))
+_STAND_IN = msgpack.ExtType(_EXT_KNOWN, _SECRET)
+_KNOWN = msgpack.packb(_STAND_IN)
 
 
 class Header(NamedTuple):
@@ -122,6 +123,13 @@ def pack_body(body: Mapping[str, Any], own: Callable[[Any], Any] | None = None) 
     packer = _Packer(own)
     packed = msgpack.packb(dict(body), default=packer.default, use_bin_type=True, strict_types=own is not None)
     return [packed, *packer.frames]
+
+
+def pack_body_with(body: Mapping[str, Any], outer: str, inner: str, packed: bytes) -> list[Buffer]:
+    """``pack_body``, where ``body[outer][inner]`` is known to become ``packed``."""
+    whole, *arrays = pack_body({**body, outer: {**body[outer], inner: _STAND_IN}})
+    at = bytes(whole).index(_KNOWN)
+    return [b"".join((whole[:at], packed, whole[at + len(_KNOWN) :])), *arrays]
 
 
 def encode(header: Header, body: Mapping[str, Any]) -> list[Buffer]:

@@ -62,16 +62,17 @@ class KnownSkeletons:
         if self._found is not None and self._found[0] is body and self._found[1] is skeleton:
             return self._found[2]
         packed = self._bytes_of.get(id(skeleton))
-        return None if packed is None else _place(body, (packed,))
+        found = None if packed is None else _place(body, (packed,))
+        return None if found is None else found[0]
 
     def found_in(self, body: bytes) -> tuple[Skeleton, slice] | None:
         """A skeleton whose bytes lie in a body, and where; whether they are its request's own is for the reader."""
-        place = _place(body, reversed(self._by_bytes))
-        skeleton = None if place is None else self.recall(body[place])
-        if place is None or skeleton is None:
+        found = _place(body, reversed(self._by_bytes))
+        skeleton = None if found is None else self.recall(found[1])
+        if found is None or skeleton is None:
             return None
-        self._found = (body, skeleton, place)
-        return skeleton, place
+        self._found = (body, skeleton, found[0])
+        return skeleton, found[0]
 
     def _forget(self, packed: bytes) -> None:
         skeleton = self._by_bytes.pop(packed, None)
@@ -79,7 +80,8 @@ class KnownSkeletons:
             self._bytes_of.pop(id(skeleton), None)
 
 
-def _place(body: bytes, wanted: Iterable[bytes]) -> slice | None:
+def _place(body: bytes, wanted: Iterable[bytes]) -> tuple[slice, bytes] | None:
+    """Where one of the wanted lies as a skeleton's value, and which: the very object, whose hash is known to it."""
     at, one_of = 0, tuple(wanted)
     for _ in range(_MOST_TRIES):
         at = body.find(_KEY, at)
@@ -88,7 +90,7 @@ def _place(body: bytes, wanted: Iterable[bytes]) -> slice | None:
         at += len(_KEY)
         for packed in one_of:
             if body.startswith(packed, at):
-                return slice(at, at + len(packed))
+                return slice(at, at + len(packed)), packed
     return None
 
 
