@@ -30,10 +30,11 @@ Socket = Any
 
 def send(socket: Socket, parts: Sequence[Buffer], flags: int = NOBLOCK) -> None:
     """Send a message; with the default flags at once or not at all (``zmq.Again``)."""
-    last = len(parts) - 1
-    for n, part in enumerate(parts):
-        # Only the first part can be refused: libzmq takes a message whole.
-        _send(socket, part, flags if n == last else flags | _SNDMORE, len(part) <= COPY_BYTES)
+    *others, last = parts
+    more = flags | _SNDMORE
+    for part in others:  # only the first part can be refused: libzmq takes a message whole
+        _send(socket, part, more, len(part) <= COPY_BYTES)
+    _send(socket, last, flags, len(last) <= COPY_BYTES)
 
 
 def receive(socket: Socket, flags: int = NOBLOCK, most: int | None = limits.MAX_ARRAYS + 3) -> list[Buffer]:

@@ -133,10 +133,12 @@ class JobStore:
 
         That a job has started may be lost by a crash: it is started again then, as it would be anyway.
         """
-        self._dropped.pop(job.id, None)
-        self._note_time()
+        if not self._changed or self._dropped:
+            self._dropped.pop(job.id, None)
+            self._note_time()
         self._changed[job.id] = job
-        self._is_urgent = self._is_urgent or not lazily
+        if not lazily:
+            self._is_urgent = True
 
     def drop(self, job: str, attempt: int) -> None:
         """Forget a job with its request and results."""
