@@ -12,8 +12,8 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -30,22 +30,30 @@ _job: ContextVar[str] = ContextVar("job", default="")
 _process_job = ""
 
 
-@contextmanager
-def job(job_id: str, *, whole_process: bool = False) -> Iterator[None]:
+def job(job_id: str, *, whole_process: bool = False) -> AbstractContextManager[None]:
     """Lines logged inside carry this job's id. A record's own ``extra={"job": ...}`` goes before it.
 
     ``whole_process`` covers the threads a backbone starts as well: for a process that runs one job at a time.
     """
-    global _process_job
-    token = _job.set(job_id)
-    before = _process_job
-    if whole_process:
-        _process_job = job_id
-    try:
-        yield
-    finally:
-        _job.reset(token)
-        _process_job = before
+    return _Inside(job_id, whole_process)
+
+
+class _Inside(AbstractContextManager[None]):
+    def __init__(self, job_id: str, whole_process: bool) -> None:
+        self._id = job_id
+        self._whole_process = whole_process
+
+    def __enter__(self) -> None:
+        global _process_job
+        self._token = _job.set(self._id)
+        self._before = _process_job
+        if self._whole_process:
+            _process_job = self._id
+
+    def __exit__(self, *_: object) -> None:
+        global _process_job
+        _job.reset(self._token)
+        _process_job = self._before
 
 
 class JsonFormatter(logging.Formatter):
