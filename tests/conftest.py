@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+"""For all tests outside Blender: what is made up for a property is judged by what it shows, not by how long it takes.
+
+A machine with more work than cores takes a second over what takes a millisecond on others.
+"""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
