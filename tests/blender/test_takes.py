@@ -188,6 +188,15 @@ def test_a_generated_animal_shows_its_first_take_at_one_click(addon: Any, daemon
     assert armature.animation_data.action == own
     assert standing_of(armature) == before
     assert max(measure.miss(rig, measure.shown(armature, rig, [1, 30]), shown)) < 1e-5
+    bpy.ops.kineograph.take_apply(take=row.id, way="STRIP")
+    assert clip_shows(armature, row)
+    bpy.ops.kineograph.take_reject(take=row.id)
+    assert (armature.animation_data.action, standing_of(armature)) == (own, before)
+    bpy.ops.ed.undo_push(message="rejected")  # as the button does
+    bpy.ops.kineograph.take_apply(take=row.id)
+    assert standing_of(armature) != before
+    bpy.ops.ed.undo()
+    assert standing_of(bpy.data.objects["Dog"]) == before
 
 
 def test_locks_that_the_user_set_are_back_once_the_take_is_gone(addon: Any, daemon: Any) -> None:
