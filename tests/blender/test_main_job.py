@@ -44,8 +44,9 @@ def place(armature: Any, rig: Any, root: str, frames: tuple[int, ...]) -> np.nda
     return np.array([p.positions_m[rig.skeleton.index[root]][[0, 2]] for p in measure.shown(armature, rig, frames)])
 
 
+@pytest.mark.parametrize("model", [MODEL, "kineograph-starter"])
 @pytest.mark.parametrize("kind", CAST)
-def test_five_keys_a_path_and_a_pin(scene: Any, daemon: Any, kind: str) -> None:
+def test_five_keys_a_path_and_a_pin(scene: Any, daemon: Any, kind: str, model: str) -> None:
     armature = scenes.RIGS[kind]()
     bones, root, pinned = CAST[kind]
     scenes.key_poses(armature, bones, root, travel=1.2)
@@ -60,7 +61,7 @@ def test_five_keys_a_path_and_a_pin(scene: Any, daemon: Any, kind: str) -> None:
     wanted = dict(zip(scenes.KEY_FRAMES, measure.shown(armature, out.rig, scenes.KEY_FRAMES), strict=True))
     assert [len(measure.constraints(out, k)) for k in ("pose_keyframe", "root_path", "effector_target")] == [5, 1, 1]
 
-    take = api.generate(armature, model=MODEL).wait(timeout_s=120)
+    take = api.generate(armature, model=model).wait(timeout_s=120)
     report = take.apply()
 
     assert (take.result.frames, take.result.fps_hz) == (150, 24.0)
