@@ -13,6 +13,10 @@ from typing import Any
 
 from motionmcp.schemas import GenerateRequest, Skeleton
 
+MOST_FPS_HZ = 100_000.0
+"""Whatever is smoothed over a time takes as many frames: at a rate of 1e9 a request of 141 frames took gigabytes and
+did not end."""
+
 Record = dict[str, Any]
 Loc = tuple[str | int, ...]
 
@@ -22,12 +26,17 @@ def faults(request: GenerateRequest, *, skeleton: bool = True) -> list[Record]:
 
     ``skeleton``: also in the request's skeleton; False for one that was looked at before.
     """
-    return [
+    found = [
         {"type": "finite_number", "loc": [*loc, *inner], "msg": "every number must be finite", "input": number}
         for loc, value in _numbers(request, skeleton)
         if value is not None and not _is_clear(value)
         for inner, number in _not_finite(value)
     ]
+    fps_hz = request.timing.fps if request.timing is not None else None
+    if fps_hz is not None and MOST_FPS_HZ < fps_hz < math.inf:
+        text = f"a frame rate is at most {MOST_FPS_HZ:g} a second"
+        found.append({"type": "less_than_equal", "loc": ["timing", "fps"], "msg": text, "input": fps_hz})
+    return found
 
 
 def _numbers(request: GenerateRequest, skeleton: bool) -> Iterator[tuple[Loc, Any]]:

@@ -85,6 +85,13 @@ def test_what_is_allowed_is_said() -> None:
     assert error.details["allowed"] == {"min_length": 1}
 
 
+@pytest.mark.parametrize("fps", [1e9, 1e300, float("inf")])
+def test_a_frame_rate_that_would_never_end_is_refused(fps: float) -> None:
+    error = refusal(house.request(timing={"fps": fps}))
+    assert error.code == "schema_validation"
+    assert error.details["where"]["path"] == ["timing", "fps"]
+
+
 def test_a_skeleton_names_everything_that_is_wrong_with_it() -> None:
     skeleton = {"joints": [*house.skeleton()["joints"], *house.skeleton()["joints"][:2]]}
     error = refusal(house.request(skeleton=skeleton))
