@@ -57,4 +57,5 @@ def test_steps_are_told_as_they_are_taken(own: str, samples: int, steps: int) ->
         assert same(asked, made(own, num_samples=samples, diffusion_steps=10, seed=1))
     else:
         assert outcome == "applied"
+        assert steps <= 10, "more than ten are not taken"
         assert steps == 1 or not same(asked, made(own, num_samples=samples, seed=1))
