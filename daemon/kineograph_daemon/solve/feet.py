@@ -127,11 +127,18 @@ def locks(
     return out
 
 
+def stillest(joints_xz_m: FloatArray) -> int:
+    """Which of a foot's joints (T, J, 2) moves least: the one that goes least far from its mean place.
+
+    Measured as a distance, not along x and z: a motion turned as a whole is held by the same joint.
+    """
+    return int(np.linalg.norm(joints_xz_m - joints_xz_m.mean(axis=0), axis=-1).max(axis=0).argmin())
+
+
 def _standing(pose: Pose, foot: Foot, ground: Ground, span: IntArray, anchors: list[int]) -> FloatArray:
     """Offsets (N, 3) over one stretch of standing: sideways to its place, up or down to the ground."""
     at = pose.positions_m[np.ix_(span, foot.joints)]
-    moved = np.ptp(at[..., [0, 2]], axis=0).sum(axis=-1)
-    holder = at[:, int(moved.argmin())]
+    holder = at[:, stillest(at[..., [0, 2]])]
     keyed = np.searchsorted(span, anchors)
     if len(anchors):
         wanted = np.stack([np.interp(span, anchors, holder[keyed, k]) for k in (0, 2)], axis=1)

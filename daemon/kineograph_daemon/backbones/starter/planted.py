@@ -52,10 +52,17 @@ def _cut(mask: BoolArray, joints_xz_m: FloatArray) -> BoolArray:
     """Contacts without the frames on which the foot's stiller joint is too far from the middle of its stand."""
     out = np.zeros_like(mask)
     for start, stop in runs(mask):
-        moved = np.ptp(joints_xz_m[start:stop], axis=0).sum(axis=-1)
-        holder = joints_xz_m[start:stop, int(moved.argmin())]
-        near = np.linalg.norm(holder - np.median(holder, axis=0), axis=-1) < PULL_M
+        span = joints_xz_m[start:stop]
+        holder = span[:, feet.stillest(span)]
+        near = np.linalg.norm(holder - _middle(holder), axis=-1) < PULL_M
         for a, b in runs(near):
             if b - a >= SHORTEST:
                 out[start + a : start + b] = True
     return out
+
+
+def _middle(at_xz_m: FloatArray) -> FloatArray:
+    """The place (2,) of a stand: the one of all (T, 2) from which the others are least far in sum, whichever way the
+    motion faces."""
+    apart = np.linalg.norm(at_xz_m[:, None] - at_xz_m[None], axis=-1)
+    return np.asarray(at_xz_m[int(apart.sum(axis=1).argmin())])
