@@ -211,8 +211,9 @@ class Runner:
             case Work():
                 pool.submit(lambda: self._inbox.put(carrier.run(i, self._config.rules[i.plan.rule])))
             case Record():
-                ledger.keep(i.row)
+                # The reason first: killed in between, the row is worked on again and the reason written again.
                 self._record_failure(i.row)
+                ledger.keep(i.row)
                 return True
             case Tell():
                 self._tell(i.row, i.why)
