@@ -264,6 +264,46 @@ def test_the_scale_of_one_of_two_objects_with_the_same_bones(addon: Any, daemon:
     goes_on()
 
 
+HIDDEN = {
+    "by the eye": lambda armature, home: armature.hide_set(True),
+    "in all viewports": lambda armature, home: setattr(armature, "hide_viewport", True),
+    "with its collection": lambda armature, home: setattr(home, "hide_viewport", True),
+    "from being selected": lambda armature, home: setattr(armature, "hide_select", True),
+    "not at all": lambda armature, home: None,
+}
+
+
+@daemon_test
+@pytest.mark.parametrize("how", HIDDEN)
+def test_the_scale_of_what_is_hidden(addon: Any, daemon: Any, how: str) -> None:
+    armature = trial.hero()
+    home = bpy.data.collections.new("Home")
+    addon.collection.children.link(home)
+    for collection in armature.users_collection:
+        collection.objects.unlink(armature)
+    home.objects.link(armature)
+    other = scenes.add(bpy.data.meshes.new("Other"))
+    block(armature, "scale")
+    scenes.activate(armature)
+    assert bpy.ops.kineograph.generate() == {"CANCELLED"}
+    scenes.activate(other)
+    HIDDEN[how](armature, home)
+    bpy.context.view_layer.update()
+    before = standing(armature, home)
+    trial.mend("Apply the scale")
+    assert tuple(armature.scale) == (1.0, 1.0, 1.0)
+    assert standing(armature, home) == before
+    assert bpy.context.view_layer.objects.active == other
+    assert other.select_get()
+
+
+def standing(armature: Any, home: Any) -> tuple[Any, ...]:
+    """What of an object's showing is the user's."""
+    of_object = armature.hide_get(), armature.hide_viewport, armature.hide_select, armature.visible_get()
+    chosen = sorted(o.name for o in bpy.context.view_layer.objects if o.select_get())
+    return of_object, home.hide_viewport, [c.name for c in armature.users_collection], chosen
+
+
 def refused(text: str, value: str = "") -> str:
     """Press a fix that cannot be carried out; what its card says then."""
     before = len(session.current().troubles)

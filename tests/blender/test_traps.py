@@ -90,6 +90,16 @@ def test_status_bars_are_drawn_in_their_own_windows(scene: Any, monkeypatch: pyt
     assert written == [(None, True), (None, True)], "each in its own, and none where a modal operator writes"
 
 
+def test_no_operator_runs_inside_an_override() -> None:
+    """Python 3.11: an operator asks the override for its window without Python's lock, and ends Blender with it, where
+    another thread holds that lock. Found by a thread that wrote a take while a scale was applied."""
+    for path in ADDON.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.With) and any("temp_override" in ast.unparse(item) for item in node.items):
+                inside = "".join(ast.unparse(line) for line in node.body)
+                assert "bpy.ops" not in inside, f"{path}, line {node.lineno}"
+
+
 def test_no_module_with_properties_blanks_them(addon: Any) -> None:
     for path in ADDON.rglob("*.py"):
         tree = ast.parse(path.read_text("utf-8"))

@@ -12,6 +12,7 @@ import bpy
 from .. import applying, props, reading, session
 from ..bridge import datapath, marks, unlocked
 from ..direction import props as direction
+from .alone import alone
 from .rename import rename
 from .requests import called_now
 from .work import Work
@@ -182,11 +183,11 @@ def _apply_scale(work: Work) -> str:
     """As Object > Apply > Scale does; the bones get the size, what hangs on the armature keeps its own."""
     armature = work.character()
     _only_object_mode(work.context)
-    with work.context.temp_override(
-        active_object=armature, object=armature, selected_objects=[armature], selected_editable_objects=[armature]
-    ):
+    with alone(work.context.view_layer, work.context.scene, armature):
         # With bones of its own: another object with the same ones keeps them as they are.
-        bpy.ops.object.transform_apply(location=False, rotation=False, scale=True, isolate_users=True)
+        done = bpy.ops.object.transform_apply(location=False, rotation=False, scale=True, isolate_users=True)
+    if "FINISHED" not in done:  # in a view of its own, where Blender sees other objects only
+        raise work.cannot(f"Blender does not reach {armature.name!r} here: show it in this view")
     work.context.view_layer.update()
     return f"The scale of '{armature.name}' is applied."
 
