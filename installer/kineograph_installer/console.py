@@ -51,14 +51,21 @@ def _finish(done: threading.Event, watcher: threading.Thread, line: str) -> None
     print(("\r" if sys.stdout.isatty() else "") + line + "    ", flush=True)
 
 
-def run_logged(command: Sequence[str | Path], log: Path, *, what: str) -> None:
-    """Run a command with its output in ``log``. Raises SetupError with the last lines when it fails."""
+def run_logged(command: Sequence[str | Path], log: Path, *, what: str, hand_on: Sequence[int] = ()) -> None:
+    """Run a command with its output in ``log``. Raises SetupError with the last lines when it fails.
+
+    ``hand_on``: file descriptors that the command inherits.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as out:
         out.write(f"$ {' '.join(map(str, command))}\n")
         out.flush()
         code = subprocess.call(
-            [str(c) for c in command], stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+            [str(c) for c in command],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            pass_fds=tuple(hand_on),
         )
     if code != 0:
         tail = "\n".join("    " + line for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:])

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kineograph_installer.alone import handed_on
 from kineograph_installer.console import SetupError, run_logged, step
 
 _STAMP = "kineograph.json"
@@ -95,7 +96,7 @@ class Environment:
                 "--no-input",
             ]
             pip += self.packages
-            run_logged(pip, log, what="Installing " + self.title)
+            run_logged(pip, log, what="Installing " + self.title, hand_on=handed_on())
         problem = self._trouble(self.probe)
         if problem:
             raise SetupError(f"{self.folder.name} was installed but does not work: {problem}")
@@ -109,7 +110,9 @@ class Environment:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         log = self.folder.with_name(f"{self.folder.name}.log")
         try:
-            run_logged([self.python, "-m", "venv", self.folder], log, what="Making the environment")
+            run_logged(
+                [self.python, "-m", "venv", self.folder], log, what="Making the environment", hand_on=handed_on()
+            )
         except SetupError as e:
             if subprocess.run([self.python, "-c", "import venv, ensurepip"], capture_output=True).returncode == 0:
                 raise

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kineograph_installer import libraries, panel, runner
+from kineograph_installer.alone import alone
 from kineograph_installer.console import SetupError, say
 from kineograph_installer.environment import Environment, find_python
 
@@ -71,10 +72,11 @@ def _parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Set up, then the demo through the daemon, then the panel where there is a display."""
     say("Kineograph")
-    env = product()
-    env.ensure()
-    _remember(env)
-    code = subprocess.call([str(env.script("kineograph")), "demo", "--out", str(options.out)])
+    with alone(ROOT):  # the demo too: nobody installs into what it runs from
+        env = product()
+        env.ensure()
+        _remember(env)
+        code = subprocess.call([str(env.script("kineograph")), "demo", "--out", str(options.out)])
     if code == 0 and not options.headless and panel.has_display():
         panel.open_panel(env.script("kineograph"), ROOT / ".venv" / "panel.log")
     return code
@@ -83,9 +85,10 @@ def run(options: argparse.Namespace) -> int:
 def test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
     """Set up, then all tests: the product's in its environment, Blender's in one environment a version."""
     say("Kineograph's tests")
-    env = product(tests=True)
-    env.ensure()
-    libraries.ensure(libraries.PANEL, ROOT / ".venv" / "install.log")
+    with alone(ROOT):
+        env = product(tests=True)
+        env.ensure()
+        libraries.ensure(libraries.PANEL, ROOT / ".venv" / "install.log")
     named = [a for a in pytest_arguments if not a.startswith("-") and (ROOT / a.split("::")[0]).exists()]
     elsewhere = [a for a in named if not _is_blender(a)]
     ends = []
@@ -134,9 +137,10 @@ def _blender_tests(version: str, env: Environment, arguments: Sequence[str], add
         wanted = ".".join(map(str, BLENDERS[version][1]))
         say(f"  - Blender {version} is left out: it needs Python {wanted}, which is not on this machine.")
         return 0
-    libraries.ensure(libraries.BLENDER, ROOT / ".venv" / "install.log")
     venv = blender(version, python)
-    venv.ensure()
+    with alone(ROOT):
+        libraries.ensure(libraries.BLENDER, ROOT / ".venv" / "install.log")
+        venv.ensure()
     say(f"\nBlender {version}")
     extra = {"PYTHONPATH": str(ROOT), "KINEOGRAPH_DAEMON_PYTHON": str(env.executable), "KINEOGRAPH_ADDON": addon}
     return runner.run(venv.executable, arguments, ROOT, extra, again=again)

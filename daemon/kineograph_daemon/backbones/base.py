@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
 from motionmcp.backbone import Backbone, MotionResult
@@ -33,6 +34,14 @@ class Hooks(Protocol):
 
 MOST_PHRASES = 500
 """So many are told: a list to choose from, not a pack."""
+
+
+@dataclass
+class ToldResult(MotionResult):
+    """A result that tells what of its request turned out to change nothing while it was made: paths and reasons as in
+    ``KineographBackbone.ignored_fields``, and added to them."""
+
+    ignored_fields: Mapping[str, str] = field(default_factory=dict)
 
 
 class KineographBackbone(Backbone):
@@ -63,7 +72,8 @@ class KineographBackbone(Backbone):
         return {}
 
     def changed_fields(self, request: GenerateRequest) -> Mapping[str, str]:
-        """Options of this request that the model takes otherwise than they were asked, with how: listed as changed."""
+        """Options and segments (``options.diffusion_steps``, ``segments[2]``) that the model takes otherwise than they
+        were asked, with how: listed as changed."""
         return {}
 
     def generate_with_hooks(self, request: GenerateRequest, hooks: Hooks) -> MotionResult | Awaitable[MotionResult]:

@@ -8,7 +8,7 @@ skeleton, where the solve meets every constraint exactly. So a rig that fits rou
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -55,12 +55,15 @@ class Bridge:
         contacts = self._contacts(result, rotations, root, fps_hz)
         names = self.back.plan.target.names
         linked = self.back.plan.pairs
-        return MotionResult(
+        return replace(
+            result,
             rotations=np.stack([q for q, _ in carried]),
             root_translations=np.stack([r for _, r in carried]),
+            translations=None,
+            keyframes=None,
+            trajectories=None,
             joint_names=list(names),
             foot_contacts=contacts,
-            chunk_boundaries=result.chunk_boundaries,
             canonical_to_request={source.names[p.source]: names[p.target] for p in linked},
             notes=[self._note(dict(n)) for n in result.notes],
         )

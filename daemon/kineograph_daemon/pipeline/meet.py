@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from kineograph.errors import NoteCode
 from kineograph.motion.thin import thin
+from kineograph_daemon.pipeline import call
 from kineograph_daemon.pipeline.rates import Line, Moved
 from kineograph_daemon.pipeline.types import JobResultData
 from kineograph_daemon.solve import measure
@@ -72,6 +73,7 @@ class Sample:
     solved: Solved
     quality: measure.Quality
     misses: dict[int, measure.Miss]
+    untouched: bool = False
 
 
 def sample(work: Work, b: int) -> Sample:
@@ -96,7 +98,17 @@ def sample(work: Work, b: int) -> Sample:
     misses = measure.misses(solved.pose, goals)
     if not all(np.isfinite(values).all() for m in misses.values() for values in (m.cm, m.deg) if values is not None):
         raise OverflowError("a miss is too large for its number")
-    return Sample(solved, quality, misses)
+    return Sample(solved, quality, misses, _is_untouched(work, solved, raw))
+
+
+def _is_untouched(work: Work, solved: Solved, raw: Pose) -> bool:
+    """Whether the solve left the model's motion to the last bit; looked at where the request says to solve or not."""
+    options = work.request.options
+    if options is None or not options.post_processing or "post_processing" not in options.model_fields_set:
+        return False
+    _as_sent(raw)
+    made = solved.pose
+    return np.array_equal(made.rotations_xyzw, raw.rotations_xyzw) and np.array_equal(made.root_m, raw.root_m)
 
 
 def _as_sent(pose: Pose) -> None:
@@ -113,7 +125,7 @@ def assemble(work: Work, samples: list[Sample], result: MotionResult) -> JobResu
     moved = work.moved.translations_m
     keyframes = _thinned(work, samples, result)
     notes_made = [dict(n) for n in result.notes]
-    report = reports.build(facts(work, samples, keyframes))
+    report = reports.build(facts(work, samples, keyframes, result))
     return JobResultData(
         fps_hz=work.goals.fps_hz,
         joint_names=list(work.goals.skeleton.names),
@@ -158,7 +170,9 @@ def _thinned(work: Work, samples: list[Sample], result: MotionResult) -> dict[in
     return thin(work.goals.skeleton, rotations, root, budget, keep, moved)
 
 
-def facts(work: Work, samples: list[Sample], keyframes: dict[int, dict[str, list[int]]] | None) -> reports.Facts:
+def facts(
+    work: Work, samples: list[Sample], keyframes: dict[int, dict[str, list[int]]] | None, result: MotionResult
+) -> reports.Facts:
     """What the report is written from; without samples nothing was measured."""
     misses = dict(samples[0].misses) if samples else {}
     for other in samples[1:]:
@@ -175,7 +189,7 @@ def facts(work: Work, samples: list[Sample], keyframes: dict[int, dict[str, list
         fps_hz=goals.fps_hz,
         model_fps_hz=None if work.line is None else work.line.model_fps_hz,
         solved=work.is_solved,
-        ignored=_told(work, "ignored_fields"),
+        ignored=_ignored(work, result),
         changed=_told(work, "changed_fields"),
         misses=misses,
         quality=[s.quality for s in samples],
@@ -183,7 +197,34 @@ def facts(work: Work, samples: list[Sample], keyframes: dict[int, dict[str, list
         mapping=_mapping(work),
         keys_kept=kept,
         ground_used=_is_over_ground(work, samples),
+        unheard=frozenset() if work.is_solved else _unheard(work),
+        follows_ground=bool(getattr(work.backbone, "stands_on_ground", False)),
+        untouched=bool(samples) and all(s.untouched for s in samples),
     )
+
+
+def _unheard(work: Work) -> frozenset[int]:
+    """Constraints that the model was not told of, or does not know: only the solve meets them."""
+    own: ModelSpec = call.guarded(work.backbone.capabilities)
+    told = set((work.retargeted or {}).get("constraints_told", range(len(work.request.constraints))))
+    return frozenset(
+        i for i, c in enumerate(work.request.constraints) if i not in told or c.type not in own.supported_constraints
+    )
+
+
+_GENERATED = ("seed", "diffusion_steps", "guidance", "transition_frames")
+_ALL_KEYED = "keys fix every joint and the root on every frame: nothing is left to generate"
+
+
+def _ignored(work: Work, result: MotionResult) -> dict[str, str]:
+    """What the model says it does not use, before and after it made the motion; all it has where keys leave nothing."""
+    out = {**_told(work, "ignored_fields"), **getattr(result, "ignored_fields", {})}
+    options = work.request.options
+    if work.is_solved and work.goals.is_all_keyed:
+        dials = (options.model_options if options else None) or {}
+        names = [*_GENERATED, *(f"model_options.{name}" for name in dials)]
+        out = {f"options.{name}": _ALL_KEYED for name in names} | {"segments.seed": _ALL_KEYED} | out
+    return out
 
 
 def _told(work: Work, which: str) -> Mapping[str, str]:

@@ -21,6 +21,7 @@ from kineograph_daemon.pipeline.call import Checked
 from kineograph_daemon.pipeline.rates import Line, Moved
 from kineograph_daemon.pipeline.types import JobResultData
 from kineograph_daemon.solve import report as reports
+from kineograph_daemon.solve.pose import Pose
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -76,7 +77,10 @@ def finish(
     chunks = None if result.chunk_boundaries is None else [[int(f) for f in row] for row in result.chunk_boundaries]
     root = np.asarray(result.root_translations, np.float32)
     work = meet.Work.of(request, backbone, spec, None, Moved(rotations, root, moved, contacts, chunks), mapping)
-    facts = meet.facts(work, [], None)
+    facts = meet.facts(work, [], None, result)
+    if request.options is not None and request.options.loop:  # whether it closes is seen on the motion itself
+        poses = [Pose(work.goals.skeleton, q, r) for q, r in zip(rotations, root, strict=True)]
+        facts = facts._replace(poses=poses)
     report = {**reports.build(facts), "quality_reason": NOT_MEASURED}
     return JobResultData(
         fps_hz=work.goals.fps_hz,

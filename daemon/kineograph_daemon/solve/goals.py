@@ -97,6 +97,14 @@ class Goals:
             table[np.searchsorted(frames, key.frame), key.joints] = True
         return frames, table
 
+    @cached_property
+    def is_all_keyed(self) -> bool:
+        """Whether keys fix every joint and the root's place on every frame."""
+        if len(self.keys) < self.frames:
+            return False
+        frames, table = self.fixed
+        return len(frames) == self.frames == len(self.root_keys()) and bool(table.all())
+
     def frames_fixing(self, joints: Sequence[int], *, all_of_them: bool = False) -> list[int]:
         """Frames whose keys fix any of these joints (or all of them), ascending."""
         frames, table = self.fixed

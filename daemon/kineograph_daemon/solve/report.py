@@ -4,6 +4,9 @@
 ``segments``, ``constraints``, ``options`` and ``request`` are lists of entries; every entry has ``outcome``
 (``applied``, ``changed`` or ``ignored``) and ``reason``. A constraint also has its miss on every frame, the worst of
 all samples. Fields without an effect are named in their entry's ``fields``: nothing is dropped silently.
+
+What asks for something (a constraint, a loop) is applied when it is so in the end; what sets how a motion is made (a
+seed, a dial) when it had something to act on.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
-from motionmcp.schemas import GenerateRequest
+from motionmcp.schemas import GenerateRequest, PoseKeyframeConstraint
 
 from kineograph.motion import quat
 from kineograph_daemon.solve import correct, two_bone
@@ -32,6 +35,10 @@ LOOP_DEG = 0.2
 """How far the last frame of a cycle may be from its first."""
 
 OFF = "post-processing is off: this is the model's own result"
+UNHEARD = "post-processing is off, and the model itself does not know of it"
+UNTOUCHED = "the model's own motion left nothing to meet or to mend"
+CLOSED = "the last frame is the first again"
+FULL_KEY = "the key names every joint: nothing is left to fill"
 _display_name_of = attrgetter("display_name")
 
 
@@ -45,7 +52,9 @@ class Outcome(StrEnum):
 
 class Facts(NamedTuple):
     """Everything a report is written from. ``ignored`` maps field paths such as ``segments.prompt`` to reasons,
-    ``changed`` those of options that were taken otherwise."""
+    ``changed`` those of options and segments that were taken otherwise. ``unheard`` are the constraints that the model
+    was not told of, ``follows_ground`` whether it stands on the ground by itself, ``untouched`` whether the solve
+    changed nothing."""
 
     request: GenerateRequest
     goals: Goals
@@ -62,13 +71,16 @@ class Facts(NamedTuple):
     keys_kept: tuple[int, int] | None = None
     ground_used: bool = True
     changed: Mapping[str, str] = MappingProxyType({})
+    unheard: frozenset[int] = frozenset()
+    follows_ground: bool = False
+    untouched: bool = False
 
 
 def build(facts: Facts) -> dict[str, Any]:
     """The report as plain data."""
     return {
         "model": facts.model_id,
-        "samples": len(facts.poses),
+        "samples": facts.request.options.num_samples if facts.request.options else 1,
         "frames": facts.goals.frames,
         "fps_hz": facts.fps_hz,
         "segments": _segments(facts),
@@ -88,14 +100,15 @@ def _segments(facts: Facts) -> list[dict[str, Any]]:
         fields = _without_effect(facts, "segments", segment)
         fields += _without_effect(facts, f"segments[{index}]", segment)
         whole = next((f for f in fields if f["name"] in ("prompt", "rotations", "video")), None)
+        other = facts.changed.get(f"segments[{index}]", "")
         out.append(
             {
                 "index": index,
                 "type": segment.type,
                 "start": start,
                 "stop": stop,
-                "outcome": str(Outcome.IGNORED if whole else Outcome.APPLIED),
-                "reason": whole["reason"] if whole else "",
+                "outcome": str(Outcome.IGNORED if whole else Outcome.CHANGED if other else Outcome.APPLIED),
+                "reason": whole["reason"] if whole else other,
                 "fields": fields,
             }
         )
@@ -118,9 +131,11 @@ def _constraint(facts: Facts, index: int) -> dict[str, Any]:
     c = facts.request.constraints[index]
     entry: dict[str, Any] = {"index": index, "type": c.type}
     if c.type == "ground_height":
-        return entry | _ground(facts)
+        return entry | _ground(facts, index)
     if c.type == "effector_target":
         entry["joint"] = c.joint
+    if c.type == "pose_keyframe" and "fill_mode" in c.model_fields_set and not _to_fill(facts, c):
+        entry["fields"] = [{"name": "fill_mode", "outcome": str(Outcome.IGNORED), "reason": FULL_KEY}]
     miss = facts.misses[index]
     worst_cm, worst_deg = _worst(miss.cm), _worst(miss.deg)
     entry |= {
@@ -134,6 +149,14 @@ def _constraint(facts: Facts, index: int) -> dict[str, Any]:
     if (worst_cm or 0.0) <= limit_cm and (worst_deg or 0.0) <= limit_deg:
         return entry | {"outcome": str(Outcome.APPLIED), "reason": ""}
     return entry | _why_missed(facts, index, miss, limit_cm, limit_deg)
+
+
+def _to_fill(facts: Facts, key: PoseKeyframeConstraint) -> bool:
+    """Whether a key leaves joints to its fill mode: a root that a path turns on that frame is the path's."""
+    left = set(facts.goals.skeleton.names) - set(key.joint_rotations)
+    if any(key.frame in path.frames for path in facts.goals.paths):
+        left.discard(facts.goals.skeleton.names[facts.goals.skeleton.root])
+    return bool(left)
 
 
 def _limits(kind: str) -> tuple[float, float]:
@@ -150,19 +173,22 @@ def _rounded(values: Any) -> list[float] | None:
     return None if values is None else [round(float(v), 4) for v in values]
 
 
-def _ground(facts: Facts) -> dict[str, Any]:
+def _ground(facts: Facts, index: int) -> dict[str, Any]:
     worst = max((max(q.hover_cm, q.penetration_cm) for q in facts.quality), default=0.0)
-    if not facts.solved:
-        return {"outcome": str(Outcome.IGNORED), "reason": OFF, "worst_cm": worst}
-    if not facts.ground_used:
-        reason = "no surface point lies under the character's way"
-        return {"outcome": str(Outcome.IGNORED), "reason": reason, "worst_cm": worst}
-    return {"outcome": str(Outcome.APPLIED), "reason": "", "worst_cm": worst}
+    outcome, reason = Outcome.APPLIED, ""
+    if not facts.solved and index in facts.unheard:
+        outcome, reason = Outcome.IGNORED, UNHEARD
+    elif not facts.ground_used:
+        outcome, reason = Outcome.IGNORED, "no surface point lies under the character's way"
+    elif not facts.solved:
+        outcome, reason = Outcome.APPLIED if facts.follows_ground else Outcome.CHANGED, OFF
+    return {"outcome": str(outcome), "reason": reason, "worst_cm": worst}
 
 
 def _why_missed(facts: Facts, index: int, miss: Miss, limit_cm: float, limit_deg: float) -> dict[str, Any]:
     if not facts.solved:
-        return {"outcome": str(Outcome.IGNORED), "reason": f"{OFF}; missed by {_amount(miss)}"}
+        outcome, why = (Outcome.IGNORED, UNHEARD) if index in facts.unheard else (Outcome.CHANGED, OFF)
+        return {"outcome": str(outcome), "reason": f"{why}; missed by {_amount(miss)}"}
     off = np.zeros(len(miss.frames), bool)
     for values, limit in ((miss.cm, limit_cm), (miss.deg, limit_deg)):
         off |= np.zeros(len(off), bool) if values is None else values > limit
@@ -258,8 +284,11 @@ def _option(facts: Facts, name: str, value: Any) -> dict[str, Any]:
     outcome = Outcome.APPLIED if reason is None else Outcome.IGNORED
     if reason is None and (reason := facts.changed.get(f"options.{name}")):
         outcome = Outcome.CHANGED
-    if name == "loop" and value and (seam := _seam(facts)):
-        outcome, reason = Outcome.CHANGED, seam
+    if name == "loop" and value:
+        seam = _seam(facts)
+        outcome, reason = Outcome.CHANGED if seam else Outcome.APPLIED, seam or CLOSED
+    if name == "post_processing":
+        outcome, reason = (Outcome.IGNORED, UNTOUCHED) if value and facts.untouched else (outcome, "" if value else OFF)
     if name == "keyframe_budget" and facts.keys_kept is not None:
         reason = f"{facts.keys_kept[0]} of {facts.keys_kept[1]} keys carry the motion to within {value:g} m"
     shown = value.model_dump() if hasattr(value, "model_dump") else value

@@ -16,7 +16,10 @@ from kineograph.motion import quat
 from kineograph.motion.skeleton import Skeleton
 from kineograph_daemon.backbones.interpolate import InterpolateBackbone
 from kineograph_daemon.pipeline import Stopped
+from kineograph_daemon.solve import cycle, two_bone
 from kineograph_daemon.solve.body import read_body
+from kineograph_daemon.solve.goals import read_goals
+from kineograph_daemon.solve.pose import Pose
 
 HUMAN = rigs.human()
 HANG = {"LeftArm": asks.about_z(-75), "RightArm": asks.about_z(75)}
@@ -84,10 +87,53 @@ def test_feet_planted_in_both_keys_stay_planted() -> None:
     for side in ("Left", "Right"):
         assert out.contacts[f"{side}ToeBase"].all()
         ankle = at[:, HUMAN.index[f"{side}Foot"]]
-        assert np.linalg.norm(ankle - ankle[0], axis=1).max() < 0.025
+        assert np.linalg.norm(ankle - ankle[0], axis=1).max() < 0.025, "the keys themselves are 2 cm apart"
         knee = at[5:55, HUMAN.index[f"{side}Leg"], 2]
         assert knee.min() > 0.0
     assert out.report["quality"][0]["slide_mean_cm_s"] < 1.2
+
+
+def planted(skeleton: Skeleton, away: tuple[float, float, float], turn_rad: float, step_m: float = 0.0) -> Any:
+    """A pose and a root place whose body is ``away`` (leg lengths) from rest while all feet stand where rest has them,
+    the first one ``step_m`` ahead of that."""
+    body = read_body(skeleton)
+    rest, root = skeleton.rest_positions_m, skeleton.root
+    pose = Pose(skeleton, skeleton.rest_rotations_xyzw[None], rest[root][None] + body.size_m * np.array(away))
+    pose.rotations_xyzw[0, root] = quat.mul(quat.about_y(turn_rad), pose.rotations_xyzw[0, root])
+    pose.touch()
+    for i, foot in enumerate(body.feet):
+        end = foot.limb.end
+        place = rest[end] + [0.0, 0.0, step_m * (i == 0)]
+        two_bone.solve(pose, foot.limb, np.array([0]), place[None], skeleton.rest_world_rotations_xyzw[[end]])
+        assert np.linalg.norm(pose.positions_m[0, end] - place) < 1e-6, "a leg does not reach: no planted key"
+    return dict(zip(skeleton.names, pose.rotations_xyzw[0], strict=True)), pose.root_m[0]
+
+
+@pytest.mark.parametrize("skeleton", [rigs.human(), rigs.quadruped()], ids=["human", "quadruped"])
+@pytest.mark.parametrize("sent", [{}, {"easing": "linear"}, {"overshoot": 1.0}], ids=["smooth", "linear", "overshoot"])
+def test_a_foot_planted_in_neighbouring_keys_does_not_move_between_them(
+    skeleton: Skeleton, sent: dict[str, Any]
+) -> None:
+    away = [(0.0, -0.02, 0.0), (0.06, -0.2, 0.05), (-0.05, -0.1, -0.03), (0.03, -0.05, 0.02)]
+    frames = [3, 24, 55, 80]
+    keys = [
+        key(skeleton, f, *planted(skeleton, a, 0.2 * (i % 2), 0.25 * (i == 3)))
+        for i, (f, a) in enumerate(zip(frames, away, strict=True))
+    ]
+    asked = request(skeleton, 84, keys, num_samples=2, seed=1, model_options=sent)
+    out = run(asked)
+    for b in range(2):
+        at, _ = world(asked, out, b)
+        for i, foot in enumerate(read_body(skeleton).feet):
+            stood = frames[2] + 1 if i == 0 else 84  # the first foot steps between the last two keys
+            for joint in (foot.limb.end, foot.contact):
+                away_m = np.linalg.norm(at[:stood, joint] - at[frames[0], joint], axis=1)
+                assert away_m[frames[0] : frames[3] + 1].max() < 0.0001
+                assert away_m.max() < 0.001, "before the first key and after the last"
+            assert out.contacts[skeleton.names[foot.contact]][b, :stood].all()
+    stepped = at[:, read_body(skeleton).feet[0].limb.end]
+    assert stepped[frames[3], 2] - stepped[frames[2], 2] == pytest.approx(0.25, abs=1e-3)
+    assert stepped[frames[2] : frames[3], 1].max() > stepped[frames[2], 1] + 0.02, "it is lifted, not dragged"
 
 
 def test_feet_walk_along_a_path_that_nobody_keyed() -> None:
@@ -200,6 +246,26 @@ def test_a_loop_ends_where_it_began_and_has_moved_on() -> None:
     out = run(request(HUMAN, 72, keys, loop=True))
     assert angles_deg(out.rotations_xyzw[0, 0], out.rotations_xyzw[0, -1]).max() < 0.1
     assert abs(out.root_m[0, 0, 1] - out.root_m[0, -1, 1]) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "constraints"),
+    [
+        (HUMAN, [key(HUMAN, 20, HANG, [0, 0.9, 0]), key(HUMAN, 50, HANG, [0, 0.96, 0.2])]),
+        (rigs.quadruped(), [path([0, 71], [[0, -0.3], [0, 1.2]])]),
+    ],
+)
+def test_the_model_itself_closes_a_loop_and_only_once(skeleton: Skeleton, constraints: list[Any]) -> None:
+    """Without the solve nobody else closes it; closing again what is closed finds nothing to do."""
+    asked = request(skeleton, 72, constraints, loop=True, num_samples=2, seed=1, post_processing=False)
+    out = run(asked)
+    for rotations, root in zip(out.rotations_xyzw, out.root_m, strict=True):
+        assert angles_deg(rotations[0], rotations[-1]).max() < 0.01
+        assert abs(root[0, 1] - root[-1, 1]) < 1e-5
+        again = Pose(skeleton, rotations, root)
+        cycle.close(again, read_goals(asked, 30.0))
+        assert angles_deg(again.rotations_xyzw, rotations).max() < 0.01
+        np.testing.assert_allclose(again.root_m, root, atol=1e-5)
 
 
 def test_a_loop_whose_keys_differ_says_so() -> None:

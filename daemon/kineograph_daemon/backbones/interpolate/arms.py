@@ -27,12 +27,16 @@ SWING = 0.55
 
 def relax(pose: Pose, body: Body, goals: Goals) -> None:
     """Hang both arms of a two-legged body, where no key speaks about them. Changes the pose in place."""
+    for arm in free(body, goals):
+        _hang(pose, body, goals, arm)
+
+
+def free(body: Body, goals: Goals) -> list[Limb]:
+    """The arms that are hung: of a body with two legs and two arms those that its rest pose raises and no key turns."""
     arms = [limb for limb in body.limbs.values() if not limb.is_leg]
     if len(body.feet) != 2 or len(arms) != 2:
-        return
-    for arm in arms:
-        if not correct.keyed_frames(goals, [arm.top, arm.hinge]) and _is_raised(body, arm):
-            _hang(pose, body, goals, arm)
+        return []
+    return [a for a in arms if _is_raised(body, a) and not correct.keyed_frames(goals, [a.top, a.hinge])]
 
 
 def _is_raised(body: Body, arm: Limb) -> bool:

@@ -49,6 +49,10 @@ class InterpolateBackbone(KineographBackbone):
         """Fields of this request that change nothing, with the reason."""
         return ignored.fields(request)
 
+    def changed_fields(self, request: GenerateRequest) -> dict[str, str]:
+        """Fields of this request that are taken otherwise, with how."""
+        return ignored.changed(request)
+
     def capabilities(self) -> ModelSpec:
         return ModelSpec.model_validate(
             {
@@ -60,7 +64,7 @@ class InterpolateBackbone(KineographBackbone):
                 "supports_loop": True,
                 "supports_motion_reference_mixed": True,
                 "model_options": dials.DECLARED,
-                "supported_constraints": ["root_path", "effector_target", "pose_keyframe", "ground_height"],
+                "supported_constraints": ["root_path", "pose_keyframe", "ground_height"],
                 "supported_segments": ["text", "unconditioned", "motion_reference"],
                 "supported_guidance_types": [],
                 "native_clip_seconds": MAX_SECONDS,
@@ -133,17 +137,13 @@ class _Work:
 
     def _curves(self) -> Pose:
         goals = self.goals
-        root = goals.skeleton.root
         if self.clips:
             pose = clips.play(self.clips, goals, self.border_frames)
             lift(pose, goals, self.ground)
             correct.place(pose, goals)
             correct.keys(pose, goals)
             return pose
-        rotations = keyed.joint_rotations(goals, self.ease, skip=frozenset({root}))
-        path, way = keyed.root_motion(goals, self.ground, self.ease)
-        rotations[:, root] = keyed.root_rotations(goals, way, self.ease)
-        return Pose(goals.skeleton, rotations, path)
+        return keyed.plain(goals, self.ground, self.ease)
 
     def _next(self, stage: str) -> None:
         """Between steps: tell how far it is, and stop if that was asked."""

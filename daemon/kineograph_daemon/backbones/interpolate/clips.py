@@ -23,6 +23,9 @@ from kineograph_daemon.solve.pose import Pose
 
 FloatArray = NDArray[np.floating[Any]]
 
+SHORTEST_CYCLE = 3
+"""Frames; a shorter clip is no cycle that could be repeated."""
+
 
 @dataclass(frozen=True, eq=False)
 class Played:
@@ -45,6 +48,15 @@ def read(request: GenerateRequest, goals: Goals, body: Body) -> list[Played]:
             out.append(Played(start, stop, *_filled(rotations, root, stop - start, goals.skeleton)))
         start = stop
     return out
+
+
+def frames_at(segment: MotionReferenceSegment, fps_hz: float) -> int:
+    """How many frames a clip has at a rate."""
+    return _frames_at(len(segment.root_positions), segment.fps, fps_hz)
+
+
+def _frames_at(frames: int, fps_hz: float, wanted_hz: float) -> int:
+    return int(np.floor((frames - 1) / fps_hz * wanted_hz + 1e-6)) + 1
 
 
 def _on_skeleton(segment: MotionReferenceSegment, skeleton: Skeleton, body: Body) -> tuple[FloatArray, FloatArray]:
@@ -125,7 +137,7 @@ def _pairs(source: Body, target: Body) -> dict[int, int]:
 def _at_rate(rotations: FloatArray, root: FloatArray, fps_hz: float, wanted_hz: float) -> tuple[FloatArray, FloatArray]:
     """Read at the request's rate over the clip's own length."""
     last = len(root) - 1
-    at = np.arange(int(np.floor(last / fps_hz * wanted_hz + 1e-6)) + 1) * fps_hz / wanted_hz
+    at = np.arange(_frames_at(len(root), fps_hz, wanted_hz)) * fps_hz / wanted_hz
     low = np.clip(np.floor(at + 1e-9).astype(int), 0, last)
     high = np.minimum(low + 1, last)
     part = np.clip(at - low, 0.0, 1.0)[:, None]
@@ -135,7 +147,7 @@ def _at_rate(rotations: FloatArray, root: FloatArray, fps_hz: float, wanted_hz: 
 def _filled(rotations: FloatArray, root: FloatArray, frames: int, skeleton: Skeleton) -> tuple[FloatArray, FloatArray]:
     """Exactly ``frames`` frames: cut, or repeated with each cycle going on from where the last one ended."""
     have = len(root)
-    if have >= frames or have < 3:
+    if have >= frames or have < SHORTEST_CYCLE:
         pick = np.minimum(np.arange(frames), have - 1)
         return rotations[pick], root[pick]
     blend = max(1, min(have // 4, 8))

@@ -1,17 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What this model does not use, said field by field."""
+"""What this model does not use, said field by field.
+
+A dial or a seed is used where it has something to act on. Whether it has is tried, not guessed, and for what the
+request sets only: on the curves of the first sample, before targets are met.
+"""
 
 from __future__ import annotations
 
-from motionmcp.schemas import GenerateRequest
+from functools import cached_property
 
-from kineograph_daemon.backbones.interpolate.dials import Dials
+import numpy as np
+from motionmcp.schemas import GenerateRequest, MotionReferenceSegment, Options
+
+from kineograph_daemon.backbones.interpolate import arms, clips, keyed, steps, vary
+from kineograph_daemon.backbones.interpolate.dials import DECLARED, Dials
+from kineograph_daemon.solve import correct, feet
+from kineograph_daemon.solve.body import Body, read_body
+from kineograph_daemon.solve.curves import Ease
+from kineograph_daemon.solve.goals import Goals, read_goals
+from kineograph_daemon.solve.ground import Ground, read_ground
+from kineograph_daemon.solve.pose import Pose
 
 NO_TEXT = "this model does not read text: the span is filled from keys, paths and targets"
 PLAIN = "the first sample is the plain interpolation; a seed tells further samples apart"
+STILL = "variation is 0: every sample is the plain interpolation"
+FULL = "keys leave nothing free here that could vary"
+PLAYED = "a reference clip is played as it is"
+NO_BORDER = "nothing changes at a border between segments here"
+_KINDS = next(tuple(o.values or ()) for o in DECLARED if o.name == "easing")
+_LONGEST_BORDER = 60
 
 
-def fields(request: GenerateRequest) -> dict[str, str]:
+def fields(request: GenerateRequest, native_fps_hz: float = 30.0) -> dict[str, str]:
     """Paths of fields without an effect in this request, with the reason."""
     out = {
         "segments.prompt": NO_TEXT,
@@ -19,26 +39,154 @@ def fields(request: GenerateRequest) -> dict[str, str]:
         "options.diffusion_steps": "this model has no diffusion steps",
         "options.guidance": "this model has no prompt to be guided by",
     }
-    dials = Dials.of(request)
-    samples = request.options.num_samples if request.options else 1
+    sent = request.options or Options()
     own = [getattr(s, "seed", None) is not None for s in request.segments]
-    if dials.variation == 0:
-        still = "variation is 0: every sample is the plain interpolation"
-        out |= {"options.seed": still, "segments.seed": still}
-    elif samples == 1:
-        out["options.seed"] = PLAIN
-    elif own and all(own):
-        out["options.seed"] = "every segment brings a seed of its own"
-    if not _has_borders(request, samples, own, dials):
-        out["options.transition_frames"] = "nothing changes at a border between segments here"
-    if samples == 1 and not any(own):
-        out["options.model_options.variation"] = PLAIN
+    if not (sent.model_fields_set - {"diffusion_steps", "guidance"} or any(own)):
+        return out
+    tried = _Tried(request, native_fps_hz)
+    return out | tried.seeds(own) | tried.dials()
+
+
+def changed(request: GenerateRequest, native_fps_hz: float = 30.0) -> dict[str, str]:
+    """Options and segments that are taken otherwise than they were asked."""
+    out = {}
+    for index, segment in enumerate(request.segments):
+        if isinstance(segment, MotionReferenceSegment) and (how := _fitted(segment, request.fps(native_fps_hz))):
+            out[f"segments[{index}]"] = how
+    if request.options is not None and request.options.num_samples > 1:
+        tried = _Tried(request, native_fps_hz)
+        if tried.set.variation == 0 or not any(tried.varies):
+            out["options.num_samples"] = f"all samples are one motion: {STILL if tried.set.variation == 0 else FULL}"
     return out
 
 
-def _has_borders(request: GenerateRequest, samples: int, own: list[bool], dials: Dials) -> bool:
-    """Whether segments meet that differ: varied ones, or a clip beside anything else."""
-    if len(request.segments) < 2 and not (request.options and request.options.loop):
-        return False
-    varied = dials.variation > 0 and (samples > 1 or any(own))
-    return varied or any(s.type == "motion_reference" for s in request.segments)
+def _fitted(segment: MotionReferenceSegment, fps_hz: float) -> str:
+    """How a clip of another length was made to fill its segment."""
+    have, wanted = clips.frames_at(segment, fps_hz), segment.duration_frames
+    if have > wanted:
+        return f"the clip has {have} frames at this rate: the last {have - wanted} are cut off"
+    how = "it is repeated" if have >= clips.SHORTEST_CYCLE else "its last one is held"
+    return "" if have == wanted else f"the clip has {have} frames at this rate, the segment {wanted}: {how}"
+
+
+class _Tried:
+    """One request, and what its dials do to it."""
+
+    def __init__(self, request: GenerateRequest, native_fps_hz: float) -> None:
+        self.request = request
+        self.options = request.options or Options()
+        self.sent = self.options.model_options or {}
+        self.set = Dials.of(request)
+        self.goals: Goals = read_goals(request, request.fps(native_fps_hz))
+        self.body: Body = read_body(self.goals.skeleton)
+
+    @cached_property
+    def ground(self) -> Ground:
+        return read_ground(self.goals)
+
+    @cached_property
+    def has_clips(self) -> bool:
+        return any(s.type == "motion_reference" for s in self.request.segments)
+
+    @cached_property
+    def spans(self) -> list[vary.Span]:
+        """The span of each segment, or the one of a request without any: as a second sample varies them."""
+        return vary.spans(self.request, 1, 0)
+
+    @cached_property
+    def varies(self) -> list[bool]:
+        """For each span whether anything in it may vary."""
+        return [bool(vary.room(self.body, self.goals, s, self.options.transition_frames).any()) for s in self.spans]
+
+    def seeds(self, own: list[bool]) -> dict[str, str]:
+        """Seeds and what goes with them: variation, and the borders of what is varied."""
+        out = {}
+        samples, strength = self.options.num_samples, self.set.variation
+        for index, free in enumerate(self.varies):
+            if strength == 0 or not free:
+                out[f"segments[{index}].seed"] = STILL if strength == 0 else FULL
+        own = own or [False] * len(self.spans)
+        drawn = [free and not given for free, given in zip(self.varies, own, strict=True)]
+        if strength == 0:
+            out["options.seed"] = STILL
+        elif samples == 1:
+            out["options.seed"] = PLAIN
+        elif not any(drawn):
+            out["options.seed"] = "every segment brings a seed of its own" if all(own) else FULL
+        used = [free and (given or samples > 1) for free, given in zip(self.varies, own, strict=True)]
+        if not any(used):
+            out["options.model_options.variation"] = FULL if samples > 1 or any(own) else PLAIN
+        if "transition_frames" in self.options.model_fields_set and not self._has_borders(used):
+            out["options.transition_frames"] = NO_BORDER
+        return out
+
+    def _has_borders(self, used: list[bool]) -> bool:
+        """Whether varied spans rise at a border, or clips meet that have to be blended."""
+        for span, is_used in zip(self.spans, used, strict=True):
+            if is_used and self.set.variation > 0:
+                hard, soft = (vary.room(self.body, self.goals, span, n) for n in (0, _LONGEST_BORDER))
+                if not np.array_equal(hard, soft):
+                    return True
+        if not self.has_clips or len(self.request.segments) < 2:
+            return False
+        played = clips.read(self.request, self.goals, self.body)
+        return not _same(*(clips.play(played, self.goals, n) for n in (0, _LONGEST_BORDER)))
+
+    def dials(self) -> dict[str, str]:
+        """The model's own options, those that were sent."""
+        tried = {
+            "easing": self._easing, "overshoot": self._overshoot,
+            "footsteps": self._footsteps, "relaxed_arms": self._relaxed_arms,
+        }  # fmt: skip
+        found = {name: PLAYED if self.has_clips else why() for name, why in tried.items() if name in self.sent}
+        return {f"options.model_options.{name}": why for name, why in found.items() if why}
+
+    def _curves(self, kind: str, overshoot: float) -> Pose:
+        pose = keyed.plain(self.goals, self.ground, Ease(kind, overshoot))
+        correct.pin(pose, self.goals)  # what only rounds a key otherwise does nothing
+        return pose
+
+    def _easing(self) -> str:
+        first, *others = (self._curves(kind, self.set.overshoot) for kind in _KINDS)
+        return "" if any(not _same(first, o) for o in others) else "nothing changes between two keys or points here"
+
+    def _overshoot(self) -> str:
+        if self.set.easing != "smooth":
+            return f"easing is {self.set.easing}: only smooth curves swing past a key"
+        swings = not _same(*(self._curves("smooth", swing) for swing in (0.0, 1.0)))
+        return "" if swings else "no curve here could swing past a key: it takes three that differ"
+
+    def _footsteps(self) -> str:
+        if not self.body.feet:
+            return "this rig has no feet"
+        before = self._curves(self.set.easing, self.set.overshoot)
+        pose = Pose(before.skeleton, before.rotations_xyzw.copy(), before.root_m.copy())
+        told = steps.walk(pose, self.body, self.goals, self.ground)
+        if told and not self.options.post_processing and not self.request.constraints:
+            return ""  # as the model made it: nobody else tells where feet stand
+        seen = feet.contacts_of(pose, self.body, {}, self.ground, self.goals.fps_hz)
+        if _same(before, pose) and _same_contacts(self.body, told, seen):
+            return "no foot stands or steps between keys here"
+        return ""
+
+    def _relaxed_arms(self) -> str:
+        if arms.free(self.body, self.goals):
+            return ""
+        held = len(self.body.feet) == 2 and any(not limb.is_leg for limb in self.body.limbs.values())
+        return (
+            "no arm is left to hang: keys turn them, or they hang at rest" if held else "this rig has no arms to hang"
+        )
+
+
+def _same(a: Pose, b: Pose) -> bool:
+    """Whether two motions are one in the single precision in which they travel."""
+    pairs = ((a.rotations_xyzw, b.rotations_xyzw), (a.root_m, b.root_m))
+    return all(np.array_equal(p.astype(np.float32), q.astype(np.float32)) for p, q in pairs)
+
+
+def _same_contacts(body: Body, told: dict[str, np.ndarray], seen: dict[int, np.ndarray]) -> bool:
+    names = body.skeleton.names
+    return all(
+        np.array_equal(told[names[foot.contact]], seen[i])
+        for i, foot in enumerate(body.feet) if names[foot.contact] in told
+    )  # fmt: skip

@@ -13,6 +13,7 @@ from kineograph_daemon.solve import curves
 from kineograph_daemon.solve.curves import Ease
 from kineograph_daemon.solve.goals import Goals, groups
 from kineograph_daemon.solve.ground import Ground
+from kineograph_daemon.solve.pose import Pose
 
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
@@ -21,6 +22,15 @@ FACING_S = 0.25
 """Half-width of the window over which facing along a path is smoothed, seconds."""
 RELEASE_S = 1.2
 """How long a key's own facing lasts beyond the outermost key before the path's tangent takes over, seconds."""
+
+
+def plain(goals: Goals, ground: Ground, ease: Ease) -> Pose:
+    """The curves alone: no feet, no arms, no variation."""
+    root = goals.skeleton.root
+    rotations = joint_rotations(goals, ease, skip=frozenset({root}))
+    path, way = root_motion(goals, ground, ease)
+    rotations[:, root] = root_rotations(goals, way, ease)
+    return Pose(goals.skeleton, rotations, path)
 
 
 def joint_rotations(goals: Goals, ease: Ease, skip: frozenset[int] = frozenset()) -> FloatArray:

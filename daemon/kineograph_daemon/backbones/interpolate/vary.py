@@ -89,6 +89,14 @@ def vary(pose: Pose, body: Body, goals: Goals, variation: Variation, *, arms: bo
     pose.touch()
 
 
+def room(body: Body, goals: Goals, span: Span, border_frames: int) -> FloatArray:
+    """How much the waves of a span may turn each frame and joint that they turn at all (N, K): 0 is not at all."""
+    if span.stop - span.start < 2:
+        return np.zeros((0, 0))
+    near = _away_from_keys(goals, np.flatnonzero(_shares(body) > 0))
+    return _inside(span, goals, border_frames)[:, None] * near[span.start : span.stop]
+
+
 def _shares(body: Body) -> FloatArray:
     """How much of the waves each joint takes: limbs most, the trunk little, legs and the root nothing."""
     skeleton = body.skeleton

@@ -14,7 +14,7 @@ from motionmcp.schemas import GenerateRequest
 from numpy.typing import NDArray
 
 from kineograph.errors import NoteCode
-from kineograph_daemon.backbones.base import Hooks, KineographBackbone
+from kineograph_daemon.backbones.base import Hooks, KineographBackbone, ToldResult
 from kineograph_daemon.backbones.interpolate import InterpolateBackbone
 from kineograph_daemon.backbones.starter import (
     calm,
@@ -91,7 +91,7 @@ class StarterBackbone(KineographBackbone):
                 "canonical_skeleton": figure.SKELETON.to_mmcp(),
                 "supports_segment_seed": True,
                 "supports_loop": True,
-                "supported_constraints": ["root_path", "effector_target", "pose_keyframe", "ground_height"],
+                "supported_constraints": ["root_path", "pose_keyframe", "ground_height"],
                 "supported_segments": ["text", "unconditioned"],
                 "supported_guidance_types": [],
                 "predicted_contact_joints": ["l_toe", "r_toe"],
@@ -107,12 +107,13 @@ class StarterBackbone(KineographBackbone):
     def generate_with_hooks(self, request: GenerateRequest, hooks: Hooks) -> MotionResult:
         work = _Work(request, self.net, hooks)
         takes = [work.take(b) for b in range(work.samples)]
-        return MotionResult(
+        return ToldResult(
             rotations=np.stack([t.rotations_xyzw for t in takes]).astype(np.float32),
             root_translations=np.stack([t.root_m for t in takes]).astype(np.float32),
             foot_contacts={name: np.stack([t.contacts[name] for t in takes]) for name in takes[0].contacts},
             chunk_boundaries=[t.borders for t in takes],
             notes=work.notes(takes),
+            ignored_fields=work.idle(takes),
         )
 
 
@@ -123,6 +124,8 @@ class _Take:
     contacts: dict[str, BoolArray]
     borders: list[int]
     share: FloatArray
+    drawn: BoolArray
+    """Frames (T,) on which the model's answer counts, or a stride of the phase that was drawn."""
 
 
 class _Work:
@@ -167,6 +170,8 @@ class _Work:
         phase, walks = rounds.around_phase(phase, walks, around)
         wide = stride.put(wide, self.strides, phase)
         made = rounds.narrow(stitch.whole(wide, wide.ask(phase, walks), one), around)
+        put = wide.key[around : len(wide) - around] if around else wide.key
+        drawn = np.where(put, ~self.scene.key & (b > 0), made.share > 0)
         carriage.carry(self.scene, self.strides, made.rotations_xyzw)
         calm.melt(made.rotations_xyzw, made.root_m, self.scene.key & ~self.given)
         made = replace(made, rotations_xyzw=calm.calm(made.rotations_xyzw, self.given))
@@ -175,7 +180,19 @@ class _Work:
         contacts = planted.contacts(made.rotations_xyzw, made.root_m, made.contacts, made.share >= BELIEVED)
         floor = self.ground.smooth_under(made.root_m[:, [0, 2]], self.goals.fps_hz)
         root = made.root_m + floor[:, None] * [0.0, 1.0, 0.0]
-        return _Take(made.rotations_xyzw, root, contacts, made.borders, made.share)
+        return _Take(made.rotations_xyzw, root, contacts, made.borders, made.share, drawn)
+
+    def idle(self, takes: list[_Take]) -> dict[str, str]:
+        """Seeds and steps that turned out to act on nothing."""
+        drawn = np.any([t.drawn for t in takes], axis=0)
+        parts = [bool(drawn[p.start : p.stop].any()) for p in self.scene.parts]
+        out = {f"segments[{i}].seed": ignored.UNUSED for i, used in enumerate(parts) if not used}
+        by_request = [used and p.seed is None for used, p in zip(parts, self.scene.parts, strict=True)]
+        if not any(parts if len(takes) > 1 else by_request):  # the phase of further samples' steps is the request's
+            out["options.seed"] = ignored.UNUSED
+        if not any(parts):
+            out["options.diffusion_steps"] = ignored.UNUSED
+        return {path: why for path, why in out.items() if path not in ignored.fields(self.request)}
 
     def notes(self, takes: list[_Take]) -> list[dict[str, Any]]:
         """Where the model was not believed."""

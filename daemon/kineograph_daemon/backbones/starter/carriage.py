@@ -53,9 +53,7 @@ def _bare(scene: Scene) -> FloatArray:
     frames = np.arange(len(scene))
     for key in np.flatnonzero(scene.key):
         near = np.minimum(near, np.abs(frames - key))
-    moved = np.gradient(scene.root_m[:, [0, 2]], axis=0)
-    speed = np.linalg.norm(moved, axis=-1) * figure.FPS_HZ
-    walks = np.clip((words.RUN_MPS - speed) / WALKS_MPS, 0.0, 1.0)
+    walks = np.clip((words.RUN_MPS - scene.speed_mps) / WALKS_MPS, 0.0, 1.0)
     ramp: FloatArray = np.clip((near - FREE) / FADE, 0.0, 1.0) * walks * scene.on_path
     return ramp
 

@@ -13,6 +13,7 @@ UNASKED_STEPS = 100
 """MMCP's default says nothing about this model; fewer than that were asked for on purpose."""
 UNKNOWN = "the model knows no such motion: the span is filled as if nothing had been said"
 KNOWN = "; it knows: " + ", ".join(words.PHRASES)
+UNUSED = "nothing of what the model draws is used here: keys fix the frames, or their poses are unlike what it knows"
 WALKED = "along a drawn path this model walks; it jumps where it stands, or between poses"
 
 

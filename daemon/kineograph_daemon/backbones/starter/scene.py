@@ -63,6 +63,12 @@ class Scene:
     def __len__(self) -> int:
         return len(self.key)
 
+    @property
+    def speed_mps(self) -> FloatArray:
+        """How fast the root goes over the floor (T,)."""
+        moved = np.gradient(self.root_m[:, [0, 2]], axis=0) if len(self) > 1 else np.zeros((1, 2))
+        return np.asarray(np.linalg.norm(moved, axis=-1) * figure.FPS_HZ)
+
     def ask(self, phase_rad: FloatArray, steps: BoolArray) -> Ask:
         """All frames as one ask (B is 1), no style."""
         path = self.root_m[:, [0, 2]].astype(np.float32)
@@ -86,8 +92,7 @@ class Scene:
         The rate follows the speed as it did in training; poses with one foot ahead set the phase there, and the
         stretch between two of them is bent to fit. ``offset_rad`` starts a path without such poses elsewhere.
         """
-        moved = np.gradient(self.root_m[:, [0, 2]], axis=0) if len(self) > 1 else np.zeros((1, 2))
-        speed = np.linalg.norm(moved, axis=-1) * figure.FPS_HZ
+        speed = self.speed_mps
         walks = self.on_path & (speed > MOVES_MPS)
         rate = 2 * np.pi * (self.stride_hz[0] + self.stride_hz[1] * speed) / figure.FPS_HZ * walks
         phase = np.concatenate([[0.0], np.cumsum(rate)[:-1]])

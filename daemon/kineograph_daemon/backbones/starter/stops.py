@@ -25,8 +25,7 @@ ARRIVE, LEAVE = 16, 4
 
 def put(scene: Scene) -> Scene:
     """The scene with a standing pose as keys wherever a path rests for long and no key tells how."""
-    moved = np.gradient(scene.root_m[:, [0, 2]], axis=0) if len(scene) > 1 else np.zeros((1, 2))
-    still = scene.on_path & (np.linalg.norm(moved, axis=-1) * figure.FPS_HZ < MOVES_MPS)
+    still = scene.on_path & (scene.speed_mps < MOVES_MPS)
     keys = []
     for start, stop in runs(still):
         first = start + (ARRIVE if start else 0)

@@ -73,8 +73,7 @@ def put(scene: Scene, strides: Mapping[str, Stride], phase_rad: FloatArray) -> S
     """
     if words.RUN not in strides or len(scene) < SHORTEST:
         return scene
-    moved = np.gradient(scene.root_m[:, [0, 2]], axis=0)
-    speed = np.linalg.norm(moved, axis=-1) * figure.FPS_HZ
+    speed = scene.speed_mps
     fast = _long(scene.on_path & (speed > words.RUN_MPS))
     busy = _inside(fast, scene.key)
     if not busy.any():
