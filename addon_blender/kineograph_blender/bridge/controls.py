@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,13 @@ from numpy.typing import NDArray
 from kineograph.errors import ErrorCode, error
 from kineograph.motion import quat
 from kineograph.rigs import Role
-from kineograph.rigs.profiles import Profile, profile_of
+from kineograph.rigs.profiles import Profile, profile_of, stamp
 
 from . import tables
 from .channels import BoneTable
 from .frame import rotation_of
 from .places import where
+from .rest import Rest
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -59,18 +61,23 @@ class Rows:
         return quat.mul(carriers, self.turns_xyzw), places_bu[:, self.joints] + quat.rotate(carriers, self.moves_bu)
 
 
-def find(armature: Any) -> Controls | None:
-    """What the rig's profile says of its controls; None where no profile says anything."""
-    bones = armature.data.bones
-    names = [b.name for b in bones]
-    index = {name: i for i, name in enumerate(names)}
-    profile = profile_of(names, [-1 if b.parent is None else index[b.parent.name] for b in bones])
+def find(armature: Any, rest: Rest | None = None) -> Controls | None:
+    """What the rig's profile says of its controls; None where no profile says anything. ``rest``: where it was read
+    before."""
+    rest = Rest.of(armature) if rest is None else rest
+    profile = _profile_of(rest, stamp())
     return None if profile is None else _of_profile(profile, armature)
 
 
-def of_rig(armature: Any) -> Controls:
+@lru_cache(8)
+def _profile_of(rest: Rest, _now: tuple[Any, ...]) -> Profile | None:
+    """Kept until the rig is edited, or a profile is."""
+    return profile_of(rest.names, rest.ups)
+
+
+def of_rig(armature: Any, rest: Rest | None = None) -> Controls:
     """The same. Raises ``invalid_skeleton`` where no profile knows the rig's controls."""
-    found = find(armature)
+    found = find(armature, rest)
     if found is None:
         raise error(
             ErrorCode.INVALID_SKELETON,

@@ -9,6 +9,8 @@ scale, a moving object, somebody's handlers) sends the reader back to Blender it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import bpy
@@ -19,13 +21,15 @@ from kineograph.motion import euler, kinematics, quat
 from kineograph.motion.skeleton import Skeleton
 
 from .. import compat
-from . import datapath, guard, keyed, poses
+from . import datapath, keyed, poses
 from .bones import ancestors
 from .datapath import Channel
-from .frame import read_matrices, rotation_of
+from .frame import rotation_of
 from .keyed import Keyed, KeyedCurve
 from .poses import Pose
+from .rest import Rest
 from .rig import Rig
+from .traits import Traits
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -34,8 +38,10 @@ _NO_LENGTH_XYZW = np.array([1.0, 0.0, 0.0, 0.0])
 _WIDTHS = {"location": 3, "rotation_quaternion": 4, "rotation_axis_angle": 4, "rotation_euler": 3, "scale": 3}
 
 
-def object_is_still(armature: Any, action: Any, slot: Any) -> bool:
-    """Whether the object stands at the same place at every frame, as far as can be told without going there."""
+def object_is_still(armature: Any, action: Any, slot: Any, paths: Sequence[str] | None = None) -> bool:
+    """Whether the object stands at the same place at every frame, as far as can be told without going there.
+
+    ``paths``: the data paths of the action's curves, where they were read a moment ago."""
     data = armature.animation_data
     if len(bpy.app.handlers.frame_change_pre) or len(bpy.app.handlers.frame_change_post):
         return False
@@ -45,10 +51,10 @@ def object_is_still(armature: Any, action: Any, slot: Any) -> bool:
         return True
     if data.use_tweak_mode or nla_plays(data) or any(not d.data_path.startswith("pose.bones[") for d in data.drivers):
         return False
-    found = compat.curves(action, slot)
+    found = keyed.paths_of(action, slot) if paths is None else paths
     if data.action != action:
-        found += compat.curves(data.action, compat.slot_of(data))
-    return all(datapath.parse(c.data_path) is not None for c in found)
+        found = [*found, *keyed.paths_of(data.action, compat.slot_of(data))]
+    return keyed.are_of_bones(found)
 
 
 def nla_plays(data: Any) -> bool:
@@ -72,14 +78,54 @@ def parents_move(armature: Any) -> bool:
 
 
 class _Group(NamedTuple):
-    """Plain curves of one property at the same keys (N,): of which bones (C,), which part, where their values begin."""
+    """Plain curves of one property at the same keys (N,): ``columns`` (C,) of the property's values of all bones, one
+    bone after the other, and where each one's values begin."""
 
     prop: str
     frames: NDArray[np.float64]
-    bones: NDArray[np.intp]
-    parts: NDArray[np.intp]
+    columns: NDArray[np.intp]
     firsts: NDArray[np.intp]
     curves: list[KeyedCurve]
+
+
+@dataclass(frozen=True, eq=False)
+class _Bones:
+    """What of the bones that count does not depend on their keys: ``names`` parents first, and for the joints of a
+    request ``which`` of them they are, whether in the ``same`` tree."""
+
+    names: tuple[str, ...]
+    index: Mapping[str, int]
+    parents: NDArray[np.int32]
+    rest_xyzw: FloatArray
+    offsets_bu: FloatArray
+    axes_xyzw: FloatArray
+    connected: NDArray[np.bool_]
+    which: NDArray[np.intp]
+    is_same: bool
+
+
+@lru_cache(8)
+def _bones(rest: Rest, rig: Rig, names: tuple[str, ...]) -> _Bones:
+    index = {name: i for i, name in enumerate(names)}
+    rows = rest.rows(names)
+    parents = np.array([index.get(rest.above[name] or "", -1) for name in names], np.int32)
+    there, rest_xyzw = rest.matrices[rows], rest.xyzw[rows]
+    up_xyzw = np.where(parents[:, None] < 0, quat.IDENTITY_XYZW, rest_xyzw[parents])
+    local = rest.flags["use_local_location"][rows]
+    which = np.array([index[name] for name in rig.names], np.intp)
+    sent = rig.skeleton.parents
+    same = len(which) == len(names) and bool((np.where(sent < 0, -1, which[sent]) == parents[which]).all())
+    return _Bones(
+        names,
+        index,
+        parents,
+        rest_xyzw,
+        np.where(parents[:, None] < 0, there[:, :3, 3], there[:, :3, 3] - there[parents, :3, 3]),
+        np.where(local[:, None], rest_xyzw, up_xyzw),
+        rest.flags["use_connect"][rows] & (parents >= 0),
+        which,
+        same,
+    )
 
 
 class Poses:
@@ -87,36 +133,28 @@ class Poses:
 
     def __init__(
         self,
-        armature: Any,
         rig: Rig,
-        above: Mapping[str, str | None],
-        modes: Mapping[str, str],
+        names: tuple[str, ...],
+        traits: Traits,
+        world: FloatArray,
         said: Keyed,
         posed: Mapping[Channel, Sequence[float]],
     ) -> None:
-        names = tuple(name for name in above if name in modes)  # parents first, as Blender keeps them
-        self._rig, self._names = rig, names
-        bones = armature.data.bones
-        index = {name: i for i, name in enumerate(names)}
-        self._index = index
-        self._parents = np.array([index.get(above[name] or "", -1) for name in names], np.int32)
-        rest = read_matrices(bones, "matrix_local", names)
-        self._rest_xyzw = rotation_of(rest)
-        offsets = np.where(self._parents[:, None] < 0, rest[:, :3, 3], rest[:, :3, 3] - rest[self._parents, :3, 3])
-        self._offsets_bu = offsets
-        up_xyzw = np.where(self._parents[:, None] < 0, quat.IDENTITY_XYZW, self._rest_xyzw[self._parents])
-        local = _flags(bones, "use_local_location", names)
-        self._axes_xyzw = np.where(local[:, None], self._rest_xyzw, up_xyzw)
-        self._connected = _flags(bones, "use_connect", names) & (self._parents >= 0)
-        self._modes = [modes[name] for name in names]
-        self._posed = _posed_now(armature, names)
+        self._rig, self._world = rig, world
+        self._bones = bones = _bones(traits.rest, rig, names)
+        rows = [traits.row[name] for name in names]
+        modes = [traits.modes[row] for row in rows]
+        self._modes = {mode: [i for i, m in enumerate(modes) if m == mode] for mode in set(modes)}
+        self._posed = {prop: v.reshape(len(traits.names), -1)[rows].astype(float) for prop, v in traits.posed.items()}
         for (bone, prop), values in posed.items():
-            if bone in index:
-                self._posed[prop][index[bone]] = values
-        self._world = np.array(armature.matrix_world, float)
+            if bone in bones.index:
+                self._posed[prop][bones.index[bone]] = values
+        index = bones.index
         self._curves = [c for c in said.curves if c.channel.bone in index and c.part < _WIDTHS.get(c.channel.prop, 0)]
         self._values = said.values
         self._groups = self._grouped()
+        # Turns along the armature's axes, seen along the request's.
+        self._axes_xyzw = quat.mul(rig.frame.turn_xyzw, rotation_of(world))
 
     @classmethod
     def of(
@@ -128,13 +166,14 @@ class Poses:
         said: Keyed,
         posed: Mapping[Channel, Sequence[float]] | None = None,
         *,
-        is_still: bool | None = None,
+        traits: Traits | None = None,
     ) -> Poses | None:
         """None where something but keys has a say. ``said``: what was read of the action; ``posed``: what channels
-        say where no curve speaks of them, and the pose that is shown is not meant; ``is_still``: what is known of
-        ``object_is_still``."""
-        still = object_is_still(armature, action, slot) if is_still is None else is_still
-        if not still or armature.data.animation_data is not None:
+        say where no curve speaks of them, and the pose that is shown is not meant; ``traits``: as they were read."""
+        if traits is None:
+            still = object_is_still(armature, action, slot)
+            traits = Traits.of(armature, bpy.context.scene, is_still=still)
+        if not traits.is_still or armature.data.animation_data is not None:
             return None
         data = armature.animation_data
         if data is not None and (
@@ -143,22 +182,19 @@ class Poses:
             return None
         if any(group.mute for group in compat.groups(action, slot)):
             return None  # what that means differs between versions
-        bones = armature.data.bones
-        above = {b.name: b.parent.name if b.parent else None for b in bones}
+        rest = traits.rest
         wanted = set(rig.names)
         for name in rig.names:
-            if above[name] is not None and above[name] not in wanted:
-                wanted.update(ancestors(above, name))
-        modes: dict[str, str] = {}
-        for bone in armature.pose.bones:
-            if (name := bone.name) in wanted:
-                if len(bone.constraints):
-                    return None
-                modes[name] = bone.rotation_mode
-        names = tuple(modes)
-        if sum(above[name] is None for name in names) != 1 or not _flags(bones, "use_inherit_rotation", names).all():
+            up = rest.above[name]
+            if up is not None and up not in wanted:
+                wanted.update(ancestors(rest.above, name))
+        if any(traits.is_constrained(name) for name in wanted):
             return None
-        found = cls(armature, rig, above, modes, said, posed or {})
+        names = tuple([name for name in rest.names if name in wanted])  # parents first, as Blender keeps them
+        turns = rest.flags["use_inherit_rotation"][rest.rows(names)]
+        if sum(rest.above[name] is None for name in names) != 1 or not turns.all():
+            return None
+        found = cls(rig, names, traits, np.array(armature.matrix_world, float), said, posed or {})
         return None if found._is_scaled() else found
 
     def _is_scaled(self) -> bool:
@@ -174,22 +210,17 @@ class Poses:
         for curve in self._curves:
             if curve.is_plain:
                 found.setdefault((curve.channel.prop, id(curve.frames)), []).append(curve)
-        return [
-            _Group(
-                prop,
-                curves[0].frames,
-                np.array([self._index[c.channel.bone] for c in curves]),
-                np.array([c.part for c in curves]),
-                np.array([c.first for c in curves]),
-                curves,
-            )
-            for (prop, _), curves in found.items()
-        ]
+        return [self._group(prop, curves) for (prop, _), curves in found.items()]
+
+    def _group(self, prop: str, curves: list[KeyedCurve]) -> _Group:
+        index, width = self._bones.index, _WIDTHS[prop]
+        columns = np.array([width * index[c.channel.bone] + c.part for c in curves], np.intp)
+        return _Group(prop, curves[0].frames, columns, np.array([c.first for c in curves], np.intp), curves)
 
     @property
     def most_frames(self) -> int:
         """So many are worked out in about a millisecond."""
-        return max(1, 2400 // len(self._names))
+        return max(1, 3600 // len(self._bones.names))
 
     def not_on_keys(self, frames: Sequence[float]) -> list[KeyedCurve]:
         """Curves that Blender has to be asked about at some frames (T,)."""
@@ -197,38 +228,30 @@ class Poses:
 
     def at(self, frames: Sequence[float], asked: Mapping[int, FloatArray] | None = None) -> Pose:
         """What is shown at some frames (T,). ``asked``: what ``not_on_keys`` say there."""
-        rig = self._rig
+        rig, bones = self._rig, self._bones
         turns, moves = self._channels(np.asarray(frames, float), asked or {})
-        along = _seen_along(self._rest_xyzw, turns)
-        offsets = self._offsets_bu + quat.rotate(self._axes_xyzw, moves)
-        # Turns along the armature's axes, seen along the request's.
-        axes = quat.mul(rig.frame.turn_xyzw, rotation_of(self._world))
-        which = [self._index[name] for name in rig.names]
-        same = self._is_same_tree(which)
-        if same and not np.delete(moves, which[0], axis=1).any():
+        along = _seen_along(bones.rest_xyzw, turns)
+        which, root = bones.which, bones.which[0]
+        if bones.is_same and not (moves.any(axis=(0, 2)) & (np.arange(len(bones.names)) != root)).any():
             # Rotations alone put every joint where it is.
-            local = _seen_along(axes, along[:, which])
+            local = _seen_along(self._axes_xyzw, along[:, which])
             none = np.zeros((*local.shape[:-1], 3))
-            return Pose(local, self._points_m(offsets[:, which[0]]), none[..., 0], none, rig.skeleton)
+            places = bones.offsets_bu[root] + quat.rotate(bones.axes_xyzw[root], moves[:, root])
+            return Pose(local, self._points_m(places), none[..., 0], none, rig.skeleton)
+        offsets = bones.offsets_bu + quat.rotate(bones.axes_xyzw, moves)
         # Rest rotations of identity: a turn is then measured along the armature's axes.
-        skeleton = Skeleton.build(self._names, self._parents, self._offsets_bu)
+        skeleton = Skeleton.build(bones.names, bones.parents, bones.offsets_bu)
         places, rotations = kinematics.forward(skeleton, along, offsets[:, skeleton.root], offsets)
-        if same:
-            local = _seen_along(axes, along[:, which])
+        if bones.is_same:
+            local = _seen_along(self._axes_xyzw, along[:, which])
         else:
-            local = kinematics.local_from_world(rig.skeleton, _seen_along(axes, rotations[:, which]))
+            local = kinematics.local_from_world(rig.skeleton, _seen_along(self._axes_xyzw, rotations[:, which]))
         points = self._points_m(places[:, which])
         return poses.of_turns(rig, local, points, np.zeros(points.shape[:-1]))
 
     def _points_m(self, places_bu: FloatArray) -> FloatArray:
         """Places (..., 3) in the armature's space as the request's metres."""
         return self._rig.frame.points_m(places_bu @ self._world[:3, :3].T + self._world[:3, 3])
-
-    def _is_same_tree(self, which: list[int]) -> bool:
-        if len(which) != len(self._names):
-            return False
-        sent, bones = self._rig.skeleton.parents, np.array(which)
-        return bool((np.where(sent < 0, -1, bones[sent]) == self._parents[bones]).all())
 
     def _channels(self, frames: FloatArray, asked: Mapping[int, FloatArray]) -> tuple[FloatArray, FloatArray]:
         """Rotations (T, B, 4) and locations (T, B, 3) in the bones' own spaces."""
@@ -239,41 +262,29 @@ class Poses:
                 self._put_asked(values, group.curves, asked)
             else:
                 there = self._values[group.firsts[:, None] + found]
-                values[group.prop][:, group.bones, group.parts] = there.T
+                values[group.prop].reshape(len(frames), -1)[:, group.columns] = there.T
         self._put_asked(values, [c for c in self._curves if not c.is_plain], asked)
-        turns = quat.identity(len(frames), len(self._names))
-        for mode in set(self._modes):
-            which = [i for i, m in enumerate(self._modes) if m == mode]
-            turns[:, which] = _rotations(mode, values[datapath.rotation_prop(mode)[0]][:, which])
+        turns = quat.identity(len(frames), len(self._bones.names))
+        for mode, which in self._modes.items():
+            said = values[datapath.rotation_prop(mode)[0]]
+            if len(self._modes) == 1:
+                turns = _rotations(mode, said)
+            else:
+                turns[:, which] = _rotations(mode, said[:, which])
         moves = values["location"]
-        moves[:, self._connected] = 0.0
+        moves[:, self._bones.connected] = 0.0
         return turns, moves
 
     def _put_asked(
         self, values: dict[str, FloatArray], curves: Sequence[KeyedCurve], asked: Mapping[int, FloatArray]
     ) -> None:
         for curve in curves:
-            values[curve.channel.prop][:, self._index[curve.channel.bone], curve.part] = asked[curve.where]
+            values[curve.channel.prop][:, self._bones.index[curve.channel.bone], curve.part] = asked[curve.where]
 
 
 def _seen_along(axes_xyzw: FloatArray, turns_xyzw: FloatArray) -> FloatArray:
     """The same turns (..., 4) measured along other axes (4,)."""
     return np.concatenate([quat.rotate(axes_xyzw, turns_xyzw[..., :3]), turns_xyzw[..., 3:]], axis=-1)
-
-
-def _flags(bones: Any, attribute: str, names: Sequence[str]) -> NDArray[np.bool_]:
-    """A yes or no of some bones, read in one go."""
-    every = np.empty(len(bones), bool)
-    bones.foreach_get(attribute, every)
-    index = {name: i for i, name in enumerate(bones.keys())}
-    return every[[index[name] for name in names]]
-
-
-def _posed_now(armature: Any, names: tuple[str, ...]) -> dict[str, FloatArray]:
-    """What the pose says now, keyed or not: (B, width) by property."""
-    order = {name: i for i, name in enumerate(armature.pose.bones.keys())}
-    which = [order[name] for name in names]
-    return {prop: v.reshape(len(order), -1)[which].astype(float) for prop, v in guard.read_pose(armature).items()}
 
 
 def _rotations(mode: str, values: FloatArray) -> FloatArray:

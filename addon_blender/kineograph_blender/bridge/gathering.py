@@ -67,19 +67,23 @@ class Gathering:
         """Read. The first piece raises what is wrong with rig and marks; where ``compares`` and the scene is not what
         it was when it began, there is no ``outgoing`` at the end."""
         armature, scene = self._find()
-        is_still = curves.object_is_still(armature, *stamps.own_action(armature))
-        rig = _rig_of(armature, scene, self._direction, is_still)
+        # What is read here serves all that follows: a few hundred bones, asked again by each part, take a millisecond.
+        paths = keyed.paths_of(*self._own())
+        is_still = curves.object_is_still(armature, *self._own(), paths)
+        if is_still:
+            bpy.context.view_layer.update()
+        traits = Traits.of(armature, scene, is_still=is_still)
+        rig = _rig_of(armature, scene, self._direction, traits)
         Marked(MarksSeen(), rig, self._direction, armature, scene)
-        yield
-        was = Traits.of(armature, scene, is_still=is_still) if self._compares else None
         yield
         plays_a_take = self._playing() is not None
         edits = (yield from written.comparing(self._playing)) if plays_a_take else None
-        own = yield from keyed.reading(self._own, chosen=self._direction.pick is Pick.SELECTED_KEYS)
+        chosen = self._direction.pick is Pick.SELECTED_KEYS
+        own = yield from keyed.reading(self._own, chosen=chosen, paths=paths)
         own = own.renamed(identity.renamed(self._find()[0], own.bones))
         yield
-        shot = self.shot = yield from self._begun(rig, own, edits)
-        yield from shot.preparing(self._find, own, is_own=self._is_own(), is_still=is_still)
+        shot = self.shot = yield from self._begun(rig, traits, own, edits)
+        yield from shot.preparing(self._find, own, traits, is_own=self._is_own())
         while shot.is_left:
             yield
             self._visit(shot)
@@ -90,14 +94,16 @@ class Gathering:
         yield
         out = request.outgoing(*self._find(), shot, constraints, refs)
         yield
-        if was is None or (yield from self._is_same(was, own, shot)):
+        if not self._compares or (yield from self._is_same(traits, own, shot)):
             self.outgoing = out
 
-    def _begun(self, rig: Rig, own: keyed.Keyed, edits: written.Edits | None) -> Generator[None, None, Shot]:
+    def _begun(
+        self, rig: Rig, traits: Traits, own: keyed.Keyed, edits: written.Edits | None
+    ) -> Generator[None, None, Shot]:
         """The keys, and what is wanted of them."""
         armature, _ = self._find()
         wanted = self._direction
-        keys = user_keys.collect(armature, own.curves, rig, wanted.span, wanted.keys, wanted.pick, edits)
+        keys = user_keys.collect(armature, traits, own.curves, rig, wanted.span, wanted.keys, wanted.pick, edits)
         shot = Shot(rig, wanted, keys)
         yield
         if self._now is not None:
@@ -139,11 +145,10 @@ class Gathering:
         return None if stamps.take_of(action) is None else (action, slot, armature)
 
 
-def _rig_of(armature: Any, scene: Any, direction: Direction, is_still: bool) -> Rig:
+def _rig_of(armature: Any, scene: Any, direction: Direction, traits: Traits) -> Rig:
     """The rig where its object stands at the first frame."""
-    wanted = direction.bones, direction.root, direction.ground_bu
-    if is_still:
-        bpy.context.view_layer.update()
+    wanted = direction.bones, direction.root, direction.ground_bu, traits.rest
+    if traits.is_still:
         return rigs.read(armature, scene, *wanted)
     own = stamps.own_action(armature)
     with (

@@ -72,7 +72,18 @@ class Keyed:
     @property
     def bones(self) -> set[str]:
         """Bones that are named."""
-        return {channel.bone for h in self.heads if (channel := datapath.parse(h[0])) is not None}
+        paths = {head[0] for head in self.heads}
+        return {channel.bone for path in paths if (channel := datapath.parse(path)) is not None}
+
+
+def paths_of(action: Any, slot: Any) -> list[str]:
+    """The data paths of all curves."""
+    return [curve.data_path for curve in compat.curves(action, slot)]
+
+
+def are_of_bones(paths: Collection[str]) -> bool:
+    """Whether these data paths are all of bones."""
+    return None not in map(datapath.parse, paths)
 
 
 def read(action: Any, slot: Any, *, chosen: bool = False) -> Keyed:
@@ -80,9 +91,11 @@ def read(action: Any, slot: Any, *, chosen: bool = False) -> Keyed:
     return whole(reading(lambda: (action, slot), chosen=chosen))
 
 
-def reading(find: Callable[[], Slot], *, chosen: bool = False) -> Generator[None, None, Keyed]:
+def reading(
+    find: Callable[[], Slot], *, chosen: bool = False, paths: Sequence[str] = ()
+) -> Generator[None, None, Keyed]:
     """``read`` in pieces of about a millisecond; ``find`` finds the slot anew for each. What changes meanwhile is for
-    ``comparing`` to tell."""
+    ``comparing`` to tell. ``paths``: the curves' data paths, where they were read a moment ago."""
     heads: list[_Head] = []
     parts: list[FloatArray] = []
     sorter = _Sorter()
@@ -90,15 +103,15 @@ def reading(find: Callable[[], Slot], *, chosen: bool = False) -> Generator[None
     while more:
         with pace.piece() as count:
             some = compat.some_curves(*find(), len(heads), count)
-            new = [_head(curve) for curve in some]
-            parts.append(_co(some, new))
-            picks = [_chosen(curve, head[4]) if chosen else None for curve, head in zip(some, new, strict=True)]
-            sorter.add(new, parts[-1], picks)
+            known = paths[len(heads) : len(heads) + count]
+            keys = [curve.keyframe_points for curve in some]
+            new = _heads(some, keys, known if len(known) == len(some) else [curve.data_path for curve in some])
+            parts.append(_co(keys, new))
+            sorter.add(new, parts[-1], [_chosen(k) for k in keys] if chosen else [None] * len(some))
             heads += new
             more = len(some) == count
         yield
-    co = np.concatenate(parts)
-    return Keyed(sorter.curves, all(datapath.parse(h[0]) is not None for h in heads), heads, co)
+    return Keyed(sorter.curves, are_of_bones([head[0] for head in heads]), heads, np.concatenate(parts))
 
 
 def comparing(was: Keyed, find: Callable[[], Slot]) -> Generator[None, None, bool]:
@@ -107,10 +120,11 @@ def comparing(was: Keyed, find: Callable[[], Slot]) -> Generator[None, None, boo
     while True:
         with pace.piece() as count:
             some = compat.some_curves(*find(), seen, count)
-            heads = was.heads[seen : seen + count]
-            if len(some) != len(heads) or any(_head(c) != h for c, h in zip(some, heads, strict=True)):
+            keys = [curve.keyframe_points for curve in some]
+            heads = _heads(some, keys, [curve.data_path for curve in some])
+            if heads != [*was.heads[seen : seen + count]]:
                 return False
-            there = _co(some, heads)
+            there = _co(keys, heads)
             if there.tobytes() != was.co[at : at + len(there)].tobytes():
                 return False
             seen, at = seen + len(some), at + len(there)
@@ -154,24 +168,27 @@ def evaluating(
     return out
 
 
-def _head(curve: Any) -> _Head:
-    return curve.data_path, curve.array_index, curve.mute, len(curve.modifiers), len(curve.keyframe_points)
+def _heads(curves: Sequence[Any], keys: Sequence[Any], paths: Sequence[str]) -> list[_Head]:
+    return [
+        (path, curve.array_index, curve.mute, len(curve.modifiers), len(points))
+        for curve, points, path in zip(curves, keys, paths, strict=True)
+    ]
 
 
-def _co(curves: Sequence[Any], heads: Sequence[_Head]) -> FloatArray:
+def _co(keys: Sequence[Any], heads: Sequence[_Head]) -> FloatArray:
     """Frames and values of all keys (2 K,), one after the other."""
-    out = np.empty(2 * sum(h[4] for h in heads), np.float32)
+    out = np.empty(2 * sum([h[4] for h in heads]), np.float32)
     at = 0
-    for curve, head in zip(curves, heads, strict=True):
+    for points, head in zip(keys, heads, strict=True):
         to = at + 2 * head[4]
-        curve.keyframe_points.foreach_get("co", out[at:to])
+        points.foreach_get("co", out[at:to])
         at = to
     return out
 
 
-def _chosen(curve: Any, count: int) -> NDArray[np.bool_]:
-    out = np.empty(count, bool)
-    curve.keyframe_points.foreach_get("select_control_point", out)
+def _chosen(points: Any) -> NDArray[np.bool_]:
+    out = np.empty(len(points), bool)
+    points.foreach_get("select_control_point", out)
     return out
 
 
@@ -186,21 +203,22 @@ class _Sorter:
 
     def add(self, heads: Sequence[_Head], co: FloatArray, picks: Sequence[NDArray[np.bool_] | None]) -> None:
         """The next ones, with frames and values of their keys."""
-        frames_of, at = np.ascontiguousarray(co[::2]), 0
-        for (path, part, mute, modifiers, count), chosen in zip(heads, picks, strict=True):
+        # Bytes: to cut and to compare them takes a third of what it takes with arrays.
+        stops_of, at = co[::2].tobytes(), 0
+        width, known, add = co.itemsize, self._known, self.curves.append
+        for where, ((path, part, mute, modifiers, count), chosen) in enumerate(
+            zip(heads, picks, strict=True), self._where
+        ):
             channel, first, at = datapath.parse(path), at, at + count
             if channel is not None and count and not mute:
-                frames, is_plain = self._shared(frames_of[first:at])
-                plain = is_plain and not modifiers
-                self.curves.append(KeyedCurve(self._where, channel, part, frames, self._at + first, plain, chosen))
-            self._where += 1
+                stops = stops_of[width * first : width * at]
+                frames, is_plain = known.get(stops) or self._shared(stops)
+                add(KeyedCurve(where, channel, part, frames, self._at + first, is_plain and not modifiers, chosen))
+        self._where += len(heads)
         self._at += at
 
-    def _shared(self, frames: FloatArray) -> tuple[NDArray[np.float64], bool]:
-        stops = frames.tobytes()
-        found = self._known.get(stops)
-        if found is None:
-            rounded = frames.astype(np.float64).round(4)
-            # Two keys at one frame: Blender says what that means.
-            found = self._known[stops] = rounded, bool((np.diff(rounded) > SAME_FRAME).all())
+    def _shared(self, stops: bytes) -> tuple[NDArray[np.float64], bool]:
+        rounded = np.frombuffer(stops, np.float32).astype(np.float64).round(4)
+        # Two keys at one frame: Blender says what that means.
+        found = self._known[stops] = rounded, bool((np.diff(rounded) > SAME_FRAME).all())
         return found

@@ -52,7 +52,8 @@ def moved(bone: Any, frames: dict[int, int]) -> None:
 
 
 def _read(bone: Any, key: str) -> set[int]:
-    return {int(f) for f in bone.get(key, ())}
+    found = bone.get(key)  # of hundreds of bones hardly one
+    return set() if found is None else {int(f) for f in found}
 
 
 def _set(bone: Any, key: str, frames: set[int]) -> None:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from .bones import ancestors
 from .datapath import Channel
 from .keyed import KeyedCurve
 from .rig import Rig
+from .traits import Traits
 
 
 class KeyMode(StrEnum):
@@ -69,7 +70,8 @@ class Keys:
     edits: list[written.UserKey] = field(default_factory=list)
 
 
-class _Stand(NamedTuple):
+@dataclass
+class _Stand:
     """What some keys constrain, and when."""
 
     turned: set[str]
@@ -79,6 +81,7 @@ class _Stand(NamedTuple):
 
 def collect(
     armature: Any,
+    traits: Traits,
     own: Sequence[KeyedCurve],
     rig: Rig,
     span: tuple[int, int],
@@ -88,16 +91,17 @@ def collect(
 ) -> Keys:
     """The keys of the user's own action (its curves) and of the take that plays, within the frames of ``span``.
 
-    ``edits``: what the user changed of that take, where it was looked at before."""
+    ``traits``: the armature's, as they were read; ``edits``: what the user changed of that take, where it was looked
+    at before."""
     keys = Keys()
     if mode is KeyMode.NONE:
         return keys
-    reader = _Reader(armature, rig, span, mode, pick, keys)
+    reader = _Reader(armature, traits, rig, span, mode, pick, keys)
     for stand in reader.own(own):
         _add(keys, keys.own, stand, span)
     for stand in (*reader.shown(edits), *reader.marked()):
         _add(keys, keys.shown, stand, span)
-    _drop_unmarked(armature, keys, reader.sent, rig.names[0])
+    _drop_unmarked(traits, keys, reader.sent, rig.names[0])
     _newer_wins(keys)
     return keys
 
@@ -111,12 +115,14 @@ def keyed_span(curves: Iterable[Any]) -> tuple[float, float] | None:
 class _Reader:
     """Reads keyed channels as what they constrain; notes what has no word."""
 
-    def __init__(self, armature: Any, rig: Rig, span: tuple[int, int], mode: KeyMode, pick: Pick, keys: Keys) -> None:
-        self.armature, self.rig, self.span, self.mode, self.pick, self.keys = armature, rig, span, mode, pick, keys
-        self.parents = {b.name: b.parent.name if b.parent else None for b in armature.data.bones}
+    def __init__(
+        self, armature: Any, traits: Traits, rig: Rig, span: tuple[int, int], mode: KeyMode, pick: Pick, keys: Keys
+    ) -> None:
+        self.armature, self.traits, self.rig, self.keys = armature, traits, rig, keys
+        self.span, self.mode, self.pick = span, mode, pick
         self.sent = frozenset(rig.names)
-        self.above_root = set(ancestors(self.parents, rig.names[0])) - self.sent
-        found = controls.find(armature) if rig.seen_on else None
+        self.above_root = set(ancestors(traits.rest.above, rig.names[0])) - self.sent
+        found = controls.find(armature, traits.rest) if rig.seen_on else None
         self.meant = {} if found is None else {n: joints & self.sent for n, joints in found.meant.items()}
         self._meanings: dict[Channel, tuple[frozenset[str], bool, str]] = {}
 
@@ -165,24 +171,25 @@ class _Reader:
         """Frames that the user marked as key poses, bone by bone."""
         if self.pick is Pick.SELECTED_KEYS:
             return
-        for bone in self.armature.pose.bones:
-            frames = keymarks.marked(bone)
-            if frames and bone.name in self.sent and self._counts(bone.name):
-                turned = self.sent if self.mode is KeyMode.FRAMES else frozenset({bone.name})
-                yield _Stand(set(turned), bone.name == self.rig.names[0], np.array(sorted(frames), float))
+        for name, frames in self.traits.marked.items():
+            if name in self.sent and self._counts(name):
+                turned = self.sent if self.mode is KeyMode.FRAMES else frozenset({name})
+                yield _Stand(set(turned), name == self.rig.names[0], np.array(sorted(frames), float))
 
     def _stands(self, found: Iterable[tuple[Channel, NDArray[np.float64]]]) -> Iterator[_Stand]:
         # The channels of one bone mostly share their keys: they are merged before anything is looked at one by one.
         stands: dict[tuple[frozenset[str], bool], list[NDArray[np.float64]]] = {}
+        bones, meanings = self.traits.rest.above, self._meanings
         for channel, times in found:
-            if channel.bone not in self.parents:
+            if channel.bone not in bones:
                 self.keys.unsent[channel.bone] = "no bone has this name"
                 continue
             if not self._counts(channel.bone) or not len(times):
                 continue
-            if channel not in self._meanings:
-                self._meanings[channel] = self._meaning(channel)
-            turned, placed, why = self._meanings[channel]
+            meaning = meanings.get(channel)
+            if meaning is None:
+                meaning = meanings[channel] = self._meaning(channel)
+            turned, placed, why = meaning
             if why:
                 self.keys.unsent[f"{channel.bone}.{channel.prop}"] = why
             if turned or placed:
@@ -190,19 +197,20 @@ class _Reader:
         # Bones that are keyed together, too: a whole pose is then one stand and not one a bone.
         together: dict[bytes, _Stand] = {}
         for (turned, placed), parts in stands.items():
-            distinct = {id(part): part for part in parts}
-            every = parts[0] if len(distinct) == 1 else np.unique(np.concatenate(list(distinct.values())))
+            every = parts[0]
+            if any(part is not every for part in parts):
+                every = np.unique(np.concatenate(list({id(part): part for part in parts}.values())))
             stops = every.tobytes()
             known = together.get(stops)
             if known is None:
                 together[stops] = _Stand(set(turned), placed, every)
             else:
-                known.turned.update(turned)
-                together[stops] = known._replace(placed=placed or known.placed)
-        yield from (stand._replace(times=np.unique(stand.times)) for stand in together.values())
+                known.turned |= turned
+                known.placed |= placed
+        yield from (_Stand(stand.turned, stand.placed, np.unique(stand.times)) for stand in together.values())
 
     def _counts(self, bone: str) -> bool:
-        return self.pick is not Pick.SELECTED_BONES or compat.is_bone_selected(self.armature.pose.bones[bone])
+        return self.pick is not Pick.SELECTED_BONES or self.traits.selected[self.traits.row[bone]]
 
     def _times(self, curve: Any) -> NDArray[np.float64]:
         count = len(curve.keyframe_points)
@@ -229,12 +237,13 @@ class _Reader:
             return frozenset(), False, "this bone is not sent; what it drives is not known"
         if prop in datapath.ROTATION_PROPS:
             # A curve of another rotation mode than the bone's own moves nothing.
-            at_work = datapath.rotation_prop(self.armature.pose.bones[bone].rotation_mode)[0]
+            at_work = datapath.rotation_prop(self.traits.mode(bone))[0]
             return (frozenset({bone}) if prop == at_work else frozenset()), False, ""
         if prop == "location":
             if bone == self.rig.names[0]:
                 return frozenset(), True, ""
-            connected = self.armature.data.bones[bone].use_connect
+            rest = self.traits.rest
+            connected = rest.flags["use_connect"][rest.index[bone]]
             return frozenset(), False, "" if connected else "a moved bone below the root has no word in a request"
         return frozenset(), False, "a scale has no word in a request" if prop == "scale" else ""
 
@@ -267,9 +276,9 @@ def _add(keys: Keys, into: dict[int, KeyedFrame], stand: _Stand, span: tuple[int
         frame.root_placed |= stand.placed
 
 
-def _drop_unmarked(armature: Any, keys: Keys, sent: frozenset[str], root: str) -> None:
-    unmarked = {bone.name: keymarks.unmarked(bone) for bone in armature.pose.bones if bone.name in sent}
-    nobodys = set.intersection(*unmarked.values()) if unmarked else set()
+def _drop_unmarked(traits: Traits, keys: Keys, sent: frozenset[str], root: str) -> None:
+    unmarked = {name: frames for name, frames in traits.unmarked.items() if name in sent}
+    nobodys = set.intersection(*unmarked.values()) if unmarked and len(unmarked) == len(sent) else set()
     keys.outside = {at for at in keys.outside if _whole(at) not in nobodys}
     for name, frames in unmarked.items():
         for frame in frames:

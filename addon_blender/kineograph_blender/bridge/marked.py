@@ -51,7 +51,7 @@ class Marked:
         self._pins = list(marks.pins_of(armature, scene)) if direction.use_pins else []
         self._waypoints = marks.waypoints_of(armature, scene) if direction.use_waypoints else []
         self._pin_frames: dict[str, list[int]] = {}
-        self._check([b.name for b in armature.data.bones])
+        self._check(armature)
         self._moving = {p.name for p in self._pins if p.name in self._pin_frames and not pins.is_still(p)}
         self._seen = self._of_these(seen)
 
@@ -97,7 +97,8 @@ class Marked:
         self.left_out += self._seen.remarks
         return [*self._seen.ways, *self._waypoint_items(), *self._pin_items()]
 
-    def _check(self, bones: list[str]) -> None:
+    def _check(self, armature: Any) -> None:
+        bones = list(armature.data.bones.keys()) if self._pins else []
         for pin in self._pins:
             pins.check_joint(pin, self._rig, bones)
             frames = pins.frames_of(pin, self._span)

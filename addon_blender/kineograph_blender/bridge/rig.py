@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import bpy
 import numpy as np
@@ -17,6 +19,7 @@ from . import controls
 from .bones import Which
 from .frame import Frame, read_matrices, rotation_of, scale_of
 from .places import blocked
+from .rest import Rest
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -58,28 +61,77 @@ class Rig:
 
 
 def read(
-    armature: Any, scene: Any, which: Which = Which.DEFORM, root: str | None = None, ground_bu: float = 0.0
+    armature: Any,
+    scene: Any,
+    which: Which = Which.DEFORM,
+    root: str | None = None,
+    ground_bu: float = 0.0,
+    rest: Rest | None = None,
 ) -> Rig:
-    """The rig as it stands now. Raises ``invalid_skeleton`` (roots), ``apply_blocked`` (scale), ``unknown_joint``."""
-    world = np.array(armature.matrix_world, float)
-    scale = check_scale(armature.name, world)
-    bones, which = armature.data.bones, meant(armature, which)
-    tree = tree_of(armature, which, root)
-    placed: tuple[str, ...] = tuple(tree)
-    seen: tuple[str, ...] = ()
-    to_joints: FloatArray | None = None
-    if which is Which.CONTROLS:
-        placed, seen, to_joints = _on_controls(armature, placed)
-    rest_local = read_matrices(bones, "matrix_local", placed)
+    """The rig as it stands now. Raises ``invalid_skeleton`` (roots), ``apply_blocked`` (scale), ``unknown_joint``.
+
+    ``rest``: where it was read before. What left Blender before and is the same is the same object."""
+    rest = Rest.of(armature) if rest is None else rest
+    which = meant(armature, which, rest)
+    world = np.array(armature.matrix_world, float).tobytes()
+    place = _Place(str(armature.name), int(armature.session_uid), world, _metres_per_bu(scene), ground_bu)
+    if which is not Which.CONTROLS:
+        return _of_bones(rest, place, which, root)
+    scale = place.scale()
+    tree = tree_of(armature, which, root, rest)
+    return _built(rest, place, scale, tree, *_on_controls(armature, tuple(tree), rest))
+
+
+class _Place(NamedTuple):
+    """Whose rig, and where: ``world`` are the bytes of the object's matrix (4, 4)."""
+
+    armature: str
+    session_uid: int
+    world: bytes
+    metres_per_bu: float
+    ground_bu: float
+
+    def matrix(self) -> FloatArray:
+        """The object's matrix (4, 4)."""
+        return np.frombuffer(self.world).reshape(4, 4)
+
+    def scale(self) -> float:
+        """Raises ``apply_blocked`` for one that is not uniform."""
+        return check_scale(self.armature, self.matrix())
+
+
+def _metres_per_bu(scene: Any) -> float:
+    return float(scene.unit_settings.scale_length) or 1.0
+
+
+@lru_cache(8)
+def _of_bones(rest: Rest, place: _Place, which: Which, root: str | None) -> Rig:
+    scale = place.scale()
+    tree = bone_choice.choose(place.armature, rest.above, set(rest.deform), which, root)
+    return _built(rest, place, scale, tree, tuple(tree))
+
+
+def _built(
+    rest: Rest,
+    place: _Place,
+    scale: float,
+    tree: Mapping[str, str | None],
+    placed: tuple[str, ...],
+    seen: tuple[str, ...] = (),
+    to_joints: FloatArray | None = None,
+) -> Rig:
+    """``placed``: the bones at whose rests the joints of ``tree`` are."""
+    world, rows = place.matrix(), rest.rows(placed)
+    rest_local = rest.matrices[rows]
     rest_world = world @ rest_local
-    frame = Frame.of_object(world, float(scene.unit_settings.scale_length) or 1.0, ground_bu)
+    frame = Frame.of_object(world, place.metres_per_bu, place.ground_bu)
     index = {name: i for i, name in enumerate(tree)}
     parents = np.array([-1 if p is None else index[p] for p in tree.values()], np.int32)
     points = frame.points_m(rest_world[:, :3, 3])
     offsets = np.where(parents[:, None] < 0, points, points - points[parents])
     return Rig(
-        armature=armature.name,
-        session_uid=int(armature.session_uid),
+        armature=place.armature,
+        session_uid=place.session_uid,
         skeleton=Skeleton.build(tuple(tree), parents, offsets),
         frame=frame,
         rest_world_xyzw=rotation_of(rest_world),
@@ -88,37 +140,36 @@ def read(
         placed_on=placed if seen else (),
         seen_on=seen,
         seen_offsets=to_joints,
-        beside=tuple(n for n in bones.keys() if n not in index),  # noqa: SIM118  # RNA
-        lengths_bu=np.array([bones[n].length for n in placed]),
+        beside=tuple(n for n in rest.names if n not in index),
+        lengths_bu=rest.lengths_bu[rows],
     )
 
 
-def meant(armature: Any, which: Which) -> Which:
+def meant(armature: Any, which: Which, rest: Rest | None = None) -> Which:
     """Which bones ``AUTO`` means for a rig: a generated one's mesh bones follow its controls, and are locked."""
     if which is not Which.AUTO:
         return which
-    return Which.DEFORM if controls.find(armature) is None else Which.CONTROLS
+    return Which.DEFORM if controls.find(armature, rest) is None else Which.CONTROLS
 
 
-def tree_of(armature: Any, which: Which, root: str | None) -> dict[str, str | None]:
+def tree_of(armature: Any, which: Which, root: str | None, rest: Rest | None = None) -> dict[str, str | None]:
     """The bones that travel, parents first. Raises ``invalid_skeleton``, ``unknown_joint``."""
-    which = meant(armature, which)
+    rest = Rest.of(armature) if rest is None else rest
+    which = meant(armature, which, rest)
     if which is Which.CONTROLS:
-        return bone_choice.under(armature.name, controls.of_rig(armature).tree, root)
-    bones = armature.data.bones
-    parents = {b.name: b.parent.name if b.parent else None for b in bones}
-    return bone_choice.choose(armature.name, parents, {b.name for b in bones if b.use_deform}, which, root)
+        return bone_choice.under(armature.name, controls.of_rig(armature, rest).tree, root)
+    return bone_choice.choose(armature.name, rest.above, set(rest.deform), which, root)
 
 
-def _on_controls(armature: Any, names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...], FloatArray]:
+def _on_controls(
+    armature: Any, names: tuple[str, ...], rest: Rest
+) -> tuple[tuple[str, ...], tuple[str, ...], FloatArray]:
     """For controls that are sent: the bones at whose rests their joints are, the bones on which their poses are seen,
     and from those bones' poses to the joints' (J, 4, 4)."""
-    found = controls.of_rig(armature)
+    found = controls.of_rig(armature, rest)
     by_name = controls.seen_on(armature, found)
     placed, seen = tuple(found.places[n] for n in names), tuple(by_name[n] for n in names)
-    bones = armature.data.bones
-    offsets = np.linalg.inv(read_matrices(bones, "matrix_local", seen)) @ read_matrices(bones, "matrix_local", placed)
-    return placed, seen, offsets
+    return placed, seen, np.linalg.inv(rest.matrices[rest.rows(seen)]) @ rest.matrices[rest.rows(placed)]
 
 
 def check_scale(name: str, world: FloatArray) -> float:

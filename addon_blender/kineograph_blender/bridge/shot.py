@@ -25,6 +25,7 @@ from .marked import Item, Marked, MarksSeen, Remark, outside, some
 from .pace import Pace
 from .poses import Pose
 from .rig import Rig
+from .traits import Traits
 
 if TYPE_CHECKING:
     from .request import Direction
@@ -114,10 +115,10 @@ class Shot:
         """Raises what is wrong with marks, before anything is looked at."""
         Marked(self.marks, self.rig, self.direction, armature, scene)
 
-    def preparing(self, find: Find, own: Keyed, *, is_own: bool, is_still: bool) -> Generator[None, None, None]:
+    def preparing(self, find: Find, own: Keyed, traits: Traits, *, is_own: bool) -> Generator[None, None, None]:
         """Work out the poses that keys alone make, and note at which frames the others are to be looked at.
 
-        ``own``: what the user's own action says; ``is_own``: it is what plays; ``is_still``: nothing moves the object.
+        ``own``: what the user's own action says; ``is_own``: it is what plays.
         """
         armature, scene = find()
         self._left_marked = Marked(self.marks, self.rig, self.direction, armature, scene).stops
@@ -127,14 +128,14 @@ class Shot:
         self._both = shown_stops & own_stops if is_own else set()
         left = shown_stops - self._both
         yield
-        self.own = yield from self._working_out(find, stamps.own_action, own, own_stops, self._posed, is_still)
+        self.own = yield from self._working_out(find, stamps.own_action, own, own_stops, self._posed, traits)
         self._left_own = own_stops - self.own.keys()
         if left and find()[0].animation_data is not None:
             if is_own:
                 self.playing = own
             else:
                 self.playing = yield from keyed.reading(lambda: actions.shown(find()[0]))
-            self.shown = yield from self._working_out(find, actions.shown, self.playing, left, {}, is_still)
+            self.shown = yield from self._working_out(find, actions.shown, self.playing, left, {}, traits)
         self._left_shown = left - self.shown.keys()
         self._stops = len(self._left)
 
@@ -205,12 +206,12 @@ class Shot:
         said: Keyed,
         stops: set[float],
         posed: Mapping[Channel, Sequence[float]],
-        is_still: bool,
+        traits: Traits,
     ) -> Generator[None, None, dict[float, Pose]]:
         if not stops:
             return {}
         armature, _ = find()
-        found = curves.Poses.of(armature, *slot_of(armature), self.rig, said, posed, is_still=is_still)
+        found = curves.Poses.of(armature, *slot_of(armature), self.rig, said, posed, traits=traits)
         yield
         if found is None:
             return {}

@@ -12,7 +12,7 @@ from kineograph.rigs.profiles.find import built_in, find, fits
 from kineograph.rigs.profiles.maps import from_map, to_map
 from kineograph.rigs.profiles.model import Limb, Match, Profile
 from kineograph.rigs.profiles.signature import signature
-from kineograph.rigs.profiles.use import folders, own_file, own_folder, own_profiles, profile_of, read_rig
+from kineograph.rigs.profiles.use import folders, own_file, own_folder, own_profiles, profile_of, read_rig, stamp
 
 __all__ = [
     "Finding",
@@ -37,6 +37,7 @@ __all__ = [
     "read_rig",
     "remember_alias",
     "signature",
+    "stamp",
     "to_map",
     "write",
 ]
