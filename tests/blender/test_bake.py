@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections.abc import Iterator
@@ -51,20 +52,29 @@ def test_the_slot_is_bound_and_named_after_the_object(scene: Any) -> None:
 
 
 def test_other_threads_hold_a_slice_up_for_a_moment_only(scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python's lock comes back within 0.2 ms while a slice is worked, and as others want it before and after."""
+    """Python's lock comes back within 0.2 ms while a slice is worked, and as others want it before and after. Nobody
+    looks for circles meanwhile."""
     seen = []
     real = Bake._check
-    monkeypatch.setattr(Bake, "_check", lambda *a: (seen.append(sys.getswitchinterval()), real(*a))[1])
-    before_s = sys.getswitchinterval()
+    now = lambda: (sys.getswitchinterval(), gc.isenabled())  # noqa: E731
+    monkeypatch.setattr(Bake, "_check", lambda *a: (seen.append(now()), real(*a))[1])
+    before = now()
     bake = begun(scenes.simple())
     while not seen:
         bake.step()
-    assert seen == [pytest.approx(0.0002)]
-    assert sys.getswitchinterval() == before_s
+    assert seen == [(pytest.approx(0.0002), False)]
+    assert now() == before
     monkeypatch.setattr(Bake, "_find", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         begun(scenes.simple("Other"), take="other").step()
-    assert sys.getswitchinterval() == before_s
+    assert now() == before
+    gc.disable()
+    try:
+        with pytest.raises(ZeroDivisionError):
+            begun(scenes.simple("Third"), take="third").step()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_only_rotations_and_the_roots_place_are_written(scene: Any) -> None:

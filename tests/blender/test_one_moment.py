@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import bpy
@@ -18,9 +19,21 @@ from kineograph_blender import compat
 from kineograph_blender.bridge import gathering, guard, keymarks, marks
 from kineograph_blender.bridge.keys import KeyMode, Pick
 from kineograph_blender.bridge.looking import Looking
+from kineograph_blender.bridge.pace import Pace
 from kineograph_blender.bridge.request import Direction, Outgoing
 
 SPAN = {"start": 1, "end": 150}
+
+
+@pytest.fixture(autouse=True)
+def in_even_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many turns each time, however busy the machine is."""
+
+    @contextmanager
+    def piece(self: Pace) -> Iterator[int]:
+        yield min(self._size, 30)
+
+    monkeypatch.setattr(Pace, "piece", piece)
 
 
 def direction(**more: Any) -> Direction:
@@ -251,7 +264,7 @@ def _another_file(armature: Any) -> None:
 
 @pytest.mark.parametrize("gone", [_deleted, _another_file], ids=lambda f: f.__name__)
 def test_a_character_that_is_gone_is_never_touched_again(scene: Any, gone: Callable[[Any], None]) -> None:
-    for turn in range(0, 15, 2):
+    for turn in range(0, turns() - 1, 2):
         scenes.fresh()
         armature, found = at(turn)
         gone(armature)
@@ -266,7 +279,7 @@ def test_an_undo_in_between_is_a_change_and_no_crash(addon: Any) -> None:
     bpy.ops.ed.undo_push(message="before")
     scenes.key(armature, HEAD, "rotation_quaternion", 60, (0.9, 0.4358899, 0.0, 0.0))
     bpy.ops.ed.undo_push(message="a key")
-    for turn in range(0, 15, 2):
+    for turn in range(0, 16, 2):
         name = armature.name
         found = Looking.ahead(armature, bpy.context.scene, direction())
         for _ in range(turn):

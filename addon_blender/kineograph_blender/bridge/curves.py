@@ -150,7 +150,7 @@ class Poses:
             if bone in bones.index:
                 self._posed[prop][bones.index[bone]] = values
         index = bones.index
-        self._curves = [c for c in said.curves if c.channel.bone in index and c.part < _WIDTHS.get(c.channel.prop, 0)]
+        self._runs = [some for run in said.runs if run[0].channel.bone in index and (some := _known(run))]
         self._values = said.values
         self._groups = self._grouped()
         # Turns along the armature's axes, seen along the request's.
@@ -200,22 +200,25 @@ class Poses:
     def _is_scaled(self) -> bool:
         if np.abs(self._posed["scale"] - 1.0).max() > _ONE:
             return True
-        scales = [c for c in self._curves if c.channel.prop == "scale"]
+        scales = [c for run in self._runs if run[0].channel.prop == "scale" for c in run]
         values = ((c, self._values[c.first : c.first + len(c.frames)]) for c in scales)
         return any(not c.is_plain or np.abs(keys - 1.0).max() > _ONE for c, keys in values)
 
     def _grouped(self) -> list[_Group]:
         """Plain curves of one property that have the same keys are looked up at once."""
-        found: dict[tuple[str, int], list[KeyedCurve]] = {}
-        for curve in self._curves:
-            if curve.is_plain:
-                found.setdefault((curve.channel.prop, id(curve.frames)), []).append(curve)
-        return [self._group(prop, curves) for (prop, _), curves in found.items()]
+        found: dict[tuple[str, int], list[Sequence[KeyedCurve]]] = {}
+        for run in self._runs:
+            if run[0].is_plain:
+                found.setdefault((run[0].channel.prop, id(run[0].frames)), []).append(run)
+        return [self._group(prop, runs) for (prop, _), runs in found.items()]
 
-    def _group(self, prop: str, curves: list[KeyedCurve]) -> _Group:
+    def _group(self, prop: str, runs: list[Sequence[KeyedCurve]]) -> _Group:
         index, width = self._bones.index, _WIDTHS[prop]
-        columns = np.array([width * index[c.channel.bone] + c.part for c in curves], np.intp)
-        return _Group(prop, curves[0].frames, columns, np.array([c.first for c in curves], np.intp), curves)
+        begins = [width * index[run[0].channel.bone] for run in runs]
+        columns = [begin + c.part for begin, run in zip(begins, runs, strict=True) for c in run]
+        curves = [c for run in runs for c in run]
+        firsts = np.array([c.first for c in curves], np.intp)
+        return _Group(prop, runs[0][0].frames, np.array(columns, np.intp), firsts, curves)
 
     @property
     def most_frames(self) -> int:
@@ -224,7 +227,7 @@ class Poses:
 
     def not_on_keys(self, frames: Sequence[float]) -> list[KeyedCurve]:
         """Curves that Blender has to be asked about at some frames (T,)."""
-        return keyed.not_on_keys(self._curves, np.asarray(frames, float))
+        return keyed.not_on_keys(self._runs, np.asarray(frames, float))
 
     def at(self, frames: Sequence[float], asked: Mapping[int, FloatArray] | None = None) -> Pose:
         """What is shown at some frames (T,). ``asked``: what ``not_on_keys`` say there."""
@@ -263,7 +266,7 @@ class Poses:
             else:
                 there = self._values[group.firsts[:, None] + found]
                 values[group.prop].reshape(len(frames), -1)[:, group.columns] = there.T
-        self._put_asked(values, [c for c in self._curves if not c.is_plain], asked)
+        self._put_asked(values, [c for run in self._runs if not run[0].is_plain for c in run], asked)
         turns = quat.identity(len(frames), len(self._bones.names))
         for mode, which in self._modes.items():
             said = values[datapath.rotation_prop(mode)[0]]
@@ -285,6 +288,12 @@ class Poses:
 def _seen_along(axes_xyzw: FloatArray, turns_xyzw: FloatArray) -> FloatArray:
     """The same turns (..., 4) measured along other axes (4,)."""
     return np.concatenate([quat.rotate(axes_xyzw, turns_xyzw[..., :3]), turns_xyzw[..., 3:]], axis=-1)
+
+
+def _known(run: Sequence[KeyedCurve]) -> Sequence[KeyedCurve]:
+    """Those of values that the property has."""
+    width = _WIDTHS.get(run[0].channel.prop, 0)
+    return run if max([c.part for c in run]) < width else [c for c in run if c.part < width]
 
 
 def _rotations(mode: str, values: FloatArray) -> FloatArray:

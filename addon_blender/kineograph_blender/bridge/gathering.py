@@ -103,7 +103,7 @@ class Gathering:
         """The keys, and what is wanted of them."""
         armature, _ = self._find()
         wanted = self._direction
-        keys = user_keys.collect(armature, traits, own.curves, rig, wanted.span, wanted.keys, wanted.pick, edits)
+        keys = user_keys.collect(armature, traits, own, rig, wanted.span, wanted.keys, wanted.pick, edits)
         shot = Shot(rig, wanted, keys)
         yield
         if self._now is not None:
@@ -125,8 +125,11 @@ class Gathering:
                 return False
             yield
         armature, scene = self._find()
-        moved = {curve.channel for said, _ in parts for curve in said.curves}
-        return was.are_those_of(armature, scene, moved) and not rigs.what_changed(shot.rig, armature)
+        moved = {run[0].channel for said, _ in parts for run in said.runs}
+        if not was.are_those_of(armature, scene, moved):
+            return False
+        # The rests are those that were, and the scale is where the object stands still.
+        return was.is_still or not rigs.what_changed(shot.rig, armature)
 
     def _own(self) -> keyed.Slot:
         return stamps.own_action(self._find()[0])

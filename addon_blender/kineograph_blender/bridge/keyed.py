@@ -46,10 +46,11 @@ class KeyedCurve(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Keyed:
-    """What the curves of one slot say. ``curves``: those of bones that have keys and are not muted; ``only_bones``:
-    none is of anything else; ``co`` (2 K,): frames and values of all keys."""
+    """What the curves of one slot say. ``runs``: those of bones that have keys and are not muted, such as follow each
+    other and are of one channel, at the same keys and all plain or none, together; ``only_bones``: none is of anything
+    else; ``co`` (2 K,): frames and values of all keys."""
 
-    curves: Sequence[KeyedCurve] = ()
+    runs: Sequence[Sequence[KeyedCurve]] = ()
     only_bones: bool = True
     heads: Sequence[_Head] = ()
     co: FloatArray = field(default_factory=lambda: np.empty(0, np.float32))
@@ -58,10 +59,12 @@ class Keyed:
         """The same under the bones' present names."""
         if not now:
             return self
-        named = [
-            c._replace(channel=c.channel._replace(bone=now.get(c.channel.bone, c.channel.bone))) for c in self.curves
-        ]
-        return replace(self, curves=named)
+        return replace(self, runs=[_renamed(run, now) for run in self.runs])
+
+    @property
+    def curves(self) -> list[KeyedCurve]:
+        """All of them, one after the other."""
+        return [curve for run in self.runs for curve in run]
 
     @property
     def values(self) -> FloatArray:
@@ -111,7 +114,7 @@ def reading(
             heads += new
             more = len(some) == count
         yield
-    return Keyed(sorter.curves, are_of_bones([head[0] for head in heads]), heads, np.concatenate(parts))
+    return Keyed(sorter.runs, are_of_bones([head[0] for head in heads]), heads, np.concatenate(parts))
 
 
 def comparing(was: Keyed, find: Callable[[], Slot]) -> Generator[None, None, bool]:
@@ -139,15 +142,16 @@ def near(keys: FloatArray, frames: FloatArray) -> NDArray[np.intp] | None:
     return found if (np.abs(keys[found] - frames) < SAME_FRAME).all() else None
 
 
-def not_on_keys(curves: Collection[KeyedCurve], frames: FloatArray) -> list[KeyedCurve]:
+def not_on_keys(runs: Collection[Sequence[KeyedCurve]], frames: FloatArray) -> list[KeyedCurve]:
     """Curves that have to be asked what they say at some frames."""
     known: dict[int, bool] = {}
-    out = []
-    for curve in curves:
-        if curve.is_plain and id(curve.frames) not in known:
-            known[id(curve.frames)] = near(curve.frames, frames) is not None
-        if not curve.is_plain or not known[id(curve.frames)]:
-            out.append(curve)
+    out: list[KeyedCurve] = []
+    for run in runs:
+        stops = run[0].frames
+        if run[0].is_plain and id(stops) not in known:
+            known[id(stops)] = near(stops, frames) is not None
+        if not run[0].is_plain or not known[id(stops)]:
+            out += run
     return out
 
 
@@ -166,6 +170,14 @@ def evaluating(
                 out[curve.where] = np.array([asked(f) for f in stops])
         yield
     return out
+
+
+def _renamed(run: Sequence[KeyedCurve], now: Mapping[str, str]) -> Sequence[KeyedCurve]:
+    channel = run[0].channel
+    if channel.bone not in now:
+        return run
+    channel = channel._replace(bone=now[channel.bone])
+    return [curve._replace(channel=channel) for curve in run]
 
 
 def _heads(curves: Sequence[Any], keys: Sequence[Any], paths: Sequence[str]) -> list[_Head]:
@@ -196,7 +208,8 @@ class _Sorter:
     """Curves that say something of a bone, from all of a slot."""
 
     def __init__(self) -> None:
-        self.curves: list[KeyedCurve] = []
+        self.runs: list[list[KeyedCurve]] = []
+        self._last: tuple[Channel, NDArray[np.float64], bool] | None = None
         self._where = self._at = 0
         # Most curves of a pose have their keys at the same frames: those share one array.
         self._known: dict[bytes, tuple[NDArray[np.float64], bool]] = {}
@@ -205,15 +218,22 @@ class _Sorter:
         """The next ones, with frames and values of their keys."""
         # Bytes: to cut and to compare them takes a third of what it takes with arrays.
         stops_of, at = co[::2].tobytes(), 0
-        width, known, add = co.itemsize, self._known, self.curves.append
+        width, known, last = co.itemsize, self._known, self._last
         for where, ((path, part, mute, modifiers, count), chosen) in enumerate(
             zip(heads, picks, strict=True), self._where
         ):
             channel, first, at = datapath.parse(path), at, at + count
-            if channel is not None and count and not mute:
-                stops = stops_of[width * first : width * at]
-                frames, is_plain = known.get(stops) or self._shared(stops)
-                add(KeyedCurve(where, channel, part, frames, self._at + first, is_plain and not modifiers, chosen))
+            if channel is None or mute or not count:
+                continue
+            stops = stops_of[width * first : width * at]
+            frames, is_plain = known.get(stops) or self._shared(stops)
+            is_plain &= not modifiers
+            curve = KeyedCurve(where, channel, part, frames, self._at + first, is_plain, chosen)
+            if last is not None and last[0] is channel and last[1] is frames and last[2] is is_plain:
+                self.runs[-1].append(curve)
+            else:
+                self.runs.append([curve])
+                last = self._last = channel, frames, is_plain
         self._where += len(heads)
         self._at += at
 

@@ -8,7 +8,7 @@ Where both speak about a bone at a frame, the take's edit is the newer word. Mar
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -20,7 +20,7 @@ from .. import compat
 from . import controls, datapath, keymarks, stamps, written
 from .bones import ancestors
 from .datapath import Channel
-from .keyed import KeyedCurve
+from .keyed import Keyed
 from .rig import Rig
 from .traits import Traits
 
@@ -82,7 +82,7 @@ class _Stand:
 def collect(
     armature: Any,
     traits: Traits,
-    own: Sequence[KeyedCurve],
+    own: Keyed,
     rig: Rig,
     span: tuple[int, int],
     mode: KeyMode,
@@ -126,12 +126,12 @@ class _Reader:
         self.meant = {} if found is None else {n: joints & self.sent for n, joints in found.meant.items()}
         self._meanings: dict[Channel, tuple[frozenset[str], bool, str]] = {}
 
-    def own(self, keyed: Iterable[KeyedCurve]) -> Iterator[_Stand]:
+    def own(self, said: Keyed) -> Iterator[_Stand]:
         """Keys of the user's own action."""
         if self.pick is Pick.SELECTED_KEYS:
-            yield from self._stands((k.channel, k.frames[k.chosen]) for k in keyed if k.chosen is not None)
-            return
-        yield from self._stands(_once(keyed))
+            yield from self._stands((k.channel, k.frames[k.chosen]) for k in said.curves if k.chosen is not None)
+        else:
+            yield from self._stands((run[0].channel, run[0].frames) for run in said.runs)
 
     def shown(self, edits: written.Edits | None = None) -> Iterator[_Stand]:
         """Keys of an applied take that differ from what it wrote."""
@@ -196,11 +196,14 @@ class _Reader:
                 stands.setdefault((turned, placed), []).append(times)
         # Bones that are keyed together, too: a whole pose is then one stand and not one a bone.
         together: dict[bytes, _Stand] = {}
+        stops_of: dict[int, bytes] = {}
         for (turned, placed), parts in stands.items():
             every = parts[0]
-            if any(part is not every for part in parts):
+            if len(parts) > 1 and any(part is not every for part in parts):
                 every = np.unique(np.concatenate(list({id(part): part for part in parts}.values())))
-            stops = every.tobytes()
+                stops = every.tobytes()
+            else:
+                stops = stops_of.get(id(every)) or stops_of.setdefault(id(every), every.tobytes())
             known = together.get(stops)
             if known is None:
                 together[stops] = _Stand(set(turned), placed, every)
@@ -246,15 +249,6 @@ class _Reader:
             connected = rest.flags["use_connect"][rest.index[bone]]
             return frozenset(), False, "" if connected else "a moved bone below the root has no word in a request"
         return frozenset(), False, "a scale has no word in a request" if prop == "scale" else ""
-
-
-def _once(keyed: Iterable[KeyedCurve]) -> Iterator[tuple[Channel, NDArray[np.float64]]]:
-    """The parts of one channel mostly stand together and share their keys: those are told once."""
-    last: KeyedCurve | None = None
-    for curve in keyed:
-        if last is None or curve.channel is not last.channel or curve.frames is not last.frames:
-            yield curve.channel, curve.frames
-        last = curve
 
 
 def _says_something(bone: Any, channel: Channel, rig: Rig) -> bool:

@@ -59,7 +59,7 @@ def work(pieces: Iterator[None], budget_s: float, until: Callable[[], bool] = la
     began = now = time.perf_counter()
     while next(pieces, _END) is not _END:
         before, now = now, time.perf_counter()
-        # Another piece like this one would not fit in.
-        if 2.0 * now - before >= began + budget_s or until():
+        # Another piece like this one, or like most, would not fit in.
+        if now + max(now - before, AIM_S) >= began + budget_s or until():
             return False
     return True
