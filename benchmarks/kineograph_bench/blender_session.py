@@ -53,6 +53,14 @@ class Session:
         finally:
             bpy.utils.unregister_class(KGBENCH_OT_empty)
 
+    def readings(self, count: int) -> None:
+        """So many requests of the same character, the first to warm up."""
+        self._connect()
+        for n in range(count + 1):
+            self._generate("Generate")
+            if n == 0:
+                self._trace.forget()
+
     @property
     def _armature(self) -> Any:
         return bpy.data.objects[self._name]

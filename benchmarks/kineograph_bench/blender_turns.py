@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every turn of the add-on's pump in one user's session, by what it did, and how long Blender's main thread was held.
 
-Nothing of the add-on knows of it: what a turn did is told by the calls inside it. Blender's undo step and Python's full
-collections of what nobody needs are told apart from what stands beside them in the same turn.
+Nothing of the add-on knows of it: what a turn did is told by the calls inside it. What is Blender's or Python's own and
+cannot be divided (an undo step, the evaluation of a scene, a full collection of what nobody needs) is told apart from
+what stands beside it in the same turn.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 UNDO = "Blender: its undo step for a take"
+SHOWN = "Blender: evaluating the scene with a take, which drawing does in a window"
+VISIT = "Blender: evaluating the scene at a frame, there or back"
+MOST_MS = 4.0
 COLLECTION = "Python: a full collection"
 EDGES_MS = (0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 8.0, 16.0)
 
@@ -42,6 +46,7 @@ class Trace:
 
     def hang_in(self) -> None:
         """Listen to what the add-on does."""
+        from kineograph_blender.bridge import guard
         from kineograph_blender.bridge.bake import Bake
         from kineograph_blender.session import readers, session, writer
 
@@ -57,7 +62,10 @@ class Trace:
             (Bake, "_assign", "putting it on"),
         ):
             self._replace(owner, name, self._told(getattr(owner, name), what))
-        self._replace(writer, "push_undo", self._apart(writer.push_undo))
+        undone = "the turn of the undo step, without it"
+        self._replace(writer, "push_undo", self._apart(writer.push_undo, UNDO, undone))
+        self._replace(writer, "evaluate", self._apart(writer.evaluate, SHOWN))
+        self._replace(guard, "evaluate", self._apart(guard.evaluate, VISIT))
 
     def take_off(self) -> None:
         """The add-on is as it was."""
@@ -101,11 +109,12 @@ class Trace:
 
         return call
 
-    def _apart(self, push: Callable[[str], None]) -> Callable[[str], None]:
-        def call(message: str) -> None:
-            self._done.append("the turn of the undo step, without it")
-            spent = self.spent(lambda: push(message))
-            self.own.append(Turn(UNDO, *spent))
+    def _apart(self, act: Callable[..., None], what: str, beside: str = "") -> Callable[..., None]:
+        def call(*args: Any, **more: Any) -> None:
+            if beside:
+                self._done.append(beside)
+            spent = self.spent(lambda: act(*args, **more))
+            self.own.append(Turn(what, *spent))
 
         return call
 
@@ -123,7 +132,7 @@ class Trace:
 def _of_order(_writer: Any, order: Any, _budget_s: float) -> str:
     if order.left is None:
         return "writing a take"
-    return "without a window: evaluating the scene" if order.wants_undo else "tidying up, verdicts"
+    return "the undo step comes" if order.wants_undo else "tidying up, verdicts"
 
 
 def kinds(turns: Sequence[Turn]) -> dict[str, dict[str, float]]:
@@ -131,9 +140,32 @@ def kinds(turns: Sequence[Turn]) -> dict[str, dict[str, float]]:
     out: dict[str, dict[str, float]] = {}
     for what in dict.fromkeys(t.what for t in turns):
         some = sorted(t.wall_ms for t in turns if t.what == what)
-        cpu = max(t.cpu_ms for t in turns if t.what == what)
-        out[what] = {"turns": len(some), "median": some[len(some) // 2], "longest": some[-1], "cpu_longest": cpu}
+        cpu = sorted(t.cpu_ms for t in turns if t.what == what)
+        out[what] = {
+            "turns": len(some),
+            "median": some[len(some) // 2],
+            "longest": some[-1],
+            "cpu_median": cpu[len(cpu) // 2],
+            "cpu_longest": cpu[-1],
+        }
     return out
+
+
+def too_long(turns: Sequence[Turn]) -> dict[str, Any]:
+    """How many turns took longer than is promised, by the clock and by the main thread's own time: what the clock
+    counts beyond that was another thread's, another program's or, on a host that is shared, another machine's."""
+    clock = [t for t in turns if t.wall_ms > MOST_MS]
+    cpu = [t for t in turns if t.cpu_ms > MOST_MS]
+    return {
+        "turns": len(turns),
+        "clock": len(clock),
+        "cpu": len(cpu),
+        "clock_share": len(clock) / max(len(turns), 1),
+        "cpu_share": len(cpu) / max(len(turns), 1),
+        "clock_longest": max((t.wall_ms for t in turns), default=0.0),
+        "cpu_longest": max((t.cpu_ms for t in turns), default=0.0),
+        "which": [t._asdict() for t in sorted(clock, key=lambda t: -t.wall_ms)],
+    }
 
 
 def histogram(turns: Sequence[Turn]) -> dict[str, dict[str, int]]:

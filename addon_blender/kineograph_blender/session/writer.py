@@ -104,8 +104,13 @@ def _have_undo(order: Order) -> None:
     if not order.bake.is_there:  # undone, or another file came
         return
     if bpy.app.background:
-        bpy.context.view_layer.update()  # nothing is drawn here, which would do it
+        evaluate()
     push_undo(f"Apply {order.take.label}".strip())
+
+
+def evaluate() -> None:
+    """What drawing does where there is a window: Blender's own work, and all of it in one go."""
+    bpy.context.view_layer.update()
 
 
 def push_undo(message: str) -> None:
