@@ -62,10 +62,11 @@ class Gathering:
         self._compares = compares
         self.shot: Shot | None = None
         self.outgoing: Outgoing | None = None
+        self.is_begun = False
 
     def pieces(self) -> Generator[None, None, None]:
-        """Read. The first piece raises what is wrong with rig and marks; where ``compares`` and the scene is not what
-        it was when it began, there is no ``outgoing`` at the end."""
+        """Read. Raises what is wrong with rig and marks before it ``is_begun``; where ``compares`` and the scene is not
+        what it was when it began, there is no ``outgoing`` at the end."""
         armature, scene = self._find()
         # What is read here serves all that follows: a few hundred bones, asked again by each part, take a millisecond.
         paths = keyed.paths_of(*self._own())
@@ -73,8 +74,11 @@ class Gathering:
         if is_still:
             bpy.context.view_layer.update()
         traits = Traits.of(armature, scene, is_still=is_still)
+        yield
+        armature, scene = self._find()
         rig = _rig_of(armature, scene, self._direction, traits)
         Marked(MarksSeen(), rig, self._direction, armature, scene)
+        self.is_begun = True
         yield
         plays_a_take = self._playing() is not None
         edits = (yield from written.comparing(self._playing)) if plays_a_take else None

@@ -23,6 +23,8 @@ Slot = tuple[Any, Any]
 """An action and its slot; both may be None."""
 
 SAME_FRAME = 1e-4
+_FIRST = 30
+"""Curves to begin with: those of a take have a key on each frame, and take ten times as long as those of poses."""
 _Head = tuple[str, int, bool, int, int]
 """A curve's data path, its index, whether it is muted, how many modifiers and how many keys it has."""
 
@@ -102,7 +104,7 @@ def reading(
     heads: list[_Head] = []
     parts: list[FloatArray] = []
     sorter = _Sorter()
-    pace, more = Pace(100, least=20), True
+    pace, more = Pace(_FIRST, least=_FIRST), True
     while more:
         with pace.piece() as count:
             some = compat.some_curves(*find(), len(heads), count)
@@ -119,7 +121,7 @@ def reading(
 
 def comparing(was: Keyed, find: Callable[[], Slot]) -> Generator[None, None, bool]:
     """Whether the curves still say what they said, in pieces of about a millisecond."""
-    pace, seen, at = Pace(200, least=20), 0, 0
+    pace, seen, at = Pace(_FIRST, least=_FIRST), 0, 0
     while True:
         with pace.piece() as count:
             some = compat.some_curves(*find(), seen, count)

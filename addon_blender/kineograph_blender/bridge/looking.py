@@ -53,7 +53,8 @@ class Looking:
         request.check(armature, direction)
         out = cls(armature, scene, direction)
         try:
-            work(out._pieces, 0.0)
+            while not (out._began is None or out._began.is_begun):
+                work(out._pieces, 0.0)
         except BaseException:
             out.close()
             raise

@@ -20,7 +20,7 @@ from .. import compat
 from . import datapath, identity, stamps
 from .action import Channels
 from .datapath import Channel
-from .pace import Pace
+from .pace import Pace, whole
 
 FloatArray = NDArray[np.floating[Any]]
 Place = tuple[Channel, int]
@@ -152,14 +152,27 @@ class _Pack:
 
 def load(action: Any, armature: Any = None) -> Record | None:
     """What ``store`` kept, under the names that the bones of ``armature`` have now; None where nothing readable is."""
-    found = action.get(_RECORD)
+    return whole(loading(lambda: (action, armature)))
+
+
+def loading(find: Callable[[], tuple[Any, Any] | None]) -> Generator[None, None, Record | None]:
+    """``load`` in pieces. ``find`` finds action and armature (or None) anew: none, once it is there no more."""
+    there = find()
+    found = None if there is None else there[0].get(_RECORD)
     if found is None:
         return None
     try:
-        rows, data = json.loads(found["head"]), bytes(found["data"])
-        now = {} if armature is None else identity.renamed(armature, {row[0] for row in rows})
+        head, data = found["head"], bytes(found["data"])
+        del there, found
+        yield
+        rows = json.loads(head)
+        names = {row[0] for row in rows}
+        yield
+        there = find()
+        now = {} if there is None or there[1] is None else identity.renamed(there[1], names)
         # What is kept under a bone's present name is the take's; what was only carried along may still have an old one.
         old = {_place(row, now): _where(row, len(data)) for row in rows if row[0] in now}
+        yield
         return Record(old | {_place(row, {}): _where(row, len(data)) for row in rows if row[0] not in now}, data)
     except (ValueError, TypeError, KeyError, IndexError):
         return None
@@ -203,18 +216,25 @@ def disown(action: Any, armature: Any, keys: Mapping[Channel, set[float]]) -> No
 
 def edits(action: Any, slot: Any, armature: Any) -> Edits:
     """What the user changed in an applied take. Without a record, as in takes of old files, nothing is known: none."""
-    comparison = Comparison(action, armature)
+    comparison = Comparison(load(action, armature), action, armature)
     comparison.look(compat.curves(action, slot), armature)
     return comparison.end(armature)
 
 
 def comparing(find: Callable[[], tuple[Any, Any, Any] | None]) -> Generator[None, None, Edits]:
     """``edits`` in pieces. ``find`` finds action, slot and armature anew for each: none, once it is there no more."""
+
+    def kept() -> tuple[Any, Any] | None:
+        there = find()
+        return None if there is None else (there[0], there[2])
+
+    record = yield from loading(kept)
+    yield
     found = find()
     if found is None:
         return Edits()
     action, _, armature = found
-    comparison, pace, seen, more = Comparison(action, armature), Pace(50), 0, True
+    comparison, pace, seen, more = Comparison(record, action, armature), Pace(20), 0, True
     while more:
         yield
         with pace.piece() as count:
@@ -232,10 +252,10 @@ def comparing(find: Callable[[], tuple[Any, Any, Any] | None]) -> Generator[None
 
 
 class Comparison:
-    """``edits`` in pieces, for a main thread that must not be held: begin, look at some curves at a time, end."""
+    """``edits`` in pieces, for a main thread that must not be held: begin, look at some curves at a time, end.
+    ``record``: what was loaded of the action."""
 
-    def __init__(self, action: Any, armature: Any) -> None:
-        record = load(action, armature)
+    def __init__(self, record: Record | None, action: Any, armature: Any) -> None:
         self._record: Mapping[Place, tuple[FloatArray, FloatArray]] = record or {}
         self._unseen = set(self._record)
         self._out = Edits(is_known=record is not None)

@@ -4,7 +4,7 @@ samples, and here one of them is looked at. Plain values, no bpy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,10 +55,16 @@ class Measured:
 
     def look(self, frames: Iterable[int]) -> None:
         """Work out where all joints are at some frames, at once: one by one takes as long for each."""
+        for _ in self.looking(frames):
+            pass
+
+    def looking(self, frames: Iterable[int]) -> Generator[None, None, None]:
+        """``look`` in pieces."""
         clip, at = self.clip, sorted(set(frames) - self._places_m.keys())
         if at:
             moved = None if clip.translations_m is None else clip.translations_m[at]
-            places, _ = kinematics.forward(clip.skeleton, clip.rotations_xyzw[at], clip.root_m[at], moved)
+            turns, roots = clip.rotations_xyzw[at], clip.root_m[at]
+            places, _ = yield from kinematics.forwarding(clip.skeleton, turns, roots, moved)
             self._places_m |= dict(zip(at, places.astype(float), strict=True))
 
     def place_m(self, frame: int, joint: int) -> FloatArray:

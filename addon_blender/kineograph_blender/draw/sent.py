@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ FloatArray = NDArray[np.floating[Any]]
 _OF_THE_WHOLE = frozenset({"slow_down", "shorten"})
 _ARROWS = 8
 _MOST_GHOSTS = 40
-_AT_ONCE = 10
+_AT_ONCE = 20
 
 
 def picture(outgoing: Outgoing) -> Picture:
@@ -138,7 +138,7 @@ def _pin(out: Picture, outgoing: Outgoing, item: Mapping[str, Any], ref: Mapping
     out.label(points[0], f"{name}: {item['joint']} {when}", color, first)
 
 
-def _ghosts(out: Picture, outgoing: Outgoing) -> Iterator[None]:
+def _ghosts(out: Picture, outgoing: Outgoing) -> Generator[None, None, None]:
     ghosts = outgoing.ghosts
     if not isinstance(ghosts, Ghosts):  # a record on disk has none
         return
@@ -148,7 +148,8 @@ def _ghosts(out: Picture, outgoing: Outgoing) -> Iterator[None]:
     parents = outgoing.rig.skeleton.parents
     for first in range(0, len(some), _AT_ONCE):
         part = some[first : first + _AT_ONCE]
-        every = outgoing.rig.frame.points_bu(ghosts.of(part))
+        every = outgoing.rig.frame.points_bu((yield from ghosts.placing(part)))
+        yield
         for frame, joints in zip(part, every, strict=True):
             out.lines.append(Lines(figure(joints, parents), color))
             out.label(joints[0], str(frame), color, frame)

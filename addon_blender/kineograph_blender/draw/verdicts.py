@@ -127,7 +127,7 @@ def judging(take: Take, sample: int = 0, *, in_place: bool = False) -> Generator
     found = [one for one in (yield from in_pieces(asked, of_one)) if one is not None]
     stops = sorted({miss.frames[k] for _, _, miss, inside, _ in found for k in inside})
     for first in range(0, len(stops), _AT_ONCE):
-        seen.look(stops[first : first + _AT_ONCE])
+        yield from seen.looking(stops[first : first + _AT_ONCE])
         yield
     parts = yield from in_pieces(found, lambda one: _of_miss(take, seen, *one))
     out = [verdict for part in parts for verdict in part]

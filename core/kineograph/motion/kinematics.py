@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,22 @@ def forward(
     Works on structure-of-arrays copies (component, joint, frame), a level of the tree at a time: every step is one
     pass over contiguous memory.
     """
+    levels = forwarding(skeleton, rotations_xyzw, root_m, translations_m)
+    while True:
+        try:
+            next(levels)
+        except StopIteration as e:
+            found: tuple[FloatArray, FloatArray] = e.value
+            return found
+
+
+def forwarding(
+    skeleton: Skeleton,
+    rotations_xyzw: FloatArray,
+    root_m: FloatArray,
+    translations_m: FloatArray | None = None,
+) -> Generator[None, None, tuple[FloatArray, FloatArray]]:
+    """``forward`` in pieces, one for each level of the tree, for who must not be held."""
     q = np.asarray(rotations_xyzw)
     batch, joints = q.shape[:-2], q.shape[-2]
     local = np.ascontiguousarray(q.reshape(-1, joints, 4).transpose(2, 1, 0))
@@ -42,6 +59,7 @@ def forward(
         parent = rot[:, up]
         rot[:, level] = _mul(parent, local[:, level])
         pos[:, level] = pos[:, up] + _rotate(parent, offsets[:, level])
+        yield
     return (
         np.ascontiguousarray(pos.transpose(2, 1, 0)).reshape(*batch, joints, 3),
         np.ascontiguousarray(rot.transpose(2, 1, 0)).reshape(*batch, joints, 4),
