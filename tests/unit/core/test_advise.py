@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from motionmcp.schemas import GenerateRequest
+from tests.fakes import asks, rigs
 
 from kineograph.advise import Note, advise
 from kineograph.errors import NoteCode
@@ -194,9 +196,52 @@ def test_ground_far_from_the_path_and_steps_too_high() -> None:
     (note,) = notes(scene(way, far))
     assert note.text == "The ground nearest to frame 100 is 4.0 m away: feet there are in the air."
     dense = path(list(range(0, 101, 10)), *[(0.0, 0.4 * i) for i in range(11)])
-    wall = {"type": "ground_height", "points": [[0, 0, 0], [0, 1, 0], [0, 2, 0], [0, 3, 2.0], [0, 4, 2.0]]}
+    wall = {"type": "ground_height", "points": [[0, 0.4 * i, 2.0 * (i > 6)] for i in range(11)]}
     (note,) = notes(scene(dense, wall))
     assert note.text == "The ground steps 200 cm, the legs reach 95 cm."
+
+
+def person(*constraints: dict[str, Any], lower_m: float = 0.0) -> dict[str, Any]:
+    """A whole person walking, ``lower_m`` further down than one that stands on the floor."""
+    rig = rigs.human().to_mmcp()
+    rig["joints"][0]["rest_translation"] = [0.0, 0.96 - lower_m, 0.0]
+    return scene(*constraints) | {"skeleton": rig}
+
+
+@pytest.mark.parametrize(("aside_m", "far"), [(0.55, False), (0.65, True)])
+def test_ground_is_far_where_the_solve_stands_on_none(aside_m: float, far: bool) -> None:
+    way = path([0, 60, 120], (0, 0), (0, 2), (0, 4))
+    request = person(way, {"type": "ground_height", "points": [[aside_m, z / 4, 0.02] for z in range(17)]})
+    assert codes(request) == ([NoteCode.GROUND_UNREACHABLE] if far else [])
+    made = asks.run(GenerateRequest.model_validate(request | {"protocol_version": "1.4"}))
+    assert (made.report["constraints"][1]["outcome"] == "ignored") == far
+
+
+def test_a_jump_between_two_near_points_of_a_sparse_path_is_seen() -> None:
+    jumps = scene(path([0, 60, 62, 120], (0, 0), (0, 1), (0, 2.5), (0, 3.5)))
+    (note,) = notes(jumps)
+    assert note.text == "Path 1 needs 6.4 m/s at frame 60; a walk does 1 to 2."
+    ends = scene(path([0, 60, 62], (0, 0), (0, 1), (0, 2.5)))
+    assert codes(ends) == [NoteCode.PATH_TOO_FAST]
+    assert codes(scene(path([0, 60, 90, 120], (0, 0), (0, 1), (0, 2.5), (0, 3.5)))) == []
+
+
+@pytest.mark.parametrize("lower_m", [0.0, 0.96])
+def test_reach_is_told_alike_of_a_rest_pose_that_hangs_at_the_origin(lower_m: float) -> None:
+    at = [{**pin(10, 0.3, y, 0.0), "joint": "LeftHand"} for y in (1.5, 2.4)]
+    assert codes(person(at[0], lower_m=lower_m)) == []
+    assert codes(person(at[1], lower_m=lower_m)) == [NoteCode.TARGET_OUT_OF_REACH]
+
+
+def test_between_two_points_of_a_path_the_body_may_be_anywhere_on_the_way() -> None:
+    """How the way is timed is the model's: a pin beside its later half can be met early."""
+    way = path([0, 100], (0, 0), (0, 6))
+    assert codes(scene(way, pin(30, 0.3, 1.0, 4.0))) == []
+    assert codes(scene(way, pin(100, 0.3, 1.0, 4.0))) == [NoteCode.TARGET_OUT_OF_REACH]
+    assert codes(scene(way, pin(30, 1.6, 1.0, 4.0))) == [NoteCode.TARGET_OUT_OF_REACH]
+    assert codes(scene(way, pin(30, 0.3, 1.0, 7.5))) == [NoteCode.TARGET_OUT_OF_REACH]
+    elsewhere = path([0, 100], (5, 0), (5, 6))
+    assert codes(scene(way, elsewhere, pin(30, 5.3, 1.0, 4.0))) == [], "of two paths at odds either may win"
 
 
 def test_arrays_give_the_same_notes_as_lists() -> None:

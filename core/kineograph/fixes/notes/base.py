@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import NoteCode
+from kineograph.errors import KineographError, NoteCode
 from kineograph.fixes import timeline
 from kineograph.fixes.facts import Facts, ref_at
+from kineograph.motion.skeleton import Skeleton
 
 FloatArray = NDArray[np.floating[Any]]
 DEFAULT_FPS_HZ = 30.0
@@ -87,8 +88,27 @@ class Scene:
 
     @cached_property
     def root_height_m(self) -> float:
-        """Height of the root in the rest pose, metres; 0 when unknown."""
-        return float(vector(self.root.get("rest_translation", (0, 0, 0)), 3)[1]) if self.root else 0.0
+        """Height of the root over what the rest pose stands on, metres; 0 when unknown.
+
+        A rest pose that hangs with its root at the origin, as those of motion capture do, stands on its lowest joint.
+        """
+        if not self.root:
+            return 0.0
+        height_m = float(vector(self.root.get("rest_translation", (0, 0, 0)), 3)[1])
+        rig = self.skeleton
+        if rig is None or abs(height_m) >= 0.1 * rig.height_m:
+            return height_m
+        below_m = height_m - float(rig.rest_positions_m[:, 1].min())
+        return below_m if below_m > 0.25 * rig.height_m else height_m
+
+    @cached_property
+    def skeleton(self) -> Skeleton | None:
+        """The request's skeleton, None where it cannot be read."""
+        try:
+            rig = Skeleton.from_mmcp({"joints": timeline.joints(self.request)})
+            return rig if np.isfinite(rig.rest_positions_m).all() else None
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, KineographError):
+            return None
 
 
 def positive(value: Any) -> float | None:

@@ -22,7 +22,11 @@ WINDOW_S = 0.25
 """Speed is measured over at least this long: a dense path's jitter is no run."""
 
 MARGIN = 1.1
-FAR_GROUND_M = 1.5
+FAR_GROUND = 0.35
+"""Ground further from the way than this share of a body's height is not under it (and not nearer than ``FAR_LEAST_M``):
+what the daemon's solve stands on."""
+FAR_LEAST_M = 0.05
+FAR_UNKNOWN_M = 1.5
 
 
 @dataclass(frozen=True)
@@ -120,15 +124,13 @@ def _speeds(frames: list[int], xz: FloatArray, fps_hz: float) -> Iterator[tuple[
         return
     at = np.array([frames[k] for k in usable], float) / fps_hz
     way = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(xz[usable], axis=0), axis=1))])
-    ends = np.searchsorted(at, at + WINDOW_S - 1e-9)
-    for start, end in enumerate(ends):
-        if start == len(usable) - 1:
-            return
-        end = min(max(int(end), start + 1), len(usable) - 1)
-        span = at[end] - at[start]
-        if span <= 0 or (span < WINDOW_S - 1e-9 and start > 0):
-            continue
-        yield int(frames[usable[start]]), float((way[end] - way[start]) / span)
+    if at[-1] <= at[0]:
+        return
+    stop = np.minimum(at + WINDOW_S, at[-1])
+    start = np.maximum(stop - WINDOW_S, at[0])
+    speeds = (np.interp(stop, at, way) - np.interp(start, at, way)) / (stop - start)
+    for k, speed in zip(usable[:-1], speeds, strict=False):
+        yield int(frames[k]), float(speed)
 
 
 def ground_unreachable(scene: Scene) -> Iterator[Finding]:
@@ -144,7 +146,7 @@ def ground_unreachable(scene: Scene) -> Iterator[Finding]:
         if not len(ground):
             continue
         for _, frames, xz in _ways(scene):
-            if (found := _far(i, frames, xz, ground) or _steep(scene, i, frames, xz, ground)) is not None:
+            if (found := _far(scene, i, frames, xz, ground) or _steep(scene, i, frames, xz, ground)) is not None:
                 yield found
                 break
 
@@ -159,10 +161,11 @@ def _nearest(xz: FloatArray, ground: FloatArray) -> tuple[FloatArray, FloatArray
     return distance, height
 
 
-def _far(i: int, frames: list[int], xz: FloatArray, ground: FloatArray) -> Finding | None:
+def _far(scene: Scene, i: int, frames: list[int], xz: FloatArray, ground: FloatArray) -> Finding | None:
     distance, _ = _nearest(np.nan_to_num(xz), ground)
     worst = int(np.argmax(distance))
-    if distance[worst] <= FAR_GROUND_M:
+    rig = scene.skeleton
+    if distance[worst] <= (FAR_UNKNOWN_M if rig is None else max(FAR_GROUND * rig.height_m, FAR_LEAST_M)):
         return None
     found = Finding(NoteCode.GROUND_UNREACHABLE, ("constraints", i)).put("frame", frames[worst])
     return found.put("gap", float(distance[worst]), f"{distance[worst]:.1f}")

@@ -67,7 +67,7 @@ class _Root:
     def __init__(self, scene: Scene) -> None:
         self._rest_m = scene.root_height_m
         self._keyed: dict[int, FloatArray] = {}
-        self._path: tuple[FloatArray, FloatArray] | None = None
+        self._paths: list[tuple[FloatArray, FloatArray]] = []
         self._floor = _lowest_floor(scene), _highest_floor(scene)
         for _, constraint, frames in timeline.constraint_frames(scene.request):
             self._take(constraint, frames)
@@ -76,11 +76,11 @@ class _Root:
         try:
             if constraint.get("type") == "pose_keyframe" and constraint.get("root_position") is not None and frames:
                 self._keyed[frames[0]] = vector(constraint["root_position"], 3)
-            elif constraint.get("type") == "root_path" and frames and self._path is None:
+            elif constraint.get("type") == "root_path" and frames:
                 xz = points(constraint.get("positions_xz"), 2, len(frames))
                 keep = np.isfinite(xz).all(axis=1)
                 if keep.any():
-                    self._path = np.asarray(frames, float)[keep], xz[keep]
+                    self._paths.append((np.asarray(frames, float)[keep], xz[keep]))
         except (ValueError, TypeError):
             return
 
@@ -94,14 +94,20 @@ class _Root:
         return float(np.hypot(self._across_m(frame, target), vertical))
 
     def _across_m(self, frame: int, target: FloatArray) -> float:
-        """On the floor plane; 0 where no path says where the body is at that frame."""
-        if self._path is None:
-            return 0.0
-        frames, xz = self._path
-        if not frames[0] <= frame <= frames[-1]:
-            return 0.0
-        at = np.array([np.interp(frame, frames, xz[:, k]) for k in (0, 1)])
-        return float(np.linalg.norm(target[[0, 2]] - at))
+        """On the floor plane; 0 where no path says where the body is at that frame, the least where several do."""
+        covering = [(f, xz) for f, xz in self._paths if f[0] <= frame <= f[-1]]
+        return min((_from_way_m(frame, target[[0, 2]], f, xz) for f, xz in covering), default=0.0)
+
+
+def _from_way_m(frame: int, target_xz: FloatArray, frames: FloatArray, xz: FloatArray) -> float:
+    """How far a place is from where a path may have the body: its point, or anywhere between two points, since how the
+    way between them is timed is the model's."""
+    k = int(np.searchsorted(frames, frame))
+    if frames[k] == frame:
+        return float(np.linalg.norm(target_xz - xz[k]))
+    along = xz[k] - xz[k - 1]
+    u = float(np.clip((target_xz - xz[k - 1]) @ along / max(float(along @ along), 1e-12), 0.0, 1.0))
+    return float(np.linalg.norm(target_xz - xz[k - 1] - u * along))
 
 
 def _floors(scene: Scene) -> list[float]:

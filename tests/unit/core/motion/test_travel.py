@@ -12,6 +12,7 @@ from tests.unit.core.motion.strategies import clips
 
 from kineograph.motion import quat, travel
 from kineograph.motion.clip import Clip
+from kineograph.motion.skeleton import Skeleton
 
 
 @given(clips())
@@ -91,3 +92,35 @@ def test_a_travel_of_another_length_is_refused() -> None:
     way, body = travel.split(walk())
     with pytest.raises(ValueError, match="does not fit"):
         travel.join(way, body.slice(0, 50))
+
+
+def laid(rig: Skeleton) -> Skeleton:
+    """The same rig with a root that is turned at rest, as of tools whose up is Z."""
+    rest = rig.rest_rotations_xyzw.copy()
+    rest[0] = quat.from_axis_angle(np.array([1.0, 0.0, 0.0]), -np.pi / 2)
+    return Skeleton.build(rig.names, rig.parents, rig.rest_translations_m, rest)
+
+
+@pytest.mark.parametrize("rig", [rigs.quadruped(), rigs.single(), rigs.chain(4), laid(rigs.human())])
+@pytest.mark.parametrize("frames", [0, 1, 2, 90])
+def test_any_body_that_turns_on_the_spot_keeps_its_place_and_loses_its_turn(rig: Skeleton, frames: int) -> None:
+    rotations = np.tile(rig.rest_rotations_xyzw, (frames, 1, 1))
+    yaw = 0.15 * np.arange(frames)
+    rotations[:, rig.root] = quat.mul(quat.about_y(yaw), rotations[:, rig.root])
+    place = np.tile([2.0, 0.7, -3.0], (frames, 1))
+    clip = Clip(rig, 30.0, rotations, place)
+    way, body = travel.split(clip)
+    np.testing.assert_allclose(way.path_m, place[:, [0, 2]], atol=1e-9)
+    np.testing.assert_allclose(way.yaw_rad, yaw, atol=1e-6)
+    np.testing.assert_allclose(body.rotations_xyzw, np.tile(rig.rest_rotations_xyzw, (frames, 1, 1)), atol=1e-6)
+    np.testing.assert_allclose(body.root_m, place * [0, 1, 0], atol=1e-9)
+    again = travel.join(way, body)
+    np.testing.assert_allclose(again.root_m, clip.root_m, atol=1e-12)
+    np.testing.assert_allclose(again.rotations_xyzw, clip.rotations_xyzw, atol=1e-12)
+
+
+def test_a_path_or_a_yaw_of_another_length_is_refused_each() -> None:
+    way, body = travel.split(walk())
+    for wrong in (travel.Travel(way.path_m[:50], way.yaw_rad), travel.Travel(way.path_m, way.yaw_rad[:50])):
+        with pytest.raises(ValueError, match="does not fit"):
+            travel.join(wrong, body)
