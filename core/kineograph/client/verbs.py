@@ -9,7 +9,7 @@ event loop, a test on a list.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
 from dataclasses import fields as dataclass_fields
 from random import Random
@@ -122,8 +122,10 @@ def checked(kind: type[M], values: Mapping[str, Any]) -> M:
 
 def batch_submission(batch: Any, jobs: Sequence[str] | None, fields: Mapping[str, Any]) -> m.GenerateBatch:
     """The submit message of an MMCP batch body, with an id for each item. Raises ``schema_validation``."""
-    items = batch.get("requests", ()) if isinstance(batch, Mapping) else batch
-    ids = [*jobs] if jobs is not None else [new_job_id() for _ in items]
+    items = batch.get("requests") if isinstance(batch, Mapping) else batch
+    # What is no list of requests is the daemon's to refuse, in MMCP's words.
+    count = len(items) if isinstance(items, Sized) else 0
+    ids = [*jobs] if jobs is not None else [new_job_id() for _ in range(count)]
     return checked(m.GenerateBatch, {**fields, "jobs": ids, "batch": batch})
 
 

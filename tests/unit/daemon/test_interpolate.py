@@ -356,6 +356,22 @@ def test_a_short_clip_repeats_and_travels_on() -> None:
     assert turned.max() < 12
 
 
+@pytest.mark.parametrize("fps", [5e-324, 1e-6, 1e9])
+def test_a_clip_of_an_absurd_rate_takes_no_more_than_its_segment(fps: float) -> None:
+    """At a millionth of a frame a second two frames are 30 million of ours: what is cut off is never made."""
+    out = played(31, clip_of(2) | {"fps": fps})
+    assert out.rotations_xyzw.shape[1] == 31
+    assert out.report["segments"][0]["outcome"] == "changed"
+    np.testing.assert_allclose(out.root_m[0], np.tile(clip_of(2)["root_positions"][0], (31, 1)), atol=1e-5)
+
+
+@pytest.mark.parametrize(("have", "how"), [(41, "the last 10 are cut off"), (11, "repeated"), (2, "held"), (31, "")])
+def test_how_a_clip_was_made_to_fit_is_told(have: int, how: str) -> None:
+    entry = played(31, clip_of(have)).report["segments"][0]
+    assert entry["outcome"] == ("changed" if how else "applied")
+    assert how in entry["reason"]
+
+
 def test_a_clip_of_another_rig_is_carried_over() -> None:
     from kineograph.demo import character
 

@@ -44,19 +44,17 @@ def read(request: GenerateRequest, goals: Goals, body: Body) -> list[Played]:
         stop = start + segment.duration_frames
         if isinstance(segment, MotionReferenceSegment):
             rotations, root = _on_skeleton(segment, goals.skeleton, body)
-            rotations, root = _at_rate(rotations, root, segment.fps, goals.fps_hz)
+            have = min(frames_at(segment, goals.fps_hz), stop - start)  # what is cut off is not made first
+            rotations, root = _at_rate(rotations, root, segment.fps / goals.fps_hz, have)
             out.append(Played(start, stop, *_filled(rotations, root, stop - start, goals.skeleton)))
         start = stop
     return out
 
 
 def frames_at(segment: MotionReferenceSegment, fps_hz: float) -> int:
-    """How many frames a clip has at a rate."""
-    return _frames_at(len(segment.root_positions), segment.fps, fps_hz)
-
-
-def _frames_at(frames: int, fps_hz: float, wanted_hz: float) -> int:
-    return int(np.floor((frames - 1) / fps_hz * wanted_hz + 1e-6)) + 1
+    """How many frames a clip has at a rate; a billion stands for more."""
+    frames = (len(segment.root_positions) - 1) / segment.fps * fps_hz + 1e-6
+    return int(min(frames, 1e9)) + 1
 
 
 def _on_skeleton(segment: MotionReferenceSegment, skeleton: Skeleton, body: Body) -> tuple[FloatArray, FloatArray]:
@@ -134,10 +132,10 @@ def _pairs(source: Body, target: Body) -> dict[int, int]:
     return out
 
 
-def _at_rate(rotations: FloatArray, root: FloatArray, fps_hz: float, wanted_hz: float) -> tuple[FloatArray, FloatArray]:
-    """Read at the request's rate over the clip's own length."""
+def _at_rate(rotations: FloatArray, root: FloatArray, step: float, frames: int) -> tuple[FloatArray, FloatArray]:
+    """A clip's first ``frames`` at another rate: every ``step`` of its own."""
     last = len(root) - 1
-    at = np.arange(_frames_at(len(root), fps_hz, wanted_hz)) * fps_hz / wanted_hz
+    at = np.arange(frames) * step
     low = np.clip(np.floor(at + 1e-9).astype(int), 0, last)
     high = np.minimum(low + 1, last)
     part = np.clip(at - low, 0.0, 1.0)[:, None]

@@ -327,3 +327,13 @@ def test_a_job_that_failed_in_the_one_question_raises_and_runs_again_if_it_may()
     ordered(script)
     first, second = (s.message.job for s in script.steps if isinstance(s, Call))
     assert second == verbs.next_job_id(first)
+
+
+@pytest.mark.parametrize(
+    ("batch", "items"),
+    [(None, 0), (5, 0), ({}, 0), ({"requests": None}, 0), ({"requests": 3}, 0), ({"requests": [{}, {}]}, 2)],
+)
+def test_any_batch_body_can_be_sent_for_the_daemon_to_judge(batch: Any, items: int) -> None:
+    message = verbs.batch_submission(batch, None, {})
+    assert message.batch == batch
+    assert len(set(message.jobs)) == len(message.jobs) == items
