@@ -24,6 +24,7 @@ from kineograph_blender.bridge import rig as rigs
 from kineograph_blender.bridge.bake import Bake
 from kineograph_blender.bridge.bake_options import BakeOptions
 from kineograph_blender.bridge.pace import Pace
+from kineograph_blender.bridge.swift import in_one_go
 
 
 def begun(armature: Any, frames: int = 60, take: str = "take", **how: Any) -> Bake:
@@ -52,27 +53,32 @@ def test_the_slot_is_bound_and_named_after_the_object(scene: Any) -> None:
 
 
 def test_other_threads_hold_a_slice_up_for_a_moment_only(scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python's lock comes back within 0.2 ms while a slice is worked, and as others want it before and after. Nobody
-    looks for circles meanwhile."""
+    """Python's lock comes back within 0.2 ms while a slice is worked, and as others want it before and after."""
     seen = []
     real = Bake._check
-    now = lambda: (sys.getswitchinterval(), gc.isenabled())  # noqa: E731
-    monkeypatch.setattr(Bake, "_check", lambda *a: (seen.append(now()), real(*a))[1])
-    before = now()
+    monkeypatch.setattr(Bake, "_check", lambda *a: (seen.append(sys.getswitchinterval()), real(*a))[1])
+    before_s = sys.getswitchinterval()
     bake = begun(scenes.simple())
     while not seen:
         bake.step()
-    assert seen == [(pytest.approx(0.0002), False)]
-    assert now() == before
+    assert seen == [pytest.approx(0.0002)]
+    assert sys.getswitchinterval() == before_s
     monkeypatch.setattr(Bake, "_find", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         begun(scenes.simple("Other"), take="other").step()
-    assert now() == before
-    gc.disable()
+    assert sys.getswitchinterval() == before_s
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_what_is_done_in_one_go_is_not_looked_through_for_circles(collects: bool) -> None:
+    """And afterwards they are looked for if they were before, whatever happened."""
+    (gc.enable if collects else gc.disable)()
     try:
-        with pytest.raises(ZeroDivisionError):
-            begun(scenes.simple("Third"), take="third").step()
-        assert not gc.isenabled()
+        seen = []
+        with pytest.raises(ZeroDivisionError), in_one_go():
+            seen.append(gc.isenabled()) or 1 / 0
+        assert seen == [False]
+        assert gc.isenabled() is collects
     finally:
         gc.enable()
 

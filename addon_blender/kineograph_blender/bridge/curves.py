@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import bpy
@@ -152,7 +152,6 @@ class Poses:
         index = bones.index
         self._runs = [some for run in said.runs if run[0].channel.bone in index and (some := _known(run))]
         self._values = said.values
-        self._groups = self._grouped()
         # Turns along the armature's axes, seen along the request's.
         self._axes_xyzw = quat.mul(rig.frame.turn_xyzw, rotation_of(world))
 
@@ -204,7 +203,12 @@ class Poses:
         values = ((c, self._values[c.first : c.first + len(c.frames)]) for c in scales)
         return any(not c.is_plain or np.abs(keys - 1.0).max() > _ONE for c, keys in values)
 
-    def _grouped(self) -> list[_Group]:
+    def get_ready(self) -> int:
+        """For ``at``, in a piece of its own; how many curves can be looked up."""
+        return sum(len(group.curves) for group in self._groups)
+
+    @cached_property
+    def _groups(self) -> list[_Group]:
         """Plain curves of one property that have the same keys are looked up at once."""
         found: dict[tuple[str, int], list[Sequence[KeyedCurve]]] = {}
         for run in self._runs:

@@ -142,6 +142,7 @@ class Shot:
                 self.playing = own
             else:
                 self.playing = yield from keyed.reading(lambda: actions.shown(find()[0]))
+                yield
             self.shown = yield from self._working_out(find, actions.shown, self.playing, left, {}, traits)
         self._left_shown = left - self.shown.keys()
         self._stops = len(self._left)
@@ -224,7 +225,9 @@ class Shot:
             return {}
         frames = sorted(stops)
         out: dict[float, Pose] = {}
+        found.get_ready()
         unsaid = found.not_on_keys(frames)
+        yield
         asked = yield from keyed.evaluating(unsaid, np.array(frames), lambda: slot_of(find()[0]))
         for part in _parts(len(frames), found.most_frames):
             some = frames[part]

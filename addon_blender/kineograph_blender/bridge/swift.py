@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A turn of ours on Blender's main thread: others hold it up as little as can be, and it leaves little to others."""
+"""Work of ours on Blender's main thread is held up as little as can be, by other threads and by Python itself."""
 
 from __future__ import annotations
 
@@ -13,17 +13,29 @@ _TURN_S = 0.0002
 
 @contextmanager
 def swift() -> Iterator[None]:
-    """Wait for Python's lock 0.2 ms at most instead of 5 ms, each time that the main thread has let go of it; and look
-    for circles that nobody needs afterwards, once, instead of every few hundred objects.
+    """Wait for Python's lock 0.2 ms at most instead of 5 ms, each time that the main thread has let go of it.
 
     A slice of 4 ms beside a thread that writes a take took up to 12 ms. What others have set comes back at the end.
     """
-    before_s, collects = sys.getswitchinterval(), gc.isenabled()
+    before_s = sys.getswitchinterval()
     sys.setswitchinterval(min(before_s, _TURN_S))
-    gc.disable()
     try:
         yield
     finally:
+        sys.setswitchinterval(before_s)
+
+
+@contextmanager
+def in_one_go() -> Iterator[None]:
+    """``swift``, and what circles nobody needs is looked for afterwards, once, instead of every few hundred objects.
+
+    For a call that does all at once. In turns that look is better short and often: it belongs to one of them.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        with swift():
+            yield
+    finally:
         if collects:
             gc.enable()
-        sys.setswitchinterval(before_s)

@@ -30,7 +30,7 @@ from .. import props
 from ..bridge import gathering
 from ..bridge.looking import Looking
 from ..bridge.request import Direction, Outgoing
-from ..bridge.swift import swift
+from ..bridge.swift import in_one_go, swift
 from ..takes import Take
 from .address import check_address
 from .archive import Sent
@@ -168,7 +168,7 @@ class Session:
         Raises what the scene does not allow; what the daemon says comes through the job.
         """
         began = time.perf_counter()
-        with swift():
+        with in_one_go():
             outgoing = gathering.gather(armature, scene, direction)
             job = Job(label or label_of(direction), outgoing, apply, owner=owner_of(armature), direction=direction)
             self._send(job, PATIENCE_S)
