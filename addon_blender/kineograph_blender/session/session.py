@@ -23,7 +23,7 @@ import bpy
 
 from kineograph.client import Client, ClientEvent, Errand, LinkChanged, LinkState, ModelEvent, Result, new_job_id
 from kineograph.errors import ErrorCode, InternalError, KineographError, LinkError, error
-from kineograph.fixes import Problem, resolve
+from kineograph.fixes import Problem, all_rows, resolve
 from kineograph.wire.messages import Empty, JobCancel, JobStatus, Method
 
 from .. import props
@@ -137,6 +137,8 @@ class Session:
         client = self.client
         if not self.is_watching:
             self.is_watching = True
+            # What there is to say about errors: read by another thread before the first is told of, in 30 ms.
+            self.shelf.run(all_rows)
             client.watch_nowait(self._told, snapshots=False)
             # Asked at once and again when the link is ready: it may become so before the listener is there.
             self._ask_models()
