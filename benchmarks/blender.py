@@ -46,14 +46,21 @@ PROMISED_MS = {
     "pump_turn": 4.0,
     "bake_main_thread": 150.0,
     "bake_slice": 8.0,
+    "panels": None,
+    "labels": None,
+    "buffers": None,
+    "rig_read": None,
     "verdicts": None,
     "blender_shows_it": None,
     "rigify_click": 20.0,
     "rigify_turn": None,
     "rigify_two_frames": None,
+    "rigify_rig_read": None,
 }
 """``submit``: read and sent in one go, as from a script. ``click``: Generate in the interface; ``click_turn``: the
-longest turn of reading and sending after it, ``_with_take``: while a take shows. ``verdicts``: what is drawn of a take.
+longest turn of reading and sending after it, ``_with_take``: while a take shows. ``panels``: our code of all panels at
+a redraw of the sidebar while a take shows; ``labels`` and ``buffers``: what is worked out of its drawing at each
+redraw, and once; ``rig_read``: a rig that was never looked at is selected. ``verdicts``: what is drawn of a take.
 ``blender_shows_it``: Blender's own evaluation of a scene with a new action. ``rigify_*``: the same for a rig with
 constraints, and what Blender itself takes for two frames, there and back."""
 
@@ -157,6 +164,8 @@ class Spent(NamedTuple):
 
 def round_of(armature: Any, session: Any) -> dict[str, Spent]:
     """One generation and one bake, in slices; and another generation while that take shows."""
+    from kineograph_bench.blender_idle import buffers, labels, panels, rig_read
+
     from kineograph_blender.draw import show
 
     gc.collect()
@@ -172,6 +181,7 @@ def round_of(armature: Any, session: Any) -> dict[str, Spent]:
         slices.append(timed(lambda: bake.step(BUDGET_S)))
     verdicts = timed(lambda: show.take(job.take))
     shown = timed(bpy.context.view_layer.update)
+    idle = {name: timed(act) for name, act in (("panels", panels), ("labels", labels), ("buffers", buffers))}
     with_take = longest(sum(read_in_turns(armature, current), start=()))
     made = armature.animation_data.action
     put_back(armature, source)
@@ -187,11 +197,15 @@ def round_of(armature: Any, session: Any) -> dict[str, Spent]:
         "click": longest(click),
         "click_turn": longest(reading),
         "click_turn_with_take": with_take,
+        "rig_read": timed(lambda: rig_read(armature)),
+        **idle,
     }
 
 
 def rigify_round(armature: Any, session: Any) -> dict[str, Spent]:
     """A click on Generate for a rig that only Blender can evaluate, and the turns after it."""
+    from kineograph_bench.blender_idle import rig_read
+
     gc.collect()
     current = connected(session)
     click, turns = read_in_turns(armature, current)
@@ -201,7 +215,12 @@ def rigify_round(armature: Any, session: Any) -> dict[str, Spent]:
         for frame in (FRAMES // 2, 1):
             scene.frame_set(frame)
 
-    return {"rigify_click": longest(click), "rigify_turn": longest(turns), "rigify_two_frames": timed(two_frames)}
+    return {
+        "rigify_click": longest(click),
+        "rigify_turn": longest(turns),
+        "rigify_two_frames": timed(two_frames),
+        "rigify_rig_read": timed(lambda: rig_read(armature)),
+    }
 
 
 def read_in_turns(armature: Any, current: Any) -> tuple[tuple[Spent, ...], tuple[Spent, ...]]:
