@@ -39,12 +39,20 @@ class AsyncClient:
         server_key: str | None = None,
         transport: Transport | None = None,
         settings: LinkSettings | None = None,
+        daemon_flags: Sequence[str] = (),
     ) -> None:
         self._deadline_s = deadline_s
         self._rng = Random(os.urandom(8))
         self._is_own = address is None
         self._engine = build_engine(
-            address, name, kind, start_daemon, server_key=server_key, transport=transport, settings=settings
+            address,
+            name,
+            kind,
+            start_daemon,
+            server_key=server_key,
+            transport=transport,
+            settings=settings,
+            daemon_flags=daemon_flags,
         )
         self._finalizer = weakref.finalize(self, self._engine.close)
 

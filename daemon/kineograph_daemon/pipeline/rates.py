@@ -33,7 +33,8 @@ _SAME_RATE = 1e-6
 class Line:
     """The two time lines. Segment i begins at ``starts[i]`` here and at position ``offsets[i]`` there.
 
-    ``lengths`` are the model's whole frames per segment; ``frames`` and ``model_frames`` the totals.
+    ``lengths`` are the model's whole frames per segment; ``frames`` and ``model_frames`` the totals. ``cut``: segments
+    do not go over into one another, as poses do not; nothing is read from between two of them.
     """
 
     fps_hz: float
@@ -42,6 +43,7 @@ class Line:
     starts: tuple[int, ...]
     offsets: tuple[float, ...]
     lengths: tuple[int, ...]
+    cut: bool = False
 
     @property
     def model_frames(self) -> int:
@@ -53,6 +55,8 @@ class Line:
         f = np.asarray(frames, float)
         i = np.clip(np.searchsorted(self.starts, f, side="right") - 1, 0, len(self.starts) - 1)
         there = np.asarray(self.offsets)[i] + (f - np.asarray(self.starts)[i]) * self.model_fps_hz / self.fps_hz
+        if self.cut:
+            there = np.minimum(there, np.asarray(self.offsets)[i] + np.asarray(self.lengths)[i] - 1)
         return np.asarray(np.clip(there, 0.0, self.model_frames - 1))
 
     def back(self, frame: int) -> int:
@@ -68,14 +72,15 @@ def line_of(request: GenerateRequest, backbone: Backbone, spec: ModelSpec) -> Li
     rate = spec.fps / fps
     sent = [s.duration_frames for s in request.segments] or [request.total_frames]
     starts = [0, *np.cumsum(sent[:-1]).tolist()]
-    if any(s.type == "pose" for s in request.segments):
+    has_poses = any(s.type == "pose" for s in request.segments)
+    if has_poses:
         # A pose is one frame at every rate: what follows it moves up.
         lengths = [1 if s.type == "pose" else max(1, round(s.duration_frames * rate)) for s in request.segments]
         offsets = [float(x) for x in np.cumsum([0, *lengths[:-1]])]
     else:
         offsets = [s * rate for s in starts]
         lengths = _whole(offsets, (sum(sent) - 1) * rate)
-    return Line(fps, spec.fps, sum(sent), tuple(starts), tuple(offsets), tuple(lengths))
+    return Line(fps, spec.fps, sum(sent), tuple(starts), tuple(offsets), tuple(lengths), has_poses)
 
 
 def _whole(offsets: list[float], last: float) -> list[int]:

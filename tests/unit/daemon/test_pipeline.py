@@ -139,6 +139,21 @@ def test_a_pose_segment_stays_one_frame_at_any_rate() -> None:
     assert [s.duration_frames for s in moved.segments] == [1, 10]
 
 
+@pytest.mark.parametrize(("fps", "model_fps"), [(60.0, 20.0), (24.0, 30.0), (30.0, 30.0), (25.0, 60.0)])
+def test_a_pose_between_two_motions_keeps_its_frame_and_mixes_with_neither(fps: float, model_fps: float) -> None:
+    def counted(asked: GenerateRequest, fps_hz: float) -> MotionResult:
+        made = swaying(asked, fps_hz)
+        parts = np.repeat(np.arange(len(asked.segments)), [s.duration_frames for s in asked.segments])
+        made.root_translations[..., 0] = parts
+        return made
+
+    parts = [text(29), {"type": "pose", "prompt": "sits"}, text(31), {"type": "pose", "prompt": "stands"}]
+    out = run(request(HUMAN, 0, fps=fps, segments=parts, post_processing=False), Hosted(model_fps, counted))
+    np.testing.assert_array_equal(out.root_m[0, :, 0], np.repeat([0, 1, 2, 3], [29, 1, 31, 1]))
+    told = [(s["type"], s["start"], s["stop"]) for s in out.report["segments"]]
+    assert told == [("text", 0, 29), ("pose", 29, 30), ("text", 30, 61), ("pose", 61, 62)]
+
+
 def test_every_constraint_is_met_for_a_model_that_is_deaf() -> None:
     constraints = [
         *KEYS,

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import kineograph.client
-from kineograph.client import Client
+from kineograph.client import AsyncClient, Client
 
 SURFACE = [
     "AsyncClient",
@@ -75,6 +75,25 @@ def test_verbs_and_their_arguments() -> None:
         if not name.startswith("_")
     }
     assert found == VERBS
+
+
+POLLED = {"call_nowait", "generate_nowait", "poll", "resume_nowait", "watch_nowait"}
+"""For a main thread that must not wait: an event loop has no need of them."""
+
+
+def test_both_faces_have_the_same_verbs_arguments_and_defaults() -> None:
+    def shape(face: type, name: str) -> list[tuple[str, object]]:
+        parameters = inspect.signature(getattr(face, name)).parameters.values()
+        # A wait for events ends when an event loop's own timeout says so.
+        return [(p.name, p.default) for p in parameters if (name, p.name) != ("events", "timeout_s")]
+
+    def public(face: type) -> set[str]:
+        return {n for n in vars(face) if not n.startswith("_")}
+
+    assert public(Client) - public(AsyncClient) == POLLED
+    assert public(AsyncClient) <= public(Client)
+    for name in ("__init__", *sorted(n for n in public(AsyncClient) if inspect.isfunction(vars(AsyncClient)[n]))):
+        assert shape(AsyncClient, name) == shape(Client, name), name
 
 
 def test_importing_it_brings_no_heavy_library() -> None:
