@@ -72,7 +72,8 @@ def attach(request: GenerateRequest, clips: list[Clip]) -> None:
 def _is_binary(segment: Any) -> bool:
     return (
         isinstance(segment, dict)
-        and segment.get("type") == "motion_reference"
+        and isinstance(kind := segment.get("type"), str)  # an array would be compared element by element
+        and kind == "motion_reference"
         and any(isinstance(segment.get(name), np.ndarray) for name in _FIELDS)
         and all(name in segment for name in _FIELDS)
     )

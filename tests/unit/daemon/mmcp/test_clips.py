@@ -107,6 +107,28 @@ def test_arrays_of_a_wrong_shape_are_refused_with_their_shape(name: str, array: 
     assert str(list(array.shape)) in str(caught.value.details["got"])
 
 
+@pytest.mark.parametrize(
+    "segments",
+    [
+        5,
+        "x",
+        np.zeros(3),
+        [np.zeros(3)],
+        [5, binary()],
+        [{**binary(), "type": np.zeros(2)}],
+        [{**binary(), "type": np.zeros(0)}],
+        [{"type": "motion_reference", "rotations": binary()["rotations"]}],
+        [{**binary(), "rotations": None}],
+        [{**binary(), "joint_names": np.zeros(3)}],
+    ],
+)
+def test_segments_that_are_none_are_refused_in_the_schemas_words(segments: Any) -> None:
+    with pytest.raises(KineographError) as caught:
+        parse({**house.request(), "segments": segments})
+    assert caught.value.code == "schema_validation"
+    assert caught.value.details["where"]["path"][0] == "segments"
+
+
 def test_a_clips_fault_and_another_one_are_told_together() -> None:
     with pytest.raises(KineographError) as caught:
         parse(house.request(segments=[{**binary(), "rotations": np.zeros((3, 7, 3))}], bogus=1))
