@@ -212,7 +212,6 @@ class Link:
         self._rng = rng or Random()
         self._attempt = 0
         self._reached = False
-        self._begun = False
         self._poll_until_s = 0.0
         self._looked_s = float("-inf")
 
@@ -227,7 +226,6 @@ class Link:
             return []
         match event:
             case Begin():
-                self._begun = True
                 return self._look(now_s)
             case Found(target):
                 return self._connect(target, now_s)

@@ -356,6 +356,27 @@ def test_a_short_clip_repeats_and_travels_on() -> None:
     assert turned.max() < 12
 
 
+def test_between_two_frames_of_a_slower_clip_the_motion_goes_on() -> None:
+    slow = clip_of(21, 10.0)
+    out = played(61, slow)
+    np.testing.assert_allclose(out.root_m[0, :, 2], np.arange(61) / 30, atol=1e-4)
+    nod = np.interp(np.arange(61) / 30, np.arange(21) / 10, 0.5 * np.sin(2 * np.pi * np.arange(21) / 10))
+    head = quat.to_rotvec(out.rotations_xyzw[0, :, HUMAN.index["Head"]].astype(float))
+    np.testing.assert_allclose(head[:, 0], nod, atol=1e-3)
+
+
+def test_a_clip_of_a_rig_without_limbs_is_carried_by_names_and_size() -> None:
+    """No map of roles can be made: turns go from joint to joint of the same name, travel with the size."""
+    small, large = rigs.chain(5, 0.2), rigs.chain(5, 0.4)
+    rotations = quat.identity(31, 5)
+    rotations[:, 2] = asks.about_x(40)
+    root = np.stack([np.zeros(31), np.zeros(31), np.linspace(0.0, 1.0, 31)], axis=1)
+    clip = {"joint_names": list(small.names), "rotations": rotations.tolist(), "root_positions": root.tolist()}
+    out = played(31, clip | {"fps": 30.0, "skeleton": small.to_mmcp()}, skeleton=large)
+    np.testing.assert_allclose(out.rotations_xyzw[0], rotations, atol=1e-6)
+    np.testing.assert_allclose(out.root_m[0], root * 2.0, atol=1e-5)
+
+
 @pytest.mark.parametrize("fps", [5e-324, 1e-6, 1e9])
 def test_a_clip_of_an_absurd_rate_takes_no_more_than_its_segment(fps: float) -> None:
     """At a millionth of a frame a second two frames are 30 million of ours: what is cut off is never made."""

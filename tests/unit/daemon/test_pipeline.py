@@ -139,6 +139,15 @@ def test_a_pose_segment_stays_one_frame_at_any_rate() -> None:
     assert [s.duration_frames for s in moved.segments] == [1, 10]
 
 
+def test_a_blend_takes_as_long_at_the_models_rate() -> None:
+    backbone = Hosted(20.0)
+    parts = [text(60), text(60)]
+    run(request(HUMAN, 0, fps=60.0, segments=parts, transition_frames=30), backbone)
+    run(request(HUMAN, 0, fps=5.0, segments=parts, transition_frames=30), backbone)
+    told = [asked.options.transition_frames for asked in backbone.asked if asked.options is not None]
+    assert told == [10, 60], "half a second, and no more than MMCP allows"
+
+
 @pytest.mark.parametrize(("fps", "model_fps"), [(60.0, 20.0), (24.0, 30.0), (30.0, 30.0), (25.0, 60.0)])
 def test_a_pose_between_two_motions_keeps_its_frame_and_mixes_with_neither(fps: float, model_fps: float) -> None:
     def counted(asked: GenerateRequest, fps_hz: float) -> MotionResult:

@@ -114,8 +114,10 @@ def test_it_starts_a_daemon_only_when_it_may() -> None:
     link.handle(k.Begin(), 0.0)
     assert kinds(link.handle(k.NotFound(), 0.0)) == ["Announce", "Start"]
     assert link.state is LinkState.STARTING
+    assert link.deadline_s == pytest.approx(0.1)
     assert kinds(link.handle(k.Tick(), 0.1)) == ["Look"]
     assert link.handle(k.NotFound(), 0.1) == []
+    assert link.deadline_s == pytest.approx(0.2), "it looks again a moment later, not at once"
     assert kinds(link.handle(k.Found(TARGET), 0.2)) == ["Announce", "Connect", "SayHello"]
 
 

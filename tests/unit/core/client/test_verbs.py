@@ -337,3 +337,23 @@ def test_any_batch_body_can_be_sent_for_the_daemon_to_judge(batch: Any, items: i
     message = verbs.batch_submission(batch, None, {})
     assert message.batch == batch
     assert len(set(message.jobs)) == len(message.jobs) == items
+
+
+def test_a_success_whose_form_is_still_being_written_is_waited_for() -> None:
+    done = status(JobState.SUCCEEDED)
+    script = Script(*[m.JobResultReply(done)] * 3, m.JobResultReply(done, {"a": 1}))
+    assert script.run(verbs.fetch("j", m.ResultFormat.GLB, None, script.clock)).result == {"a": 1}
+    assert len(script.calls()) == 4
+    failed = status(JobState.FAILED, error={"error": {"code": "internal_error", "message": "it broke", "details": {}}})
+    script = Script(m.JobResultReply(failed))
+    with pytest.raises(KineographError, match="it broke"):
+        script.run(verbs.fetch("j", m.ResultFormat.ARRAYS, None, script.clock))
+    assert len(script.calls()) == 1
+
+
+def test_a_job_that_the_daemon_does_not_know_is_not_asked_after() -> None:
+    script = Script(error(ErrorCode.REQUEST_NOT_FOUND, "no such job"))
+    with pytest.raises(KineographError) as caught:
+        script.run(verbs.fetch("j", m.ResultFormat.ARRAYS, None, script.clock))
+    assert caught.value.code is ErrorCode.REQUEST_NOT_FOUND
+    assert script.calls() == [str(Method.JOB_RESULT)]
