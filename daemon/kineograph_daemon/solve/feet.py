@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph_daemon.solve import blend, correct, two_bone
+from kineograph_daemon.solve import blend, correct, roll, two_bone
 from kineograph_daemon.solve.body import Body, Foot
 from kineograph_daemon.solve.goals import Goals, runs
 from kineograph_daemon.solve.ground import Ground
@@ -78,13 +78,15 @@ def contacts_of(
 class Lock:
     """Where a foot is to be: ``offset_m`` (T, 3) from where its ankle is; ``end_xyzw`` (T, 4) its world rotations.
 
-    Without ``end_xyzw`` the foot keeps its direction in space. Frames without an offset are left alone.
+    Without ``end_xyzw`` the foot keeps its direction in space, or rolls over its ball where ``rolls`` (T,) is 1 and not
+    where it is 0. Frames without an offset are left alone.
     """
 
     foot: Foot
     offset_m: FloatArray
     end_xyzw: FloatArray | None = None
     active: BoolArray | None = None
+    rolls: FloatArray | None = None
 
     @property
     def frames(self) -> IntArray:
@@ -108,22 +110,25 @@ def locks(
         still = correct.keyed_frames(goals, [foot.limb.top, foot.limb.hinge, foot.limb.end])
         frames: list[IntArray] = []
         values: list[FloatArray] = []
+        on_ball: list[FloatArray] = []
         for start, stop in runs(contacts[i]):
             span = np.arange(start, stop)
             anchors = [f for f in still if start <= f < stop]
-            offset = _standing(pose, foot, ground, span, anchors)
+            held_by = stillest(pose.positions_m[np.ix_(span, foot.joints)][..., [0, 2]])
+            offset = _standing(pose, foot, ground, span, anchors, held_by)
             # A key beside the stand has the foot elsewhere: hold it ever less towards that key, or it jumps there.
             beside = [f for f in still if not start <= f < stop]
             offset *= blend.away_from(beside, len(pose), FADE_S * goals.fps_hz)[span, None]
             free = ~(np.isin(span, still) | busy[i][start:stop])
             frames.append(span[free])
             values.append(offset[free])
+            on_ball.append(np.full(len(span[free]), float(foot.joints[held_by] != foot.limb.end)))
         if not frames or not sum(len(f) for f in frames):
             continue
         at = np.concatenate(frames)
         track = blend.bumps(at, np.concatenate(values), len(pose), FADE_S * goals.fps_hz, still)
         track[busy[i]] = 0.0
-        out.append(Lock(foot, track))
+        out.append(Lock(foot, track, rolls=_nearest(at, np.concatenate(on_ball), len(pose))))
     return out
 
 
@@ -135,10 +140,20 @@ def stillest(joints_xz_m: FloatArray) -> int:
     return int(np.linalg.norm(joints_xz_m - joints_xz_m.mean(axis=0), axis=-1).max(axis=0).argmin())
 
 
-def _standing(pose: Pose, foot: Foot, ground: Ground, span: IntArray, anchors: list[int]) -> FloatArray:
-    """Offsets (N, 3) over one stretch of standing: sideways to its place, up or down to the ground."""
+def _nearest(frames: IntArray, values: FloatArray, total: int) -> FloatArray:
+    """What holds at the nearest of ``frames`` (N,), over all frames (T,), eased."""
+    t = np.arange(total)
+    after = np.clip(np.searchsorted(frames, t), 0, len(frames) - 1)
+    before = np.maximum(after - 1, 0)
+    near = np.where(np.abs(frames[after] - t) <= np.abs(t - frames[before]), after, before)
+    return blend.smooth(values[near], 2)
+
+
+def _standing(pose: Pose, foot: Foot, ground: Ground, span: IntArray, anchors: list[int], held_by: int) -> FloatArray:
+    """Offsets (N, 3) over one stretch of standing: its joint ``held_by`` sideways to its place, the foot up or down to
+    the ground."""
     at = pose.positions_m[np.ix_(span, foot.joints)]
-    holder = at[:, stillest(at[..., [0, 2]])]
+    holder = at[:, held_by]
     keyed = np.searchsorted(span, anchors)
     if len(anchors):
         wanted = np.stack([np.interp(span, anchors, holder[keyed, k]) for k in (0, 2)], axis=1)
@@ -158,11 +173,14 @@ def _standing(pose: Pose, foot: Foot, ground: Ground, span: IntArray, anchors: l
 
 
 def apply(pose: Pose, lock: Lock) -> None:
-    """Bring a foot to its place with its leg, its direction in space kept."""
+    """Bring a foot to its place with its leg, turned as the lock says; else as it is, rolled over its ball where the
+    leg would be drawn straight."""
     frames, limb = lock.frames, lock.foot.limb
     target = pose.positions_m[frames, limb.end] + lock.offset_m[frames]
-    end = pose.world_xyzw[frames, limb.end].copy() if lock.end_xyzw is None else lock.end_xyzw[frames]
-    two_bone.solve(pose, limb, frames, target, end)
+    if lock.end_xyzw is not None:
+        two_bone.solve(pose, limb, frames, target, lock.end_xyzw[frames])
+    else:
+        roll.bring(pose, lock.foot, frames, target, 1.0 if lock.rolls is None else lock.rolls[frames])
 
 
 def drop(
@@ -178,8 +196,14 @@ def drop(
         at = pose.positions_m
         upper = np.linalg.norm(at[:, limb.hinge] - at[:, limb.top], axis=-1)
         whole = upper + np.linalg.norm(at[:, limb.end] - at[:, limb.hinge], axis=-1)
-        target = at[:, limb.end] + lock.offset_m
-        reach = two_bone.longest_m(at[:, limb.top], at[:, limb.end], target, whole, straight)
+        target: FloatArray = at[:, limb.end] + lock.offset_m
+        share: FloatArray | float = straight
+        if lock.end_xyzw is None:
+            every = np.arange(len(pose))
+            rolls = 1.0 if lock.rolls is None else lock.rolls
+            target = roll.over_ball(pose, lock.foot, every, target, rolls)[0]
+            share = roll.straightest(pose, lock.foot, every, straight, rolls)
+        reach = two_bone.longest_m(at[:, limb.top], at[:, limb.end], target, whole, share)
         away = at[:, limb.top] - target
         level2 = away[:, 0] ** 2 + away[:, 2] ** 2
         high = away[:, 1] - np.sqrt(np.maximum(reach * reach - level2, 0.0))
@@ -193,8 +217,15 @@ def drop(
     pose.shift(np.stack([np.zeros_like(lower), -lower, np.zeros_like(lower)], axis=1))
 
 
-def lift_sunk(pose: Pose, body: Body, goals: Goals, ground: Ground, busy: Mapping[int, BoolArray]) -> None:
-    """Raise feet and hands that went into the ground, smoothly; keyed frames stay as they are."""
+def lift_sunk(
+    pose: Pose,
+    body: Body,
+    goals: Goals,
+    ground: Ground,
+    busy: Mapping[int, BoolArray],
+    fixed_frames: Iterable[int] = (),
+) -> None:
+    """Raise feet and hands that went into the ground, smoothly; keyed and ``fixed_frames`` stay as they are."""
     for limb in body.limbs.values():
         foot = body.foot_of(limb)
         if foot is None:
@@ -203,7 +234,7 @@ def lift_sunk(pose: Pose, body: Body, goals: Goals, ground: Ground, busy: Mappin
         else:
             sunk = _positive(-clearance(pose, foot, ground))
         sunk[busy.get(limb.end, np.zeros(len(pose), bool))] = 0.0
-        still = correct.keyed_frames(goals, [limb.top, limb.hinge, limb.end])
+        still = sorted({*correct.keyed_frames(goals, [limb.top, limb.hinge, limb.end]), *fixed_frames})
         if still:
             # A foot keyed a hair into the ground stands there between its keys as well: a straight leg that must
             # come up by two millimetres bends its knee by five degrees.

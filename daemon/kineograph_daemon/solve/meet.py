@@ -66,6 +66,8 @@ def solve(
     _settle_feet(pose, body, goals, stands, pulled, ground)
     if goals.loop:
         cycle.close(pose, goals)
+        # Closing carries feet that stood on the ground a little into it.
+        feet.lift_sunk(pose, body, goals, ground, pulled, (0, len(pose) - 1))
     correct.pin(pose, goals)
     gone = frozenset(i for i, foot in enumerate(body.feet) if foot.limb.end in pulled)
     return Solved(pose, body, ground, stands, gone)

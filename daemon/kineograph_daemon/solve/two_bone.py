@@ -65,7 +65,9 @@ def _fold(
     return quat.between(lower, wanted)
 
 
-def longest_m(top: FloatArray, end: FloatArray, target: FloatArray, reach: FloatArray, share: float) -> FloatArray:
+def longest_m(
+    top: FloatArray, end: FloatArray, target: FloatArray, reach: FloatArray, share: FloatArray | float
+) -> FloatArray:
     """How far (N,) an end may be from its top: ``share`` of the reach, or as far as it is now where it hardly moves.
 
     A limb that stands straight in the pose itself stays so; one that is brought somewhere keeps a little bend.

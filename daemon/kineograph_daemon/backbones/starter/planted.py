@@ -19,11 +19,11 @@ from kineograph_daemon.solve.pose import Pose
 FloatArray = NDArray[np.floating[Any]]
 BoolArray = NDArray[np.bool_]
 
-PULL_M = 0.10
+PULL_M = 0.12
 """A foot is never held further than this from where the motion has it: a lock must not hide a glide."""
 SHORTEST = 3
 """Frames; shorter contacts are no contacts."""
-HIGH_M = 0.05
+HIGH_M = 0.06
 """A foot whose lowest part is higher than this over where it stands flat stands on nothing: held, it would be dragged
 down to the floor."""
 

@@ -176,7 +176,7 @@ def test_a_contact_that_would_pull_a_foot_far_is_cut() -> None:
 def test_a_foot_in_the_air_is_not_dragged_down_to_the_floor() -> None:
     frames = 20
     rotations = np.broadcast_to(figure.standing(), (frames, figure.JOINTS, 4)).copy()
-    standing, lifted = (np.tile([0.0, y, 0.0], (frames, 1)) for y in (0.99, 1.05))
+    standing, lifted = (np.tile([0.0, y, 0.0], (frames, 1)) for y in (0.99, 1.07))
     everywhere = np.ones((frames, 4), bool)
     believed = np.ones(frames, bool)
     assert planted.contacts(rotations, standing, everywhere, believed)["l_toe"].all()
