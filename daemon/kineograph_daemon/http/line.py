@@ -9,6 +9,7 @@ from typing import Any
 
 from kineograph.client import verbs
 from kineograph.client.engine import DEFAULT_DEADLINE_S
+from kineograph.client.link import LinkSettings
 from kineograph.client.runners import AsyncRunner
 from kineograph.client.sync import build_engine
 from kineograph.errors import ErrorCode, KineographError
@@ -20,7 +21,9 @@ class Line:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._engine = build_engine(None, name, "other", False)
+        # A busy daemon's hello gets as long as the question itself: the door is part of it, and knows that it lives.
+        settings = LinkSettings(hello_s=DEFAULT_DEADLINE_S)
+        self._engine = build_engine(None, name, "other", False, settings=settings)
 
     async def ask(self, method: Method, message: Any = None, deadline_s: float = DEFAULT_DEADLINE_S) -> Any:
         """The reply's typed message. Raises what the daemon answered, or a ``LinkError``."""
