@@ -44,6 +44,7 @@ from kineograph_daemon.server.parking import Parking
 from kineograph_daemon.server.results import Results
 from kineograph_daemon.server.retargeting import Retargeting
 from kineograph_daemon.server.retention import Retention
+from kineograph_daemon.server.routers import LibzmqRouter, Router, UnixRouter
 from kineograph_daemon.server.submit import READERS, Submitting
 from kineograph_daemon.settings import Settings
 from kineograph_daemon.settled import settle_in
@@ -139,10 +140,10 @@ class Daemon:
         self._zap: ZapHandler | None = None
         self._server_key: str | None = None
         self._open_doors()
-        link_socket, link_endpoint = self._open_link()
+        link_router = self._open_link()
         data = paths.data_dir()
         self._store = JobStore(data, settings.inline_request_kb * 1024)
-        self.supervisor = Supervisor(settings, link_endpoint, paths.log_dir())
+        self.supervisor = Supervisor(settings, link_router.endpoint, paths.log_dir())
         parts = _Parts.build(
             settings,
             self.clock,
@@ -152,7 +153,7 @@ class Daemon:
             data,
         )
         self.desk = parts.desk
-        link = WorkerLink(link_socket, parts.desk, parts.models, self.supervisor, parts.events, self.clock)
+        link = WorkerLink(link_router, parts.desk, parts.models, self.supervisor, parts.events, self.clock)
         parts.desk.workers = link
         daemon_handlers = DaemonHandlers(
             parts.desk,
@@ -253,16 +254,18 @@ class Daemon:
             self._doors.append(door)
             print(f"{door.endpoint} {keys.public}", flush=True)
 
-    def _open_link(self) -> tuple[Any, str]:
+    def _open_link(self) -> Router:
+        endpoint = "tcp://127.0.0.1:*"
+        if sys.platform != "win32":
+            endpoint = paths.ipc_endpoint(f"workers-{self._residence.epoch[:8]}.sock")
+            if UnixRouter.is_possible():
+                return UnixRouter(endpoint)
         socket: Any = self._context.socket(zmq.ROUTER)
         socket.set(zmq.LINGER, 0)
         socket.set(zmq.SNDHWM, 0)
         socket.set(zmq.ROUTER_MANDATORY, 1)
-        if sys.platform == "win32":
-            socket.bind("tcp://127.0.0.1:*")
-        else:
-            socket.bind(paths.ipc_endpoint(f"workers-{self._residence.epoch[:8]}.sock"))
-        return socket, socket.get(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
+        socket.bind(endpoint)
+        return LibzmqRouter(socket)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 """The doors that clients come in by: a ROUTER for requests and an XPUB for events on each of ipc and TCP.
 
 Everything is bounded before it is looked at: the size of a frame, their number, the messages kept for a peer that does
-not read. A peer that breaks the protocol of ZeroMQ itself is dropped by it.
+not read. A peer that breaks the protocol of ZeroMQ itself is dropped.
 """
 
 from __future__ import annotations
@@ -15,14 +15,12 @@ from typing import Any, NamedTuple
 import zmq
 
 from kineograph.wire import parts
-from kineograph.wire import version as limits
 from kineograph.wire.codec import Buffer
 from kineograph.wire.messages import Role
 from kineograph.wire.parts import Socket
+from kineograph_daemon.server.routers import LibzmqRouter, Router, UnixRouter
 
 Context = Any
-_MOST_FRAMES = limits.MAX_ARRAYS + 3
-_USER = "User-Id"
 
 
 class Incoming(NamedTuple):
@@ -36,15 +34,19 @@ class Incoming(NamedTuple):
 
 @dataclass
 class Door:
-    """A bound pair of sockets. ``role_of`` tells the role of a TCP client's key; without it everybody is admin."""
+    """A bound pair. ``role_of`` tells the role of a TCP client's key; without it everybody is admin."""
 
     name: str
-    requests: Socket
+    requests: Router
     events: Socket
-    endpoint: str
     events_endpoint: str
     role_of: Callable[[str], Role | None] | None = None
     _topics: set[bytes] = field(default_factory=set)
+
+    @property
+    def endpoint(self) -> str:
+        """Where requests go."""
+        return self.requests.endpoint
 
     @property
     def is_local(self) -> bool:
@@ -53,18 +55,12 @@ class Door:
 
     def receive(self) -> Iterator[Incoming]:
         """The messages that wait, without waiting for more. To be asked when there is one."""
-        with contextlib.suppress(zmq.Again):
-            while True:
-                peer = self.requests.recv(parts.NOBLOCK, copy=False)
-                frames, user = _rest(self.requests, peer, self.role_of is not None)
-                yield Incoming(self, peer.bytes, self._role(user), frames)
-                if not parts.is_readable(self.requests):
-                    return
+        for peer, frames, user in self.requests.receive():
+            yield Incoming(self, peer, self._role(user), frames)
 
-    def send(self, peer: bytes, frames: Sequence[Buffer]) -> None:
+    def send(self, peer: bytes, frames: list[Buffer]) -> None:
         """Answer a client; dropped when it is gone or does not read."""
-        with contextlib.suppress(zmq.Again, zmq.ZMQError):
-            parts.send(self.requests, [peer, *frames])
+        self.requests.send(peer, frames)
 
     @property
     def is_heard(self) -> bool:
@@ -104,8 +100,9 @@ def open_door(
     role_of: Callable[[str], Role | None] | None = None,
 ) -> Door:
     """A door at ``endpoints`` (requests, events). With ``server_secret`` peers need a key (CURVE, asked by ZAP)."""
-    requests, events = context.socket(zmq.ROUTER), context.socket(zmq.XPUB)
-    for socket in (requests, events):
+
+    def bound(kind: int, endpoint: str) -> Socket:
+        socket = context.socket(kind)
         socket.set(zmq.LINGER, 0)
         socket.set(zmq.SNDHWM, peer_queue)
         socket.set(zmq.RCVHWM, peer_queue)
@@ -118,21 +115,13 @@ def open_door(
             # A peer behind a network that went away is noticed, or its messages would be kept for ever.
             socket.set(zmq.HEARTBEAT_IVL, 10_000)
             socket.set(zmq.HEARTBEAT_TIMEOUT, 30_000)
-    requests.bind(endpoints[0])
-    events.bind(endpoints[1])
-    where = [s.get(zmq.LAST_ENDPOINT).rstrip(b"\0").decode() for s in (requests, events)]
-    return Door(name, requests, events, where[0], where[1], role_of)
+        socket.bind(endpoint)
+        return socket
 
-
-def _rest(socket: Socket, first: Any, with_user: bool) -> tuple[list[Buffer], str | None]:
-    frames: list[Buffer] = []
-    user: str | None = None
-    frame = first
-    while frame.more:
-        frame = socket.recv(copy=False)
-        if with_user and user is None:
-            with contextlib.suppress(zmq.ZMQError):
-                user = frame.get(_USER)
-        if len(frames) < _MOST_FRAMES:  # beyond it they are taken off the socket, but not kept
-            frames.append(parts.contents(frame))
-    return frames, user
+    requests: Router
+    if endpoints[0].startswith("ipc:") and server_secret is None and UnixRouter.is_possible():
+        requests = UnixRouter(endpoints[0], most_bytes=frame_bytes, peer_queue=peer_queue)
+    else:
+        requests = LibzmqRouter(bound(zmq.ROUTER, endpoints[0]), with_user=role_of is not None)
+    events = bound(zmq.XPUB, endpoints[1])
+    return Door(name, requests, events, events.get(zmq.LAST_ENDPOINT).rstrip(b"\0").decode(), role_of)

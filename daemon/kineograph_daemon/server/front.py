@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import select
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import zmq
@@ -31,6 +32,7 @@ from kineograph_daemon.server.link import WorkerLink
 from kineograph_daemon.server.parking import Parking
 from kineograph_daemon.server.results import Results
 from kineograph_daemon.server.retention import Retention
+from kineograph_daemon.server.routers import Router
 from kineograph_daemon.settings import Settings
 from kineograph_daemon.settled import settle_in
 from kineograph_daemon.workers.supervisor import Supervisor
@@ -72,6 +74,7 @@ class Front:
         self._doors = list(doors)
         self._zap = zap
         self._link = link
+        self._routers = [link.router, *(door.requests for door in self._doors)]
         self._supervisor = supervisor
         self._dispatcher = dispatcher
         self._desk = desk
@@ -91,7 +94,9 @@ class Front:
         self._why: str | None = None
         self._idle: list[Callable[[], None]] = []
         self._wake, self._waker = socket.socketpair()
-        self._poller = zmq.Poller()
+        # What only has to ask the system is asked with one call; libzmq's own sockets need two, and its poller.
+        is_plain = zap is None and all(isinstance(router.source, int) for router in self._routers)
+        self._poller: Any = select.poll() if is_plain else zmq.Poller()
         link.on_models = lambda: parking.release(dispatcher.again)
 
     def stop(self, why: str) -> None:
@@ -120,10 +125,10 @@ class Front:
                 self._wake.recv(4096)
         if self._zap is not None and self._zap.socket in ready:
             self._zap.answer()
-        if self._link.socket in ready:
+        if _speaks(self._link.router, ready):
             self._link.receive()
         for door in self._doors:
-            if door.requests in ready:
+            if _speaks(door.requests, ready):
                 self._serve(door)
         if not ready and self._idle:
             self._idle.pop(0)()
@@ -135,7 +140,7 @@ class Front:
         self._finish()
         for door in self._doors:
             door.close()
-        self._link.socket.close(0)
+        self._link.router.close(0)
         if self._zap is not None:
             self._zap.close()
         self._wake.close()
@@ -166,6 +171,8 @@ class Front:
         for lost in self._supervisor.poll(now_s):
             self._link.lost(lost.worker, lost.reason, lost.details, for_good=lost.for_good)
         self._link.ping(_PING_EVERY_S)
+        for router in self._routers:
+            router.tidy()
         self._retention.run()
         self._start_s = self._supervisor.next_s()  # only ``poll`` changes it
         if now_s - self._heartbeat_s >= self._heartbeat_every_s:
@@ -180,6 +187,8 @@ class Front:
         self._outbox.flush(refused)
 
     def _patience_s(self) -> float:
+        if any(router.has_more for router in self._routers):
+            return 0.0
         if self._idle:
             return 0.02
         chore_s = self._heartbeat_s + self._heartbeat_every_s
@@ -197,11 +206,14 @@ class Front:
         self._wake.setblocking(False)
         self._waker.setblocking(False)
         self._poller.register(self._wake.fileno(), zmq.POLLIN)
-        self._poller.register(self._link.socket, zmq.POLLIN)
-        for door in self._doors:
-            self._poller.register(door.requests, zmq.POLLIN)
+        for router in self._routers:
+            self._poller.register(router.source, zmq.POLLIN)
         if self._zap is not None:
             self._poller.register(self._zap.socket, zmq.POLLIN)
+
+
+def _speaks(router: Router, ready: Mapping[Any, int]) -> bool:
+    return router.source in ready or router.has_more
 
 
 class _Signals:

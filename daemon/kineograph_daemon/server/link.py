@@ -8,10 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import zmq
-
 from kineograph.errors import ErrorCode, KineographError, error
-from kineograph.wire import parts
 from kineograph.wire.codec import Buffer
 from kineograph.wire.messages import EventName, ModelReply, ModelState, Progress, ResultFormat, built, to_body
 from kineograph_daemon.jobs import signals as s
@@ -20,6 +17,7 @@ from kineograph_daemon.server.clock import Clock
 from kineograph_daemon.server.desk import Desk
 from kineograph_daemon.server.events import Publisher
 from kineograph_daemon.server.models import ModelTable
+from kineograph_daemon.server.routers import Router
 from kineograph_daemon.workers import link
 from kineograph_daemon.workers.supervisor import Supervisor
 
@@ -42,9 +40,9 @@ class WorkerLink:
     """Implements ``desk.Workers``. ``on_models`` is called when the models that can be asked for have changed."""
 
     def __init__(
-        self, socket: Any, desk: Desk, models: ModelTable, supervisor: Supervisor, events: Publisher, clock: Clock
+        self, router: Router, desk: Desk, models: ModelTable, supervisor: Supervisor, events: Publisher, clock: Clock
     ) -> None:
-        self.socket = socket
+        self.router = router
         self.on_models: Callable[[], None] = lambda: None
         self._desk = desk
         self._models = models
@@ -97,14 +95,8 @@ class WorkerLink:
 
     def receive(self) -> None:
         """Take what workers have said. To be asked when they have said something."""
-        while True:
-            try:
-                peer, *frames = parts.receive(self.socket)
-            except zmq.Again:
-                return
-            self._take(bytes(peer).decode("ascii", "replace"), frames)
-            if not parts.is_readable(self.socket):
-                return
+        for peer, frames, _ in self.router.receive():
+            self._take(peer.decode("ascii", "replace"), frames)
 
     def _take(self, worker: str, frames: Sequence[Buffer]) -> None:
         try:
@@ -215,11 +207,9 @@ class WorkerLink:
         return self._desk.store.result_path(job.id, job.attempt, form)
 
     def _send(self, peer: str, message: Any, frames: Sequence[Buffer] = ()) -> None:
-        try:
-            parts.send(self.socket, [peer.encode(), *link.pack(message, frames)])
-        except zmq.ZMQError as e:
+        if not self.router.send(peer.encode(), link.pack(message, frames)):
             # The supervisor notices a worker that is gone; its jobs are taken up again then.
-            _log.warning("nothing could be sent to %s: %s", peer, e)
+            _log.warning("nothing could be sent to %s", peer)
 
 
 _HEARD: dict[type[Any], Callable[[WorkerLink, str, Any, float], None]] = {

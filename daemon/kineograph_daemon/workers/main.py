@@ -10,6 +10,7 @@ the running job's next step.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import re
@@ -19,22 +20,18 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-import zmq
-
 from kineograph.errors import KineographError
-from kineograph.wire import parts
 from kineograph_daemon import logs
 from kineograph_daemon.settled import settle_in
 from kineograph_daemon.workers import link
 from kineograph_daemon.workers.heartbeat import HEARTBEAT_EVERY_S, LINK_GRACE_S, Heartbeat
+from kineograph_daemon.workers.line import Line
 
 _log = logging.getLogger(__name__)
 
 DEVICE_ENV = "KINEOGRAPH_DEVICE"
 """Set for the backbones: the device this worker owns."""
 _GENERATION = re.compile(r"-\d+$")  # w1-2 follows w1 and goes on with its log
-_IDLE_POLL_MS = 1000
-_LINGER_MS = 1000
 
 
 class Worker:
@@ -48,11 +45,9 @@ class Worker:
         self._idle = False
         self._task = ""
         self._has_worked = False
-        self._sending = threading.Lock()
         self._early_cancels: list[str] = []
         self._cancel: Any = self._early_cancels.append
-        self._context = zmq.Context()
-        self._dealer = self._context.socket(zmq.DEALER)
+        self._line: Line
 
     def serve(self) -> None:
         """Live until told to stop, or until the front is gone."""
@@ -69,29 +64,21 @@ class Worker:
         )
         heart.start()
         try:
-            self._connect()
-            self._live(heart)
+            with contextlib.closing(Line(self._args.link, self._args.id)) as self._line:
+                self._live(heart)
         except _Terminated:
             _log.info("terminated")
         except Exception:
             _log.exception("the worker failed")
             raise
         finally:
-            self._dealer.close(_LINGER_MS)
             heart.stop()
-            self._context.term()
 
     def terminate(self, *_: Any) -> None:
         """SIGTERM: stop the running job at its next step and end."""
         self._stopping.set()
         if self._idle:
             raise _Terminated
-
-    def _connect(self) -> None:
-        self._dealer.setsockopt(zmq.IDENTITY, self._args.id.encode())
-        self._dealer.setsockopt(zmq.LINGER, _LINGER_MS)
-        self._dealer.setsockopt(zmq.RCVTIMEO, _IDLE_POLL_MS)
-        self._dealer.connect(self._args.link)
 
     def _live(self, heart: Heartbeat) -> None:
         # Imported here, not above: they pull in numpy, pydantic and the pipeline, and the heart beats already.
@@ -128,13 +115,11 @@ class Worker:
         try:
             if self._stopping.is_set():
                 return None
-            frames = parts.receive(self._dealer, 0, most=None)
-        except zmq.Again:
-            return None
+            frames = self._line.receive()
         finally:
             self._idle = False
         try:
-            return link.unpack(frames)
+            return None if frames is None else link.unpack(frames)
         except KineographError as e:
             _log.error("a message of the front was dropped: %s", e)
             return None
@@ -162,10 +147,7 @@ class Worker:
                 _log.error("%s is not for a worker's main socket", type(other).__name__)
 
     def _send(self, message: Any) -> None:
-        frames = link.pack(message)
-        # Progress may come from a thread of the backbone; a socket is not for two threads at once.
-        with self._sending:
-            parts.send(self._dealer, frames, 0)
+        self._line.send(link.pack(message))
 
     def _on_lost(self, why: str) -> None:
         self._stopping.set()

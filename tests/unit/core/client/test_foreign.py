@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +17,7 @@ import zmq
 from tests.fakes.daemon import FakeDaemon, Raw, Silence
 from tests.unit.core.client.conftest import until
 
-from kineograph.client import Client, LinkState
+from kineograph.client import Client, LinkSettings, LinkState
 from kineograph.errors import AccessError, ErrorCode, KineographError, LinkError, error
 from kineograph.wire import codec
 from kineograph.wire import messages as m
@@ -229,3 +231,42 @@ def test_another_daemons_key_does_not_open_a_connection(tmp_path: Path, connect:
 def test_a_key_that_is_none_is_refused(tmp_path: Path, connect: Connect) -> None:
     with FakeDaemon(tmp_path, tcp_keys=zmq.curve_keypair()) as fake:
         assert failure(connect(fake.endpoint, server_key="not a key")).code is ErrorCode.UNAUTHORIZED
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Unix sockets")
+def test_a_socket_whose_owner_ends_before_it_is_met(tmp_path: Path, connect: Connect) -> None:
+    """As when a daemon is killed and another one started: the hello reaches the one that comes."""
+    with socket.socket(socket.AF_UNIX) as dying:
+        dying.bind(str(tmp_path / "d.sock"))
+        dying.listen()
+        client = connect(f"ipc://{tmp_path}/d.sock", settings=LinkSettings(hello_s=60.0), deadline_s=60.0)
+        peer, _ = dying.accept()
+        (tmp_path / "d.sock").unlink()
+        with FakeDaemon(tmp_path, endpoint=f"ipc://{tmp_path}/d.sock"):
+            peer.close()
+            assert client.connect().pid
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Unix sockets")
+@pytest.mark.parametrize("words", [b"220 mail.example.org ESMTP\r\n", bytes(100)], ids=["mail", "zeros"])
+def test_a_unix_socket_of_something_else(words: bytes, tmp_path: Path, connect: Connect) -> None:
+    kept: list[socket.socket] = []
+    with socket.socket(socket.AF_UNIX) as foreign:
+        foreign.bind(str(tmp_path / "d.sock"))
+        foreign.listen()
+
+        def greet() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    kept.append(foreign.accept()[0])
+                    kept[-1].sendall(words)
+
+        greeter = threading.Thread(target=greet)
+        greeter.start()
+        client = connect(f"ipc://{tmp_path}/d.sock")
+        assert failure(client).code is ErrorCode.PROTOCOL_MISMATCH
+        client.close()
+        foreign.shutdown(socket.SHUT_RDWR)
+        greeter.join()
+    for peer in kept:
+        peer.close()
