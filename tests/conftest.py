@@ -6,7 +6,12 @@ A machine with more work than cores takes a second over what takes a millisecond
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import HealthCheck, settings
+
+# Before numpy comes: its threads wait for each other on cores that are busy. The daemon's workers do without them too.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
