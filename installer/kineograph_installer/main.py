@@ -24,6 +24,9 @@ BLENDERS: dict[str, tuple[str, tuple[int, int]]] = {
 }
 """Blender version to the release of its Python module and the Python that module is built for."""
 DEFAULT_BLENDER = "5.0"
+MOST_PROCESSES = 8
+"""Test files run side by side at most: each may start a daemon and its workers."""
+_SPREADS = ("-n", "--numprocesses", "--dist")
 TEST_TOOLS = ("pytest>=8.3", "pytest-timeout>=2.3", "hypothesis>=6.120")
 """What the tests within Blender need beside the add-on's own libraries."""
 
@@ -93,16 +96,18 @@ def test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
     elsewhere = [a for a in named if not _is_blender(a)]
     ends = []
     if elsewhere or not named:
-        ends.append(
-            runner.run(env.executable, ["--ignore=tests/blender", *pytest_arguments], ROOT, again=options.again)
-        )
+        mine = ["--ignore=tests/blender", *pytest_arguments]
+        spread = () if named else _spread(pytest_arguments)
+        ends.append(runner.run(env.executable, mine, ROOT, again=options.again, spread=spread))
     if not options.no_blender and (not named or len(elsewhere) < len(named)):
         mine = [a for a in pytest_arguments if a not in elsewhere]
         for version in BLENDERS if options.all_blenders else [DEFAULT_BLENDER]:
             wanted = mine if named else ["tests/blender", *mine]
             addon = "source" if options.from_source else "zip"
             ends.append(_blender_tests(version, env, wanted, addon, again=options.again))
-    return next((code for code in ends if code), 0)
+    for end in filter(None, (end.closing for end in ends)):
+        say(end)
+    return next((end.code for end in ends if end.code), 0)
 
 
 def product(*, tests: bool = False) -> Environment:
@@ -130,13 +135,22 @@ def blender(version: str, python: Path) -> Environment:
     )
 
 
-def _blender_tests(version: str, env: Environment, arguments: Sequence[str], addon: str, *, again: bool) -> int:
+def _spread(pytest_arguments: Sequence[str]) -> list[str]:
+    """Files side by side, in the order that they have; nothing where somebody shares them out, or wants to look in."""
+    if any(a in ("-s", "--pdb", "--trace") or a.startswith(_SPREADS) for a in pytest_arguments):
+        return []
+    return [f"--numprocesses={min(os.cpu_count() or 1, MOST_PROCESSES)}", "--dist=loadfile", "--no-loadscope-reorder"]
+
+
+def _blender_tests(
+    version: str, env: Environment, arguments: Sequence[str], addon: str, *, again: bool
+) -> runner.Outcome:
     """``addon``: what is tested, see ``tests/blender/package.py``."""
     python = find_python(BLENDERS[version][1])
     if python is None:
         wanted = ".".join(map(str, BLENDERS[version][1]))
         say(f"  - Blender {version} is left out: it needs Python {wanted}, which is not on this machine.")
-        return 0
+        return runner.Outcome(0)
     venv = blender(version, python)
     with alone(ROOT):
         libraries.ensure(libraries.BLENDER, ROOT / ".venv" / "install.log")
