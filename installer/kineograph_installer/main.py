@@ -137,7 +137,7 @@ def blender(version: str, python: Path) -> Environment:
 
 def _spread(pytest_arguments: Sequence[str]) -> list[str]:
     """Files side by side, in the order that they have; nothing where somebody shares them out, or wants to look in."""
-    if any(a in ("-s", "--pdb", "--trace") or a.startswith(_SPREADS) for a in pytest_arguments):
+    if any(a in ("-s", "--pdb", "--trace", "no:xdist") or a.startswith(_SPREADS) for a in pytest_arguments):
         return []
     return [f"--numprocesses={min(os.cpu_count() or 1, MOST_PROCESSES)}", "--dist=loadfile", "--no-loadscope-reorder"]
 

@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "installer"))
 
+from kineograph_installer.main import MOST_PROCESSES, _spread
 from kineograph_installer.runner import MOST_AGAIN, Outcome, run
 
 ONCE = """
@@ -180,3 +181,10 @@ def test_a_death_after_the_last_test_is_laid_at_its_door(folder: Path) -> None:
     assert ran(folder) == ["a", "b", "dies", "z", "z"]
     assert end.code == 0
     assert "died once by SIGSEGV: test_die.py::test_each[z]" in end.closing
+
+
+def test_files_are_shared_out_unless_somebody_does_or_looks_in() -> None:
+    how_many = int(_spread(["-k", "bvh", "--no-header"])[0].removeprefix("--numprocesses="))
+    assert 1 <= how_many <= MOST_PROCESSES
+    for argument in ("-n0", "--numprocesses=2", "--dist=load", "-s", "--pdb", "no:xdist"):
+        assert _spread([argument]) == []
