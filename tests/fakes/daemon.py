@@ -160,7 +160,7 @@ class FakeDaemon:
         """Go away without a word, as ``kill -9`` does."""
         if self._thread is not None:
             self._do(lambda: setattr(self, "_stopping", True))
-            self._thread.join(5)
+            self._thread.join(60)
             assert not self._thread.is_alive(), "the fake daemon hangs"
             self._thread = None
         if self._run_file is not None:
@@ -203,7 +203,7 @@ class FakeDaemon:
         """The bodies of all requests of one method, in order."""
         return [r.body for r in self.received if r.method == method]
 
-    def wait_for(self, method: Method, count: int = 1, timeout_s: float = 5.0) -> list[dict[str, Any]]:
+    def wait_for(self, method: Method, count: int = 1, timeout_s: float = 60.0) -> list[dict[str, Any]]:
         """The bodies, once ``count`` requests of that method came."""
         end_s = time.monotonic() + timeout_s
         while len(self.bodies(method)) < count:

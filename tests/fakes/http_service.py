@@ -92,4 +92,4 @@ class Service:
         """Listen no more."""
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(5)
+        self._thread.join(60)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterator
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ from tests.fakes.daemon import FakeDaemon
 from kineograph.client import LinkSettings, LinkState
 from kineograph_gui.app import Panel
 from kineograph_gui.model.settings import PanelSettings
+
+# pytest-qt gives up after five and one seconds: that is a time, on a machine that is busy with something else.
+for _name in ("waitUntil", "waitSignal"):
+    setattr(QtBot, _name, partialmethod(getattr(QtBot, _name), timeout=60_000))
 
 QUICK = LinkSettings(hello_s=1.0, backoff_s=0.02, backoff_max_s=0.1)
 MakePanel = Callable[..., Panel]
@@ -53,7 +58,7 @@ def make_panel(qtbot: QtBot, qapp: QApplication, settings: PanelSettings) -> Ite
         made.append(panel)
         panel.window.show()
         if ready:
-            qtbot.waitUntil(lambda: panel.desk.is_ready and panel.desk.capabilities is not None, timeout=8000)
+            qtbot.waitUntil(lambda: panel.desk.is_ready and panel.desk.capabilities is not None)
         return panel
 
     yield make

@@ -164,5 +164,5 @@ def end_daemon(run: RunFile | None, *, hard: bool = False) -> None:
     family = [psutil.Process(run.pid), *psutil.Process(run.pid).children(recursive=True)]
     with contextlib.suppress(ProcessLookupError):
         os.kill(run.pid, signal.SIGKILL if hard else signal.SIGTERM)
-    _, alive = psutil.wait_procs(family, timeout=15)
+    _, alive = psutil.wait_procs(family, timeout=60)
     assert not alive, f"still running: {alive}"

@@ -41,7 +41,7 @@ def test_a_daemon_that_answers_is_ready(panel: Panel) -> None:
 
 def test_an_address_where_nobody_listens_offers_no_start(make_panel: MakePanel, qtbot: QtBot, tmp_path: Path) -> None:
     panel = make_panel(f"ipc://{tmp_path}/nobody", ready=False)
-    qtbot.waitUntil(lambda: panel.link.state is LinkState.LOST, timeout=8000)
+    qtbot.waitUntil(lambda: panel.link.state is LinkState.LOST)
     qtbot.waitUntil(lambda: not panel.window.bottom.retry.isHidden())
     assert panel.window.bottom.start.isHidden(), "another computer's daemon is not started from here"
     qtbot.waitUntil(lambda: "nobody" in panel.window.bottom.words.text())
@@ -50,7 +50,7 @@ def test_an_address_where_nobody_listens_offers_no_start(make_panel: MakePanel, 
 def test_a_silent_peer_is_told_as_such(fake: FakeDaemon, make_panel: MakePanel, qtbot: QtBot) -> None:
     fake.on(Method.HELLO, lambda body: Silence())
     panel = make_panel(fake.endpoint, ready=False)
-    qtbot.waitUntil(lambda: panel.link.state is LinkState.LOST, timeout=8000)
+    qtbot.waitUntil(lambda: panel.link.state is LinkState.LOST)
     assert panel.link.error is not None
     assert panel.link.error.code in (ErrorCode.HANDSHAKE_TIMEOUT, ErrorCode.DAEMON_UNREACHABLE)
 
@@ -70,7 +70,7 @@ def test_a_restart_keeps_every_row(fake: FakeDaemon, panel: Panel, qtbot: QtBot)
     seen: list[int] = []
     panel.desk.jobs.removed.connect(lambda gone: seen.append(len(gone)))
     fake.restart()
-    with qtbot.waitSignal(panel.desk.said, timeout=8000, check_params_cb=lambda text: text == say("link.restarted")):
+    with qtbot.waitSignal(panel.desk.said, check_params_cb=lambda text: text == say("link.restarted")):
         pass
     qtbot.waitUntil(lambda: panel.desk.is_ready)
     assert len(panel.desk.jobs) == len(jobs)
@@ -84,11 +84,11 @@ def test_rows_stay_while_the_daemon_is_away(fake: FakeDaemon, panel: Panel, qtbo
         fake.change(job.job, EventName.JOB_QUEUED)
     qtbot.waitUntil(lambda: panel.window.queue.model.rowCount() == 2)
     fake.stop()
-    qtbot.waitUntil(lambda: panel.link.state is LinkState.LOST, timeout=8000)
+    qtbot.waitUntil(lambda: panel.link.state is LinkState.LOST)
     assert panel.window.queue.model.rowCount() == 2
     del fake.jobs.status[gone.job]
     fake.start()
-    qtbot.waitUntil(lambda: panel.window.queue.model.rowCount() == 1, timeout=8000)
+    qtbot.waitUntil(lambda: panel.window.queue.model.rowCount() == 1)
     assert panel.desk.jobs.get(kept.job) is not None
 
 
@@ -111,6 +111,6 @@ def test_another_address_shows_another_daemons_jobs(
     with FakeDaemon(tmp_path / "other") as other:
         there = scenes.put(other, scenes.status(JobState.RUNNING))
         panel.desk.connect_to(other.endpoint)
-        qtbot.waitUntil(lambda: panel.desk.jobs.get(there.job) is not None, timeout=8000)
+        qtbot.waitUntil(lambda: panel.desk.jobs.get(there.job) is not None)
         assert len(panel.desk.jobs) == 1
         panel.close()

@@ -111,7 +111,7 @@ class Bench:
 
     def wait(self, what: Callable[[], object]) -> None:
         """Until it is so."""
-        self.qtbot.waitUntil(lambda: bool(what()), timeout=5000)
+        self.qtbot.waitUntil(lambda: bool(what()))
 
     def settle(self) -> None:
         """Until all that was asked is answered, here too: a job that was sent is looked at when its answer comes."""

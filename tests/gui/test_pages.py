@@ -181,7 +181,7 @@ def test_the_view_turns_moves_zooms_and_frames(player: Player, qtbot: QtBot) -> 
 def test_it_plays_at_true_speed_and_scrubs(player: Player, qtbot: QtBot) -> None:
     qtbot.keyClick(player.preview, Qt.Key.Key_Space)
     assert player.is_playing
-    qtbot.waitUntil(lambda: player.preview.frame >= 6, timeout=3000)
+    qtbot.waitUntil(lambda: player.preview.frame >= 6)
     qtbot.keyClick(player.preview, Qt.Key.Key_Space)
     assert not player.is_playing
     timeline = player.timeline

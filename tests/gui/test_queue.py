@@ -140,7 +140,7 @@ def test_a_job_that_was_withdrawn_before_its_daemon_answered_is_cancelled_when_i
     panel.window.acts["do.cancel"].trigger()
     fake.then(Method.JOB_CANCEL, m.JobCancelReply([None]))  # asked too early, as far as this daemon is concerned
     fake.start()
-    qtbot.waitUntil(lambda: _state(panel, job) is JobState.CANCELLED, timeout=8000)
+    qtbot.waitUntil(lambda: _state(panel, job) is JobState.CANCELLED)
     assert fake.bodies(Method.JOB_CANCEL)[-1] == {"jobs": [job]}
 
 
@@ -151,7 +151,7 @@ def test_a_job_that_is_refused_late_leaves_no_row(fake: FakeDaemon, panel: Panel
     job = panel.desk.submit(scenes.request(), {})
     qtbot.waitUntil(lambda: panel.desk.jobs.get(job) is not None)
     fake.start()
-    qtbot.waitUntil(lambda: panel.window.trouble.problem is not None, timeout=8000)
+    qtbot.waitUntil(lambda: panel.window.trouble.problem is not None)
     assert panel.desk.jobs.get(job) is None
     assert answers
 

@@ -175,7 +175,7 @@ def test_stopping_leaves_a_running_job_for_the_next_start(make_house: Callable[.
     busy(wire, body["job"])
     wire.call("daemon.stop")
     assert house.process is not None
-    assert house.process.wait(10) == 0
+    assert house.process.wait(60) == 0
     assert not (house.home / "run" / "daemon.json").exists()
     house.start()
     final = house.wire().call("job.result", {"job": body["job"], "wait_s": 60.0})["job"]
@@ -203,7 +203,7 @@ def test_a_damaged_database_is_set_aside_and_said_so(house: House) -> None:
 
 
 def test_a_second_start_adopts_the_first(house: House) -> None:
-    second = subprocess.run(house.command, env=house.env, capture_output=True, timeout=20, check=False)
+    second = subprocess.run(house.command, env=house.env, capture_output=True, timeout=60, check=False)
     assert second.returncode == 0
     assert house.run_file.endpoint in second.stdout.decode()
     assert house.wire().call("hello")["pid"] == house.run_file.pid

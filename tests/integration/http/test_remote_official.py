@@ -52,7 +52,7 @@ def serving(folder: Path, *gate: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{note.read_text()}"
     finally:
         process.kill()  # it would wait for a job that nobody waits for any more
-        process.wait(10)
+        process.wait(60)
 
 
 @pytest.fixture(scope="module")

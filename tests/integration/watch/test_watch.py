@@ -282,16 +282,16 @@ def test_pause_drain_and_a_second_watcher(tmp_path: Path, hero: Path, start: Any
     told = {"in": source, "out": out, "to": str(hero), "state": tmp_path / "l.sqlite"}
     watcher = start(**told, network=True)
     wait_until(lambda: any(m["t"] == "status" for m in watcher.said), 60)
-    assert start(**told).wait(30) == 7
-    assert start(**told, tell="pause").wait(30) == 0
+    assert start(**told).wait(120) == 7
+    assert start(**told, tell="pause").wait(120) == 0
     wait_until(lambda: any(m.get("paused") for m in watcher.said), 60)
     formats.save(source / "a.glb", CMU, [motion(1)])
     time.sleep(2.0)
     assert results(out) == []
-    assert start(**told, tell="run").wait(30) == 0
+    assert start(**told, tell="run").wait(120) == 0
     wait_until(lambda: results(out), 60)
-    assert start(**told, tell="drain").wait(30) == 0
-    assert watcher.wait(30) == 0
+    assert start(**told, tell="drain").wait(120) == 0
+    assert watcher.wait(120) == 0
     assert watcher.said[-1]["counts"]["done"] == 1
 
 

@@ -280,7 +280,7 @@ def test_a_batch_gives_each_item_its_own_outcome(daemon: FakeDaemon, client: Cli
 def test_events_begin_with_the_link_and_a_snapshot(daemon: FakeDaemon, client: Client) -> None:
     job = client.submit({})
     heard: list[Any] = []
-    with client.events(timeout_s=5) as stream:
+    with client.events(timeout_s=60) as stream:
         thread, _ = in_background(lambda: heard.extend(takewhile(lambda e: not isinstance(e, JobEvent), stream)))
         while thread.is_alive():  # again until the subscription has joined
             daemon.progress(job.job, 0.5)
@@ -358,7 +358,7 @@ def test_closing_ends_waits_with_a_clear_error(daemon: FakeDaemon, client: Clien
     thread, out = in_background(lambda: client.wait(job.job))
     daemon.wait_for(Method.JOB_STATUS)
     client.close()
-    thread.join(5)
+    thread.join(60)
     assert out[0].code is ErrorCode.CONNECTION_FAILED
     with pytest.raises(LinkError):
         client.capabilities()
@@ -370,5 +370,5 @@ def test_a_forgotten_client_lets_go(daemon: FakeDaemon) -> None:
     client.connect()
     thread = client._engine._thread
     del client
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()

@@ -142,7 +142,7 @@ def test_a_transport_that_takes_nothing_now_gets_it_again_after_hello(
     future = engine.call(Method.JOB_STATUS, m.JobRef("a"), 5.0)
     tried = threading.Event()
     engine._enqueue(tried.set)
-    assert tried.wait(5)
+    assert tried.wait(60)
     transport.takes = True
     transport.arrive(PeerGone())
     until(lambda: transport.methods().count("hello") == 2)

@@ -124,7 +124,7 @@ def test_calls_made_during_an_outage_are_answered_after_it(daemon: FakeDaemon, c
     thread.join(0.1)
     assert thread.is_alive()
     daemon.start()
-    thread.join(5)
+    thread.join(60)
     assert out[0].default_model == "fake"
 
 

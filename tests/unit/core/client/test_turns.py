@@ -55,7 +55,7 @@ class Asking:
             self.out = e
 
     def end(self) -> Any:
-        self.thread.join(10)
+        self.thread.join(60)
         assert not self.thread.is_alive()
         return self.out
 
@@ -183,11 +183,11 @@ def test_who_turns_too_long_is_not_waited_for() -> None:
     def hold() -> None:
         with turns.mine():
             held.set()
-            done.wait(10)
+            done.wait(60)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert held.wait(10)
+    assert held.wait(60)
     woken = threading.Event()
     assert not turns.take(woken.set)
     assert woken.is_set()
@@ -206,7 +206,7 @@ def test_standing_by_ends_when_there_is_work() -> None:
     thread.join(0.05)
     assert thread.is_alive(), "somebody turns: the work is theirs"
     turns.give(work.is_set)
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 
