@@ -19,6 +19,7 @@ import pytest
 from tests.integration.daemon.conftest import ROOT, House, make_house, wait_until
 
 OPEN_S = 60.0
+KNOWN_S = 120.0
 QUIET_S = 0.2
 
 
@@ -106,6 +107,13 @@ def site_of(house: House) -> Site:
     return Site(str(json.loads(note.read_text("utf-8"))["url"]))
 
 
+def wait_for_models(house: House, *names: str) -> None:
+    """Until a remote's models are known: one that is too busy to tell them at once is asked again after a while."""
+    house.wait_for_workers(2)
+    wire = house.wire()
+    wait_until(lambda: {m["id"] for m in wire.call("capabilities")["mmcp"]["models"]} >= set(names), KNOWN_S)
+
+
 @pytest.fixture(scope="module")
 def door_flags() -> tuple[str, ...]:
     """Flags of the module's daemon; a module may have its own."""
@@ -135,4 +143,15 @@ def door(open_house: House) -> Site:
 
 
 MakeHouse = Callable[..., House]
-__all__ = ["ROOT", "Answer", "House", "MakeHouse", "Site", "answer_of", "make_house", "site_of", "wait_until"]
+__all__ = [
+    "ROOT",
+    "Answer",
+    "House",
+    "MakeHouse",
+    "Site",
+    "answer_of",
+    "make_house",
+    "site_of",
+    "wait_for_models",
+    "wait_until",
+]

@@ -15,7 +15,7 @@ from tests.fakes.backbones import FPS_HZ, Fake, motion, request_map
 from tests.fakes.canonical import Walker
 from tests.fakes.http_service import Script, Seen, Service
 from tests.fakes.rigs import human
-from tests.integration.http.conftest import House, make_house, site_of, wait_until
+from tests.integration.http.conftest import House, make_house, site_of, wait_for_models, wait_until
 
 from kineograph.wire.messages import JobState
 
@@ -51,7 +51,7 @@ def service() -> Iterator[Service]:
 
 def test_no_path_scene_or_object_name_leaves(make_house: Callable[..., House], service: Service) -> None:
     house = make_house("--remotes", f"studio={service.url}", USER="anna", HOSTNAME="anna")
-    house.wait_for_workers(2)
+    wait_for_models(house, "studio/fake")
     client = house.client(name="anna")
     body: dict[str, Any] = request_map("studio/fake", 6)
     body["constraints"] = [{"type": "root_path", "frames": [0, 5], "positions_xz": [[0, 0], [0, 1]]}]
@@ -90,7 +90,7 @@ def test_a_rig_is_carried_onto_its_skeleton_and_its_names_stay_here(
 ) -> None:
     service.always = walking
     house = make_house("--remotes", f"studio={service.url}")
-    house.wait_for_workers(2)
+    wait_for_models(house, "studio/walker")
     client = house.client()
     (spec,) = [m for m in client.capabilities().mmcp["models"] if m["id"] == "studio/walker"]
     assert spec["supports_retargeting"]
@@ -123,7 +123,7 @@ def test_another_daemon_is_a_remote(make_house: Callable[..., House]) -> None:
     far_house.wait_for_workers()
     url, far = site_of(far_house).url, far_house.client()
     near_house = make_house("--remotes", f"far={url}")
-    near_house.wait_for_workers(2)
+    wait_for_models(near_house, "far/fake", "far/slow")
     near = near_house.client()
     assert near.generate(request_map("far/fake", 9, seed=2), timeout_s=60).rotations_xyzw.shape[1] == 9
 

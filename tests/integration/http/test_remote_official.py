@@ -19,7 +19,7 @@ from motionmcp.client import generate as ask_directly
 from motionmcp.client import parse_gltf_samples
 from motionmcp.errors import STATUS_FOR
 from tests.fakes.backbones import IDENTITY, request_map
-from tests.integration.http.conftest import ROOT, House, make_house, wait_until
+from tests.integration.http.conftest import ROOT, House, make_house, wait_for_models, wait_until
 
 from kineograph.client import Client
 from kineograph.errors import KineographError, from_envelope
@@ -64,7 +64,7 @@ def remote_house(official: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
         house = House(home, "--remotes", f"studio={official}")
         house.start()
         try:
-            house.wait_for_workers(2)
+            wait_for_models(house, "studio/plain", "studio/broad", "studio/awaiting-batch")
             yield house
         finally:
             house.end()
@@ -222,7 +222,7 @@ def test_a_job_is_followed_behind_a_gateway_while_its_token_is_refreshed(
             PYTHON_KEYRING_BACKEND="tests.fakes.file_keyring.FileKeyring",
             KINEOGRAPH_TEST_KEYRING=str(ring),
         )
-        house.wait_for_workers(2)
+        wait_for_models(house, "studio/plain", "studio/held")
         client = house.client()
         quick = client.generate(request_map("studio/plain", 8), timeout_s=60)  # 202, polled
         assert quick.rotations_xyzw.shape[1] == 8
