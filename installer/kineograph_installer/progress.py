@@ -33,6 +33,7 @@ class _Progress:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         # Descriptors, not file objects: nothing closes them before the process has ended, however that is.
         self._notes = None if is_worker else os.open(folder / notes.NOTES, flags)
+        self._is_worker = is_worker
         self._trace = os.open(notes.trace_of(folder, os.getpid()), flags)
         self._leave_out = _node_ids(folder / notes.LEAVE_OUT)
         self._only = _node_ids(folder / notes.ONLY)
@@ -76,6 +77,13 @@ class _Progress:
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         self._note("ended", nodeid)
 
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_report_to_serializable(self) -> Iterator[None]:
+        """pytest-xdist ends with an internal error over half a character in what a test logged."""
+        outcome: Any = yield
+        if self._is_worker:
+            outcome.force_result(_whole(outcome.get_result()))
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
         """pytest-xdist: who shares the tests out."""
@@ -103,3 +111,15 @@ class _Progress:
 
 def _node_ids(path: Path) -> frozenset[str]:
     return frozenset(json.loads(path.read_text("utf-8")))
+
+
+def _whole(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode("utf-8")
+        case dict():
+            return {_whole(key): _whole(item) for key, item in value.items()}
+        case list() | tuple():
+            return type(value)(map(_whole, value))
+        case _:
+            return value

@@ -44,6 +44,13 @@ def test_each(name):
     if name == "dies" and Path("ran.txt").read_text().count("dies") <= TIMES:
         {death}
 """
+RACES = """
+import logging, os
+
+def test_a():
+    logging.warning("half a character: \\udfff")
+    assert os.path.exists("ran.txt")
+"""
 SEGFAULT = "os.kill(os.getpid(), signal.SIGSEGV)"
 SPREADS = [(), ("--numprocesses=1", "--dist=loadfile", "--no-loadscope-reorder")]
 
@@ -105,7 +112,7 @@ def test_its_environment_reaches_the_tests(folder: Path) -> None:
 def test_what_died_or_failed_once_is_named_and_the_rest_runs(
     folder: Path, capfd: pytest.CaptureFixture[str], spread: tuple[str, ...]
 ) -> None:
-    (folder / "test_a.py").write_text("import os\ndef test_a():\n    assert os.path.exists('ran.txt')\n")
+    (folder / "test_a.py").write_text(RACES)
     dying(folder, times=1)
     end = run(Path(sys.executable), [], folder, again=True, spread=spread)
     assert end.code == 0
