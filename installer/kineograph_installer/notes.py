@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FOLDER = "KINEOGRAPH_TEST_NOTES"
+FOLDER = "KINEOGRAPH_TESTS_PROGRESS"
 """The environment's variable that names the folder."""
 NOTES, LEAVE_OUT, ONLY = "notes.jsonl", "leave_out.json", "only.json"
 _COLLECTING = "(no test yet: it was collecting)"
