@@ -69,6 +69,9 @@ def run(
         return ended
 
     last = attempt(spread)
+    if spread and last.finished and last.code == _FAILED and not last.started:
+        say("\nThe processes did not find the same tests: all of them in one.")
+        last = attempt()
     failed, died, ran = last.failed, last.died, last.started
     while again and last.is_unfinished and not _is_over(last) and _are_few(failed, died):
         say("\nOn with the tests that have not run yet.")

@@ -126,6 +126,16 @@ def test_what_died_or_failed_once_is_named_and_the_rest_runs(
     assert "died once by SIGSEGV: test_die.py::test_each[dies]" in end.closing
 
 
+def test_tests_that_are_others_in_each_process_run_in_one(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    named = "import os, pytest\n@pytest.mark.parametrize('pid', [os.getpid()])\ndef test_named(pid):\n    pass\n"
+    (folder / "test_named.py").write_text(named)
+    spread = ("--numprocesses=2", "--dist=loadfile")
+    assert run(Path(sys.executable), [], folder, again=True, spread=spread) == Outcome(0)
+    said = capfd.readouterr().out
+    assert "Different tests were collected" in said
+    assert "1 passed" in said
+
+
 @pytest.mark.parametrize("spread", SPREADS)
 def test_what_dies_twice_has_failed(folder: Path, spread: tuple[str, ...]) -> None:
     dying(folder, times=2)
