@@ -10,11 +10,9 @@ from typing import Annotated, Literal, cast
 import typer
 from rich.markup import escape
 
-from kineograph import formats
 from kineograph.cli.options import JsonOption, finite
 from kineograph.cli.output import print_json, reports_errors, say
 from kineograph.errors import ErrorCode, RequestError
-from kineograph.formats import mannequin
 
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048, "cmu": 0.0254 / 0.45}
 _ONE_CLIP = (".bvh", ".vrma")
@@ -57,6 +55,9 @@ def convert(
     Examples: [bold]kineograph convert walk.fbx walk.glb[/],
     [bold]kineograph convert walk.glb walk.bvh --take run --units cm[/]
     """
+    from kineograph import formats
+    from kineograph.formats import mannequin
+
     asset = formats.load(
         source,
         metres_per_unit=None if in_units is None else METRES[in_units],

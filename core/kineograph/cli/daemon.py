@@ -14,9 +14,7 @@ from typing import Annotated
 import typer
 
 from kineograph.cli.options import ConnectOption, JsonOption, connect
-from kineograph.cli.output import Exit, print_json, reports_errors, say
-from kineograph.client import discovery
-from kineograph.wire.messages import to_body
+from kineograph.cli.output import print_json, reports_errors, say, tell
 
 app = typer.Typer(help="The daemon: start, stop, status, run.", no_args_is_help=True)
 _FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -26,6 +24,9 @@ _FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True}
 @reports_errors
 def start(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """Start the daemon in the background, or adopt the one that runs. Further options go to it."""
+    from kineograph.client import discovery
+    from kineograph.wire.messages import to_body
+
     running = discovery.find_daemon()
     found = running or discovery.start_daemon(extra_args=tuple(ctx.args))
     with connect(found.endpoint) as client:
@@ -40,6 +41,8 @@ def start(ctx: typer.Context, as_json: JsonOption = False) -> None:
 @reports_errors
 def stop(as_json: JsonOption = False, address: ConnectOption = None) -> None:
     """Stop the daemon. Waiting jobs stay and go on after the next start."""
+    from kineograph.client import discovery
+
     if address is None and discovery.find_daemon() is None:
         if as_json:
             print_json({"stopped": False})
@@ -58,18 +61,20 @@ def stop(as_json: JsonOption = False, address: ConnectOption = None) -> None:
 @reports_errors
 def status(as_json: JsonOption = False, address: ConnectOption = None) -> None:
     """What the daemon is doing."""
+    from kineograph.wire.messages import to_body
+
     with connect(address) as client:
         stats = client.stats()
     if as_json:
         print_json(to_body(stats))
         return
     jobs = ", ".join(f"{n} {state}" for state, n in stats.jobs.items() if n) or "no jobs"
-    say(
+    tell(
         f"Kineograph {stats.version}, process {stats.pid}, up {stats.uptime_s:.0f} s, "
         f"{stats.memory_bytes / 2**20:.0f} MB: {jobs}"
     )
     if stats.draining:
-        say("[yellow]Draining: no new jobs start.[/]")
+        tell("[yellow]Draining: no new jobs start.[/]")
 
 
 @app.command("run", context_settings={**_FORWARD, "help_option_names": []})
@@ -92,6 +97,3 @@ def drain(
         print_json({"draining": on})
     else:
         say("Draining: no new jobs start." if on else "Jobs start again.")
-
-
-__all__ = ["Exit", "app"]

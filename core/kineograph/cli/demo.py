@@ -9,12 +9,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from kineograph import demo as scene
-from kineograph.cli.generate import summary, write_files
 from kineograph.cli.options import ConnectOption, JsonOption, connect
 from kineograph.cli.output import print_json, reports_errors, say
-from kineograph.cli.request import Built
-from kineograph.cli.results import progress, write_json
 
 
 @reports_errors
@@ -30,23 +26,24 @@ def demo(
 
     Examples: [bold]kineograph demo[/], [bold]kineograph demo --out /tmp/demo --json[/]
     """
+    from kineograph import demo as scene
+    from kineograph.cli import generating
+    from kineograph.cli.request import Built
+    from kineograph.cli.results import write_json
+
+    files = generating.Files(out / "demo.glb", out / "demo.json", out / "demo.png", out / "demo.kineograph.json")
+    files.check()
     with connect(address, start=True) as client:
         chosen = model or client.capabilities().default_model
         built = Built(scene.request(chosen), refs=scene.refs(), character="demo")
-        with progress(quiet=as_json) as update:
-            result = client.generate(built.request, on_progress=update, refs=built.refs, character="demo", label="demo")
-    files = write_files(result, built, out / "demo.glb", out / "demo.json", out / "demo.png")
-    files += write_files(result, built, out / "demo.bvh", None, None)
-    files.append(
-        write_json(
-            out / "demo.kineograph.json",
-            {"kineograph": 1, "character": "demo", "request": built.request, "refs": built.refs},
-        )
-    )
+        result = generating.run(built, client, as_json=as_json, label="demo")
+    written = generating.write(result, built, files)
+    written += generating.write(result, built, generating.Files(out / "demo.bvh"))
+    written.append(write_json(out / "demo.kineograph.json", built.saved()))
     if as_json:
-        print_json({"job": result.job.job, "files": [str(f) for f in files], "report": result.report})
+        print_json({"job": result.job.job, "files": [str(f) for f in written], "report": result.report})
         return
-    for path in files:
+    for path in written:
         say(f"[green]wrote[/] {escape(str(path))}")
-    for line in summary(result.report):
+    for line in generating.summary(result.report):
         say(line)

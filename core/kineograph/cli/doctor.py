@@ -15,8 +15,7 @@ from rich.markup import escape
 
 from kineograph import __version__, paths
 from kineograph.cli.options import JsonOption, connect
-from kineograph.cli.output import Exit, print_json, reports_errors, say
-from kineograph.client import discovery
+from kineograph.cli.output import Exit, print_json, reports_errors, tell
 from kineograph.errors import KineographError
 
 _MIN_FREE_BYTES = 500 * 2**20
@@ -41,9 +40,9 @@ def doctor(as_json: JsonOption = False) -> None:
         print_json([asdict(f) for f in findings])
     else:
         for f in findings:
-            say(f"{'[green]ok[/]  ' if f.fine else '[red]fix[/] '} {f.what:12} {escape(f.found)}")
+            tell(f"{'[green]ok[/]  ' if f.fine else '[red]fix[/] '} {f.what:12} {escape(f.found)}")
             if not f.fine:
-                say(f"     [cyan]-[/] {escape(f.fix)}")
+                tell(f"     [cyan]-[/] {escape(f.fix)}")
     if not all(f.fine for f in findings):
         raise typer.Exit(Exit.FAILED)
 
@@ -86,6 +85,8 @@ def _disk() -> Finding:
 
 
 def _daemon() -> Finding:
+    from kineograph.client import discovery
+
     try:
         if discovery.find_daemon() is None:
             return Finding("daemon", True, "not running; it starts when needed")

@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from kineograph.cli.options import JsonOption
-from kineograph.cli.output import Exit, console, print_json
-from kineograph.errors import ErrorCode
-from kineograph.fixes import FixRow, Row, alias, all_rows
+from kineograph.cli.output import page, print_json, tell
+
+if TYPE_CHECKING:
+    from kineograph.fixes import FixRow, Row
 
 
 def errors(
@@ -25,27 +25,33 @@ def errors(
 
     Examples: [bold]kineograph errors[/] lists all; [bold]kineograph errors unknown_joint[/] explains one.
     """
+    from kineograph.fixes import all_rows
+
     rows = all_rows() if code is None else _rows_like(code)
     if not rows:
-        console.print(f"'{escape(str(code))}' is not a code of Kineograph. [bold]kineograph errors[/] lists them.")
-        raise typer.Exit(Exit.USAGE)
+        raise typer.BadParameter(f"'{code}' is not a code of Kineograph; kineograph errors lists them.")
     if as_json:
         print_json([_plain(row) for row in rows])
         return
     if code is None:
+        from rich.table import Table
+
         table = Table("code", "what happened", "retry", box=None, header_style="bold")
         for row in rows:
             table.add_row(row.code, escape(row.title), "by itself" if row.retry.auto else "")
-        console.print(table)
+        page.print(table)
         return
     row = rows[0]
-    console.print(f"[bold]{escape(row.title)}[/]  [dim]{row.code}[/]\n{escape(row.cause)}")
+    tell(f"[bold]{escape(row.title)}[/]  [dim]{row.code}[/]\n{escape(row.cause)}")
     for fix in row.fixes:
-        console.print(f"  [cyan]-[/] {escape(_label(fix))}")
+        tell(f"  [cyan]-[/] {escape(_label(fix))}")
 
 
 def _rows_like(code: str) -> tuple[Row, ...]:
     """The row of a code, foreign spellings included."""
+    from kineograph.errors import ErrorCode
+    from kineograph.fixes import alias, all_rows
+
     ours = alias({"error": {"code": code, "message": ""}})["error"]["code"]
     if ours == ErrorCode.BAD_RESPONSE and code != ErrorCode.BAD_RESPONSE:
         return tuple(row for row in all_rows() if row.code == code)

@@ -4,23 +4,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from kineograph.advise import advise
-from kineograph.cli import request as requests
-from kineograph.cli import results
-from kineograph.cli.options import ConnectOption, JsonOption, StartOption, connect, finite
-from kineograph.cli.output import Exit, exit_code, print_json, reports_errors, say, show_problem
-from kineograph.cli.sheet import Marks, draw
-from kineograph.client import Client, Result
-from kineograph.errors import KineographError
-from kineograph.motion.skeleton import Skeleton
-from kineograph.wire.messages import CapabilitiesReply, Priority
-
-_FORMATS = (".glb", ".gltf", ".bvh", ".json")
+from kineograph.cli.options import ConnectOption, JsonOption, StartOption, connect, finite, seed_in_range
+from kineograph.cli.output import reports_errors
 
 
 @reports_errors
@@ -54,7 +43,7 @@ def generate(
     ] = None,
     samples: Annotated[int, typer.Option("--samples", "-n", min=1, help="How many different takes.")] = 1,
     seed: Annotated[
-        int | None, typer.Option(min=-(2**63), max=2**64 - 1, help="The same seed gives the same motion.")
+        int | None, typer.Option(callback=seed_in_range, help="The same seed gives the same motion.")
     ] = None,
     fps: Annotated[
         float | None, typer.Option(min=0.1, callback=finite, help="Frame rate; default: the rig file's, else 30.")
@@ -89,6 +78,10 @@ def generate(
 
     [bold]kineograph generate --request scene.kineograph.json --samples 4 --out takes.glb --sheet takes.png[/]
     """
+    from kineograph.cli import generating, results
+    from kineograph.cli import request as requests
+    from kineograph.wire.messages import Priority
+
     ask = requests.Ask(
         rig=rig,
         prompts=prompt or (),
@@ -104,113 +97,16 @@ def generate(
         options=option or (),
         request=request,
     )
-    _check_out(out)
+    files = generating.Files(out, report, sheet, save_request)
+    files.check()
     built = requests.build(ask)
     with connect(address, start=start) as client:
         caps = client.capabilities()
         built.request["model"] = built.request.get("model") or caps.default_model or ""
-        _advise(built.request, caps, quiet=as_json)
+        if not as_json:
+            generating.advised(built.request, caps)
         if save_request is not None:
-            results.write_json(
-                save_request,
-                {"kineograph": 1, "character": built.character, "request": built.request, "refs": built.refs},
-            )
+            results.write_json(save_request, built.saved())
         priority = Priority.BATCH if batch else Priority.INTERACTIVE
-        result = _run(client, built, as_json, priority, timeout)
-    files = write_files(result, built, out, report, sheet)
-    _tell(result, files, as_json)
-
-
-def _run(client: Client, built: requests.Built, as_json: bool, priority: Priority, deadline_s: float | None) -> Result:
-    try:
-        with results.progress(quiet=as_json) as update:
-            return client.generate(
-                built.request,
-                on_progress=update,
-                refs=built.refs,
-                character=built.character,
-                priority=priority,
-                deadline_s=deadline_s,
-            )
-    except KineographError as e:
-        show_problem(e, {"request": built.request, "refs": built.refs}, as_json=as_json)
-        raise typer.Exit(exit_code(e)) from None
-
-
-def write_files(
-    result: Result, built: requests.Built, out: Path | None, report: Path | None, sheet: Path | None
-) -> list[Path]:
-    """Write what was asked for; returns the files."""
-    files: list[Path] = []
-    if out is not None:
-        files += results.save(result, built.request, out, rig=built.rig)
-    if report is not None:
-        files.append(
-            results.write_json(
-                report, {"job": result.job.job, "report": result.report, "provenance": result.provenance}
-            )
-        )
-    if sheet is not None:
-        sheet.parent.mkdir(parents=True, exist_ok=True)
-        clip = result.clip(0, Skeleton.from_mmcp(built.request["skeleton"]))
-        draw(clip, Marks.of_request(built.request), sheet, title=f"{built.character}   {_prompts(built.request)}")
-        files.append(sheet)
-    return files
-
-
-def _check_out(out: Path | None) -> None:
-    if out is not None and out.suffix.lower() not in _FORMATS:
-        say(f"'{escape(str(out))}': the motion can be written as {', '.join(_FORMATS)}.")
-        raise typer.Exit(Exit.USAGE)
-
-
-def _advise(request: dict[str, Any], caps: CapabilitiesReply, *, quiet: bool) -> None:
-    spec = next((m for m in caps.mmcp["models"] if m["id"] == request["model"]), None)
-    if spec is None or quiet:
-        return
-    for note in advise(request, {**spec, **caps.models.get(request["model"], {})}):
-        say(f"[yellow]note[/]  {escape(note.text)}")
-
-
-def _tell(result: Result, files: list[Path], as_json: bool) -> None:
-    if as_json:
-        print_json(
-            {
-                "job": result.job.job,
-                "files": [str(f) for f in files],
-                "report": result.report,
-                "provenance": result.provenance,
-            }
-        )
-        return
-    for path in files:
-        say(f"[green]wrote[/] {escape(str(path))}")
-    for line in summary(result.report):
-        say(line)
-    if not files:
-        say(f"{result.job.job[:8]}: done. Fetch it with: kineograph jobs wait {result.job.job[:8]} --out FILE.glb")
-
-
-def summary(report: dict[str, Any]) -> list[str]:
-    """The report in a few lines: what was not applied, the worst miss, how the feet did."""
-    lines: dict[str, None] = {}
-    for group in ("segments", "constraints", "options"):
-        for entry in report.get(group, ()):
-            if entry.get("outcome") in ("ignored", "changed"):
-                name = entry.get("ref") or entry.get("name") or entry.get("type") or group[:-1]
-                told = f"{escape(str(name))}: {escape(str(entry.get('reason', '')))}"
-                lines[f"[yellow]{entry['outcome']}[/]  {told}"] = None
-    constraints = report.get("constraints", ())
-    if constraints:
-        worst_cm = max(float(c.get("worst_cm") or 0.0) for c in constraints)
-        worst_deg = max(float(c.get("worst_deg") or 0.0) for c in constraints)
-        lines[f"keys, paths and pins: worst miss {worst_cm:.2f} cm, {worst_deg:.2f} degrees"] = None
-    for quality in report.get("quality", ())[:1]:
-        slide, sunk = quality.get("slide_mean_cm_s"), quality.get("penetration_cm")
-        if slide is not None and sunk is not None:
-            lines[f"feet: slide {slide:.1f} cm/s while they stand, at most {sunk:.1f} cm into the ground"] = None
-    return list(lines)
-
-
-def _prompts(request: dict[str, Any]) -> str:
-    return ", then ".join(str(s["prompt"]) for s in request.get("segments", ()) if s.get("prompt"))
+        result = generating.run(built, client, as_json=as_json, priority=priority, deadline_s=timeout)
+    generating.tell(result, generating.write(result, built, files), as_json)

@@ -4,18 +4,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 from rich.markup import escape
-from rich.table import Table
 
-from kineograph import formats
 from kineograph.cli.options import JsonOption
-from kineograph.cli.output import console, print_json, reports_errors
-from kineograph.formats.asset import Asset
-from kineograph.formats.rig_map import map_of
+from kineograph.cli.output import page, print_json, reports_errors
+
+if TYPE_CHECKING:
+    from kineograph.formats.asset import Asset
 
 
 @reports_errors
@@ -27,28 +25,36 @@ def info(
 
     Example: [bold]kineograph info hero.fbx[/]
     """
+    from rich.table import Table
+
+    from kineograph import formats
+
     told = describe(formats.load(file), file.stat().st_size)
     if as_json:
         print_json(told)
         return
     size = " x ".join(f"{s:.2f}" for s in told["size_m"])
     rig = told["rig"]
-    console.print(f"[bold]{escape(file.name)}[/]  {told['format']}, {told['bytes'] / 1024:.0f} KB")
-    console.print(f"unit    1 = {told['metres_per_unit']:g} m, {told['up']} up; rest pose {size} m")
+    page.print(f"[bold]{escape(file.name)}[/]  {told['format']}, {told['bytes'] / 1024:.0f} KB")
+    page.print(f"unit    1 = {told['metres_per_unit']:g} m, {told['up']} up; rest pose {size} m")
     named = f", like {escape(rig['convention'])}" if rig["convention"] else ""
-    console.print(f"joints  {len(told['joints'])}, {len(rig['roles'])} roles understood{named}")
+    page.print(f"joints  {len(told['joints'])}, {len(rig['roles'])} roles understood{named}")
     if rig["missing"]:
-        console.print(f"[yellow]missing[/] {escape(', '.join(rig['missing']))}")
+        page.print(f"[yellow]missing[/] {escape(', '.join(rig['missing']))}")
     table = Table("take", "frames", "fps", "seconds", box=None, header_style="bold")
     for clip in told["clips"]:
         table.add_row(escape(clip["name"]), str(clip["frames"]), f"{clip['fps_hz']:g}", f"{clip['seconds']:.2f}")
-    console.print(table if told["clips"] else "no motion")
+    page.print(table if told["clips"] else "no motion")
     for note in told["notes"]:
-        console.print(f"[yellow]note[/]    {escape(note)}")
+        page.print(f"[yellow]note[/]    {escape(note)}")
 
 
 def describe(asset: Asset, size_bytes: int) -> dict[str, Any]:
     """The facts as plain values."""
+    import numpy as np
+
+    from kineograph.formats.rig_map import map_of
+
     skeleton = asset.skeleton
     rig = map_of(asset)
     longest = max((clip.duration_s for clip in asset.clips), default=None)

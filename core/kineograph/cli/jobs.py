@@ -4,16 +4,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
-from kineograph.cli import results
-from kineograph.cli.options import ConnectOption, JsonOption, connect, finite
-from kineograph.cli.output import Exit, console, exit_code, print_json, reports_errors, say, show_problem
+from kineograph.cli.options import ConnectOption, JsonOption, connect, finite, seed_in_range
+from kineograph.cli.output import (
+    Exit,
+    exit_code,
+    interrupted,
+    page,
+    print_json,
+    reports_errors,
+    say,
+    show_problem,
+    tell,
+)
 from kineograph.errors import ErrorCode, JobError, from_envelope
 from kineograph.wire.messages import JobState, JobStatus, to_body
 
@@ -41,14 +50,16 @@ def list_jobs(
 ) -> None:
     """The jobs of this daemon, newest last."""
     with connect(address) as client:
-        page = client.list(states=list(state or []), text=text)
-    jobs = page[max(len(page) - limit, 0) :]
+        found = client.list(states=list(state or []), text=text)
+    jobs = found[max(len(found) - limit, 0) :]
     if as_json:
         print_json([to_body(j) for j in jobs])
         return
     if not jobs:
         say("No jobs. Try: kineograph demo")
         return
+    from rich.table import Table
+
     table = Table("job", "state", "model", "prompt", "from", "age", "", box=None, header_style="bold")
     now = time.time()
     for j in jobs:
@@ -61,7 +72,7 @@ def list_jobs(
             _age(now - j.created_s),
             escape(_remark(j)),
         )
-    console.print(table)
+    page.print(table)
 
 
 @app.command("show")
@@ -75,9 +86,9 @@ def show(job: JobArgument, as_json: JsonOption = False, address: ConnectOption =
         return
     for name, value in to_body(status).items():
         if value not in (None, "", {}, 0, 0.0) and name not in ("error", "progress"):
-            console.print(f"[dim]{name:12}[/] {escape(str(value))}")
+            tell(f"[dim]{name:12}[/] {escape(str(value))}")
     if status.error is not None:
-        show_problem(from_envelope(status.error))
+        show_problem(from_envelope(status.error), to=page)
 
 
 @app.command("wait")
@@ -93,14 +104,23 @@ def wait(
     as_json: JsonOption = False,
     address: ConnectOption = None,
 ) -> None:
-    """Wait for a job to end, showing its progress."""
+    """Wait for a job to end, showing its progress. Ctrl-C ends the waiting, not the job."""
+    from kineograph.cli import results
+
+    if out is not None:
+        results.check_motion(out, "--out")
     with connect(address) as client:
         whole = _whole_id(client, job)
-        with results.progress(quiet=as_json) as update:
-            status = client.wait(whole, timeout_s=timeout, on_progress=update)
-        _end(status, as_json)
-        if out is not None:
-            results.save_job(client, whole, out)
+        try:
+            with results.progress(quiet=as_json) as update:
+                status = client.wait(whole, timeout_s=timeout, on_progress=update)
+        except KeyboardInterrupt:
+            interrupted(f"Stopped waiting; job {whole[:8]} goes on. To end it: kineograph jobs cancel {whole[:8]}",
+                        whole, as_json=as_json)  # fmt: skip
+            raise typer.Exit(Exit.CANCELLED) from None
+        wanted = out is not None and status.state is JobState.SUCCEEDED
+        files = results.save_job(client, whole, out) if wanted and out is not None else []
+    _end(status, files, as_json)
 
 
 @app.command("cancel")
@@ -116,9 +136,10 @@ def cancel(
         answers = client.cancel(*ids)
     if as_json:
         print_json([None if a is None else to_body(a) for a in answers])
-        return
-    for name, answer in zip(ids, answers, strict=True):
+    for name, answer in () if as_json else zip(ids, answers, strict=True):
         say(f"{name[:8]}: {'unknown' if answer is None else answer.state}")
+    if None in answers:
+        raise typer.Exit(Exit.JOB)
 
 
 @app.command("retry")
@@ -137,7 +158,10 @@ def retry(
 @reports_errors
 def replay(
     job: JobArgument,
-    seed: Annotated[int | None, typer.Option(help="Another seed; without it the same bytes come back.")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(callback=seed_in_range, help="Another seed; without it the same bytes come back."),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the motion here (.glb or .bvh).")] = None,
     as_json: JsonOption = False,
     address: ConnectOption = None,
@@ -149,6 +173,10 @@ def replay(
 def _again(
     job: str, seed: int | None, out: Path | None, as_json: bool, address: str | None, *, same_seed: bool = False
 ) -> None:
+    from kineograph.cli import results
+
+    if out is not None:
+        results.check_motion(out, "--out")
     with connect(address) as client:
         whole = _whole_id(client, job)
         sent = client.request_of(whole)
@@ -157,23 +185,25 @@ def _again(
         if not retarget and (same_seed or seed is not None):
             used = seed if seed is not None else results.seed_used(client, whole)
             request["options"] = {**(request.get("options") or {}), **({} if used is None else {"seed": used})}
-        with results.progress(quiet=as_json) as update:
-            again = client.retarget if retarget else client.generate
-            result = again(request, on_progress=update, label=sent.job.label, character=sent.job.character)
-        if out is not None:
-            results.save(result, request, out)
-        status = result.job
+        send = client.retarget if retarget else client.generate
+        about: dict[str, Any] = {"label": sent.job.label, "character": sent.job.character}
+        result = results.follow(lambda update, new: send(request, update, job=new, **about), as_json=as_json)
+    files = [] if out is None else results.save(result, request, out)
     if as_json:
-        print_json({"job": to_body(status), "report": result.report})
-    else:
-        say(f"{result.job.job[:8]}: done" + (f", written to {out}" if out else ""))
+        print_json({"job": to_body(result.job), "files": [str(f) for f in files], "report": result.report})
+        return
+    say(f"{result.job.job[:8]}: done")
+    for path in files:
+        say(f"[green]wrote[/] {escape(str(path))}")
 
 
-def _end(status: JobStatus, as_json: bool) -> None:
+def _end(status: JobStatus, files: Sequence[Path], as_json: bool) -> None:
     if as_json:
-        print_json(to_body(status))
+        print_json({**to_body(status), "files": [str(f) for f in files]})
     elif status.state is JobState.SUCCEEDED:
         say(f"{status.job[:8]}: done")
+        for path in files:
+            say(f"[green]wrote[/] {escape(str(path))}")
     if status.error is not None:
         e = from_envelope(status.error)
         if not as_json:

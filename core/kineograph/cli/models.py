@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
-from kineograph.cli import cards
 from kineograph.cli.options import ConnectOption, JsonOption, StartOption, connect
-from kineograph.cli.output import Exit, console, print_json, reports_errors, say
-from kineograph.wire.messages import to_body
+from kineograph.cli.output import page, print_json, reports_errors, say
+
+if TYPE_CHECKING:
+    from kineograph.wire.messages import ModelReply
 
 app = typer.Typer(help="Models: list, load, install, encode for them.", no_args_is_help=True)
 _FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
@@ -25,6 +25,10 @@ _ENVIRONMENTS = "kineograph_daemon.backbones.environments"
 @reports_errors
 def list_models(as_json: JsonOption = False, address: ConnectOption = None, start: StartOption = True) -> None:
     """The models of this daemon, what each understands and its limits."""
+    from rich.table import Table
+
+    from kineograph.wire.messages import to_body
+
     with connect(address, start=start) as client:
         caps = client.capabilities()
     if as_json:
@@ -44,7 +48,7 @@ def list_models(as_json: JsonOption = False, address: ConnectOption = None, star
             f"{limits['max_duration_seconds']:g} s" if limits else "",
             str(limits.get("max_num_samples", "")),
         )
-    console.print(table)
+    page.print(table)
 
 
 @app.command("load")
@@ -57,7 +61,7 @@ def load(
 ) -> None:
     """Load a model now, so that its first job starts at once."""
     with connect(address, start=start) as client:
-        _state(to_body(client.load(model)), as_json)
+        _state(client.load(model), as_json)
 
 
 @app.command("unload")
@@ -69,7 +73,7 @@ def unload(
 ) -> None:
     """Free a model's memory; it loads again when it is next used."""
     with connect(address) as client:
-        _state(to_body(client.unload(model)), as_json)
+        _state(client.unload(model), as_json)
 
 
 @app.command("install", context_settings=_FORWARD)
@@ -122,20 +126,23 @@ def card(
     model: Annotated[str, typer.Argument(help="The model's id; 'kineograph-' may be left out.")],
 ) -> None:
     """A model's card: what it was trained on and under which terms, what was measured, what it cannot do."""
+    from kineograph.cli import cards
+
     text = cards.read(model)
     if text is None:
         have = ", ".join(cards.names()) or "none"
-        console.print(f"'{escape(model)}' has no card here. Models with one: {escape(have)}.")
-        raise typer.Exit(Exit.USAGE)
+        raise typer.BadParameter(f"'{model}' has no card here. Models with one: {have}.")
     # Not through rich: a card is Markdown, to be read, piped or saved as it is.
     typer.echo(text)
 
 
-def _state(reply: dict[str, Any], as_json: bool) -> None:
+def _state(reply: ModelReply, as_json: bool) -> None:
+    from kineograph.wire.messages import to_body
+
     if as_json:
-        print_json(reply)
+        print_json(to_body(reply))
     else:
-        say(f"{escape(str(reply['model']))}: {reply['state']}")
+        say(f"{escape(reply.model)}: {reply.state}")
 
 
 def _words(constraint: str) -> str:

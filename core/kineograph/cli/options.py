@@ -6,11 +6,12 @@ from __future__ import annotations
 import getpass
 import math
 from collections.abc import Sequence
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from kineograph.client import Client
+if TYPE_CHECKING:
+    from kineograph.client import Client
 
 Numbers = TypeVar("Numbers", float | None, Sequence[float] | None)
 
@@ -30,8 +31,17 @@ def finite(value: Numbers) -> Numbers:
     return value
 
 
+def seed_in_range(value: int | None) -> int | None:
+    """Callback of ``--seed``: a whole number of 64 bits, with or without a sign."""
+    if value is not None and not -(2**63) <= value < 2**64:
+        raise typer.BadParameter(f"{value} has more than 64 bits; a seed is a whole number from -2^63 to 2^64-1.")
+    return value
+
+
 def connect(address: str | None, *, start: bool = False) -> Client:
     """A connected client. Raises ``daemon_unreachable`` when no daemon answers and none may be started."""
+    from kineograph.client import Client
+
     return Client(address, name=f"cli:{_user()}", kind="cli", start_daemon=start and address is None)
 
 

@@ -1,28 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the command prints: people's words on the terminal, one JSON document with ``--json``; and the exit codes."""
+"""What the command prints: people's words on the terminal, one JSON document with ``--json``; and the exit codes.
+
+What was asked for goes to standard output, so that it can be piped; progress, notes and problems to standard error.
+"""
 
 from __future__ import annotations
 
 import errno
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from enum import IntEnum
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from kineograph.errors import AccessError, ErrorCode, JobError, KineographError, LinkError, RequestError, SceneError
-from kineograph.fixes import resolve
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_PIPED = None if "COLUMNS" in os.environ else 1000
+"""Columns where there is no terminal: a line that a program reads is not folded at anybody's margin."""
+
 console = Console(stderr=True, highlight=False)
+page = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED)
 
 
 class Exit(IntEnum):
@@ -67,6 +73,8 @@ def print_json(value: Any) -> None:
 
 
 def _plain(value: Any) -> Any:
+    import numpy as np
+
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, np.generic):
@@ -81,18 +89,44 @@ def say(text: str) -> None:
     console.print(text)
 
 
-def show_problem(error: KineographError, context: Mapping[str, Any] | None = None, *, as_json: bool = False) -> None:
+def tell(text: str) -> None:
+    """A line of what was asked for."""
+    page.print(text)
+
+
+def show_problem(
+    error: KineographError,
+    context: Mapping[str, Any] | None = None,
+    *,
+    as_json: bool = False,
+    to: Console = console,
+) -> None:
     """The error as an instruction: the sentence, then what can be done."""
+    from kineograph.fixes import resolve
+
     problem = resolve(error, context)
     if as_json:
         fixes = [{"id": f.id, "label": f.label} for f in problem.fixes]
         print_json({**error.to_envelope(), "problem": {"title": problem.title, "text": problem.text, "fixes": fixes}})
         return
-    console.print(f"[bold red]{escape(problem.title)}[/]  {escape(problem.text)}")
+    to.print(f"[bold red]{escape(problem.title)}[/]  {escape(problem.text)}")
     for fix in problem.fixes:
-        console.print(f"  [cyan]-[/] {escape(fix.label)}")
+        to.print(f"  [cyan]-[/] {escape(fix.label)}")
     tail = f", request {error.request_id}" if error.request_id else ""
-    console.print(f"  [dim]{error.code}{tail}; more: kineograph errors {error.code}[/]")
+    to.print(f"  [dim]{error.code}{tail}; more: kineograph errors {error.code}[/]")
+
+
+def interrupted(text: str, job: str = "", *, as_json: bool = False) -> None:
+    """Ctrl-C: what became of what was under way."""
+    say(text)
+    if as_json:
+        print_json(JobError(ErrorCode.REQUEST_CANCELLED, text, {"job": job} if job else {}).to_envelope())
+
+
+def show_usage(text: str) -> None:
+    """A wrong command line as JSON."""
+    problem = {"title": "The command line is wrong", "text": text, "fixes": []}
+    print_json({**RequestError(ErrorCode.INVALID_PARAMETERS, text).to_envelope(), "problem": problem})
 
 
 def own_folder_trouble(e: OSError) -> SceneError:
@@ -120,7 +154,7 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
             show_problem(problem, as_json=bool(kwargs.get("as_json")))
             raise typer.Exit(exit_code(problem)) from None
         except KeyboardInterrupt:
-            say("Stopped.")
+            interrupted("Stopped.", as_json=bool(kwargs.get("as_json")))
             raise typer.Exit(Exit.CANCELLED) from None
 
     return run

@@ -50,6 +50,10 @@ class Built:
     refs: dict[str, Any] = field(default_factory=dict)
     character: str = ""
 
+    def saved(self) -> dict[str, Any]:
+        """As it is kept in a ``.kineograph.json``."""
+        return {"kineograph": 1, "character": self.character, "request": self.request, "refs": self.refs}
+
 
 def build(ask: Ask) -> Built:
     """The request that ``ask`` describes. Raises file errors naming the file, and ``typer.BadParameter``."""

@@ -4,23 +4,28 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from kineograph import files, formats
-from kineograph.cli.output import _plain, console
-from kineograph.client import Client, Result
-from kineograph.errors import ErrorCode, SceneError, error
+from kineograph.cli.output import Exit, _plain, console, exit_code, interrupted, show_problem
+from kineograph.client import Client, Result, new_job_id
+from kineograph.errors import ErrorCode, KineographError, SceneError, error
 from kineograph.formats import mannequin
 from kineograph.motion.clip import Clip
 from kineograph.motion.rest import unalign_clip
 from kineograph.motion.skeleton import Skeleton
 from kineograph.wire.messages import JobState, JobStatus
+
+MOTION = (".glb", ".gltf", ".bvh", ".json")
+"""What a motion is written as; .json is its report."""
 
 
 @contextmanager
@@ -53,6 +58,26 @@ def _describe(status: JobStatus) -> str:
     return p.stage or str(status.state)
 
 
+def follow(
+    send: Callable[[Callable[[JobStatus], None], str], Result],
+    *,
+    as_json: bool,
+    context: Mapping[str, Any] | None = None,
+) -> Result:
+    """What ``send`` brings, given whom to tell of the progress and a job's id. Ctrl-C cancels the job and says so."""
+    job = new_job_id()
+    try:
+        with progress(quiet=as_json) as update:
+            return send(update, job)
+    except KineographError as e:
+        show_problem(e, context, as_json=as_json)
+        raise typer.Exit(exit_code(e)) from None
+    except KeyboardInterrupt:
+        again = f"kineograph jobs retry {job[:8]}"
+        interrupted(f"Stopped: job {job[:8]} is cancelled, nothing was written. Again: {again}", job, as_json=as_json)
+        raise typer.Exit(Exit.CANCELLED) from None
+
+
 def save(result: Result, request: Mapping[str, Any], out: Path, *, rig: Skeleton | None = None) -> list[Path]:
     """Write all samples of a result to ``out`` by its extension; returns the files.
 
@@ -67,9 +92,9 @@ def save(result: Result, request: Mapping[str, Any], out: Path, *, rig: Skeleton
     skeleton = clips[0].skeleton
     if out.suffix.lower() == ".bvh":
         names = [out] + [out.with_stem(f"{out.stem}_{b + 1}") for b in range(1, len(clips))]
-        return [_whole(path, partial(_write_one, skeleton, clip)) for path, clip in zip(names, clips, strict=True)]
+        return [whole(path, partial(_write_one, skeleton, clip)) for path, clip in zip(names, clips, strict=True)]
     mesh = mannequin.build(skeleton)
-    return [_whole(out, lambda p: formats.save(p, skeleton, clips, mesh=mesh))]
+    return [whole(out, lambda p: formats.save(p, skeleton, clips, mesh=mesh))]
 
 
 def fetch(client: Client, job: str) -> Result:
@@ -99,20 +124,40 @@ def seed_used(client: Client, job: str) -> int | None:
 def write_json(path: Path, value: Any) -> Path:
     """Write a JSON document, readable, whole or not at all."""
     text = json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False, indent=1)
-    return _whole(path, lambda p: p.write_text(text, encoding="utf-8"))
+    return whole(path, lambda p: p.write_text(text, encoding="utf-8"))
 
 
 def _own_rest(clip: Clip, rig: Skeleton | None) -> Clip:
     return clip if rig is None else unalign_clip(rig, clip)
 
 
-def _whole(path: Path, write: Callable[[Path], Any]) -> Path:
+def whole(path: Path, write: Callable[[Path], Any]) -> Path:
+    """Write a file whole or not at all; returns its path. Raises ``file_unreadable``."""
     try:
         files.write_whole(path, write)
     except OSError as e:
-        raise SceneError(
-            ErrorCode.FILE_UNREADABLE,
-            f"'{path}' cannot be written: {e.strerror or e}",
-            {"unwritable": str(path), "reason": e.strerror or str(e)},
-        ) from e
+        raise _unwritable(path, e.strerror or str(e)) from e
     return path
+
+
+def check_motion(path: Path, option: str) -> None:
+    """As ``check_place``, for a motion. Raises ``typer.BadParameter`` for a form that is not written."""
+    if path.suffix.lower() not in MOTION:
+        raise typer.BadParameter(f"'{path}': a motion is written as {', '.join(MOTION)}.", param_hint=option)
+    check_place(path)
+
+
+def check_place(path: Path) -> None:
+    """Before the work: that a file can be there at all. Raises ``file_unreadable``."""
+    if path.is_dir():
+        raise _unwritable(path, "it is a folder; name a file in it")
+    there = next((p for p in path.absolute().parents if p.exists()), Path("/"))
+    if not there.is_dir():
+        raise _unwritable(path, f"'{there}' is a file, not a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise _unwritable(path, f"you may not write into '{there}'")
+
+
+def _unwritable(path: Path, reason: str) -> SceneError:
+    said = f"'{path}' cannot be written: {reason}"
+    return SceneError(ErrorCode.FILE_UNREADABLE, said, {"unwritable": str(path), "reason": reason})

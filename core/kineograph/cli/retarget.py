@@ -10,20 +10,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from kineograph import __version__, formats
-from kineograph.cli import pool
-from kineograph.cli.folder import Done, Item, fingerprint, items, key_of, sources, suffix_for
+from kineograph import __version__
 from kineograph.cli.options import JsonOption, finite
 from kineograph.cli.output import Exit, console, exit_code, print_json, reports_errors, say, show_problem
 from kineograph.errors import KineographError
-from kineograph.formats.rig_map import map_of
-from kineograph.rigs import profiles
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from kineograph.cli.folder import Done, Item
 
 
 class Root(StrEnum):
@@ -72,12 +72,13 @@ def retarget(
 
     [bold]kineograph retarget mocap/ --to hero.fbx --out done/ --report[/]
     """
+    from kineograph.cli.folder import Done, Item, fingerprint, items, sources, suffix_for
+
     _check_installed()
     try:
         suffix = out.suffix.lower() if _is_one_file(source, out) else suffix_for(to, format_)
     except ValueError as e:
-        say(escape(str(e)))
-        raise typer.Exit(Exit.USAGE) from None
+        raise typer.BadParameter(str(e), param_hint="--format") from None
     _check_target(to, maps or ())
     options: dict[str, Any] = {
         "root": str(root), "feet": feet is Switch.ON, "hands": hands is Switch.ON, "mirror": mirror, "fps_hz": fps,
@@ -96,17 +97,22 @@ def retarget(
 
 
 def _is_one_file(source: Sequence[Path], out: Path) -> bool:
+    from kineograph import formats
+
     return len(source) == 1 and not source[0].is_dir() and out.suffix.lower() in formats.WRITTEN and not out.is_dir()
 
 
 def _check_installed() -> None:
     if importlib.util.find_spec("kineograph_daemon") is None:
-        say("The part of Kineograph that retargets is not installed: pip install 'kineograph[daemon]'")
-        raise typer.Exit(Exit.USAGE)
+        raise typer.BadParameter("What retargets is not installed: pip install 'kineograph[daemon]'")
 
 
 def _check_target(to: Path, maps: Sequence[Path]) -> None:
     """The target and the profiles are read once here, so that what is wrong with them is said once."""
+    from kineograph import formats
+    from kineograph.formats.rig_map import map_of
+    from kineograph.rigs import profiles
+
     asset = formats.load(to)
     told = [profiles.read(path) for path in maps]
     if not told:
@@ -135,6 +141,9 @@ def _run(
     quiet: bool,
 ) -> dict[str, Any]:
     """Everything that is not done yet; the outcome of each file."""
+    from kineograph.cli import pool
+    from kineograph.cli.folder import key_of
+
     began = time.perf_counter()
     rows: list[dict[str, Any]] = [{"source": str(i.source), "out": str(i.out)} for i in work]
     keys: dict[int, str] = {}
@@ -169,6 +178,15 @@ def _run(
 
 
 def _bar(quiet: bool) -> Progress:
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     return Progress(
         TextColumn("{task.description:40}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TimeRemainingColumn(), console=console, transient=True, disable=quiet or not console.is_terminal,

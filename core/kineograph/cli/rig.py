@@ -5,26 +5,23 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
-from kineograph import formats
 from kineograph.cli.options import JsonOption
-from kineograph.cli.output import Exit, console, print_json, reports_errors, say
-from kineograph.cli.rig_files import is_profile, profile_for, rig_of
+from kineograph.cli.output import Exit, page, print_json, reports_errors, say, tell
 from kineograph.errors import ErrorCode, SceneError
-from kineograph.rigs import profiles
-from kineograph.rigs.doctor import Finding, Level, examine_body, examine_structure, outline, worst
-from kineograph.rigs.doctor.outline import of_rows
+
+if TYPE_CHECKING:
+    from kineograph.rigs.doctor import Finding
 
 app = typer.Typer(no_args_is_help=True, help="Check, write and compare rig profiles; find what is wrong with a rig.")
 
 FileArgument = Annotated[Path, typer.Argument(help="A rig (GLB, BVH, ...) or a profile (TOML).")]
 UNTESTED = "by nobody yet: check it against your rig"
-MARK = {Level.FINE: "[green]ok[/]  ", Level.WARNING: "[yellow]look[/]", Level.PROBLEM: "[red]fix[/] "}
+MARK = {"fine": "[green]ok[/]  ", "warning": "[yellow]look[/]", "problem": "[red]fix[/] "}
 
 
 @app.command()
@@ -38,6 +35,11 @@ def check(
 
     Examples: [bold]kineograph rig check hero.toml --rig hero.glb[/]; [bold]kineograph rig check hero.glb[/].
     """
+    from rich.table import Table
+
+    from kineograph.cli.rig_files import is_profile, rig_of
+    from kineograph.rigs import profiles
+
     if is_profile(file):
         profile = profiles.read(file)
         found = profiles.check(profile, None if rig is None else rig_of(rig).skeleton.names)
@@ -45,9 +47,9 @@ def check(
             print_json({"profile": profile.name, "findings": [asdict(f) for f in found]})
         else:
             for f in found:
-                say(f"{'[red]fix[/] ' if f.is_error else '[yellow]look[/]'} {escape(f.where)}: {escape(f.text)}")
+                tell(f"{'[red]fix[/] ' if f.is_error else '[yellow]look[/]'} {escape(f.where)}: {escape(f.text)}")
             if not found:
-                say(f"[green]ok[/]   '{escape(profile.name)}' is sound{'' if rig is None else ' and fits the rig'}.")
+                tell(f"[green]ok[/]   '{escape(profile.name)}' is sound{'' if rig is None else ' and fits the rig'}.")
         if any(f.is_error for f in found):
             raise typer.Exit(Exit.REFUSED)
         return
@@ -71,13 +73,13 @@ def check(
         table = Table("joint", "role", "sure", "because", box=None, header_style="bold")
         for row in rows:
             table.add_row(escape(row["name"]), row["role"].replace("_", " "), f"{row['confidence']:.0%}", row["reason"])
-        console.print(table)
+        page.print(table)
         if own is None:
-            say("Profile: none; written with [bold]kineograph rig profile[/]")
+            tell("Profile: none; written with [bold]kineograph rig profile[/]")
         else:
-            say(f"Profile: {escape(own.name)}. Tested: {escape(own.tested) or UNTESTED}")
+            tell(f"Profile: {escape(own.name)}. Tested: {escape(own.tested) or UNTESTED}")
         if missing:
-            say(f"[red]Missing:[/] {', '.join(m.replace('_', ' ') for m in missing)}")
+            tell(f"[red]Missing:[/] {', '.join(m.replace('_', ' ') for m in missing)}")
     if missing:
         raise typer.Exit(Exit.REFUSED)
 
@@ -97,6 +99,9 @@ def profile(
     Examples: [bold]kineograph rig profile hero.glb --out hero.toml[/]; keep it beside the rig, in the folder
     that KINEOGRAPH_RIGS names, or in the data folder under [bold]profiles[/].
     """
+    from kineograph.cli.rig_files import is_profile, profile_for, rig_of
+    from kineograph.rigs import profiles
+
     if file is None:
         _list(as_json)
         return
@@ -119,6 +124,10 @@ def profile(
 
 def _list(as_json: bool) -> None:
     """The ready-made profiles and the user's own, with what they were tested with."""
+    from rich.table import Table
+
+    from kineograph.rigs import profiles
+
     every = [*(("own", p) for p in profiles.own_profiles()), *(("ready-made", p) for p in profiles.built_in())]
     if as_json:
         rows = [{"name": p.name, "from": place, "tested": p.tested, "notes": p.notes} for place, p in every]
@@ -127,7 +136,7 @@ def _list(as_json: bool) -> None:
     table = Table("profile", "from", "tested", box=None, header_style="bold")
     for place, p in every:
         table.add_row(escape(p.name), place, escape(p.tested) if p.tested else f"[yellow]{UNTESTED}[/]")
-    console.print(table)
+    page.print(table)
 
 
 @app.command()
@@ -141,6 +150,9 @@ def diff(
 
     Example: [bold]kineograph rig diff hero.toml hero_v2.glb[/]. Exit code 1 when they differ.
     """
+    from kineograph.cli.rig_files import is_profile, profile_for, rig_of
+    from kineograph.rigs import profiles
+
     a, b = (profiles.read(p) if is_profile(p) else profile_for(rig_of(p), p, None) for p in (one, other))
     lines = profiles.diff(a, b)
     if as_json:
@@ -161,38 +173,19 @@ def doctor(file: FileArgument, as_json: JsonOption = False) -> None:
 
     Example: [bold]kineograph rig doctor hero.glb[/]. Exit code 3 when something keeps motion off the rig.
     """
+    from kineograph.cli.rig_files import examine
+    from kineograph.rigs.doctor import Level, worst
+
     findings = examine(file)
     if as_json:
         print_json({"file": str(file), "level": str(worst(findings)), "findings": [_plain(f) for f in findings]})
     else:
         for f in findings:
-            say(f"{MARK[f.level]} {f.what:10} {escape(f.found)}")
+            tell(f"{MARK[f.level]} {f.what:10} {escape(f.found)}")
             if f.fix:
-                say(f"       [cyan]-[/] {escape(f.fix)}")
+                tell(f"       [cyan]-[/] {escape(f.fix)}")
     if worst(findings) is Level.PROBLEM:
         raise typer.Exit(Exit.REFUSED)
-
-
-def examine(file: Path) -> list[Finding]:
-    """Every finding about a file. Raises the reader's error for a file of which not even joints can be read."""
-    seen = outline(file)
-    if seen is not None and seen.names:
-        structure = examine_structure(seen)
-        if worst(structure) is Level.PROBLEM:
-            return structure
-    try:
-        asset = formats.load(file)
-    except SceneError as e:
-        if seen is None or not seen.names:
-            raise
-        fix = "Mend that place, or export the file again."
-        return [*examine_structure(seen), Finding("file", Level.PROBLEM, e.message, fix)]
-    skeleton = asset.skeleton
-    parents = skeleton.parents.tolist()
-    rig = profiles.read_rig(skeleton.names, parents, skeleton.rest_positions_m, [file.parent])
-    structure = examine_structure(of_rows(skeleton.names, parents))
-    notes = [Finding("file", Level.WARNING, note, "Check that this is what you meant.") for note in asset.source.notes]
-    return [*structure, *notes, *examine_body(skeleton, rig, asset.source.metres_per_unit)]
 
 
 def _plain(f: Finding) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from kineograph import formats
+from kineograph.errors import SceneError
 from kineograph.formats import Asset
 from kineograph.rigs import RigMap, Role, profiles
-from kineograph.rigs.doctor import stance
+from kineograph.rigs.doctor import Finding, Level, examine_body, examine_structure, outline, stance, worst
+from kineograph.rigs.doctor.outline import of_rows
 from kineograph.rigs.profiles import Profile
 
 
@@ -55,3 +57,25 @@ def bone_axis(asset: Asset, rig: RigMap) -> str | None:
     if abs(way[i]) < 0.9 * float(np.linalg.norm(way)):
         return None
     return ("-" if way[i] < 0 else "") + "xyz"[i]
+
+
+def examine(file: Path) -> list[Finding]:
+    """Every finding about a file. Raises the reader's error for a file of which not even joints can be read."""
+    seen = outline(file)
+    if seen is not None and seen.names:
+        structure = examine_structure(seen)
+        if worst(structure) is Level.PROBLEM:
+            return structure
+    try:
+        asset = formats.load(file)
+    except SceneError as e:
+        if seen is None or not seen.names:
+            raise
+        fix = "Mend that place, or export the file again."
+        return [*examine_structure(seen), Finding("file", Level.PROBLEM, e.message, fix)]
+    skeleton = asset.skeleton
+    parents = skeleton.parents.tolist()
+    rig = profiles.read_rig(skeleton.names, parents, skeleton.rest_positions_m, [file.parent])
+    structure = examine_structure(of_rows(skeleton.names, parents))
+    notes = [Finding("file", Level.WARNING, note, "Check that this is what you meant.") for note in asset.source.notes]
+    return [*structure, *notes, *examine_body(skeleton, rig, asset.source.metres_per_unit)]

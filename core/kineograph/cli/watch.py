@@ -14,18 +14,18 @@ from collections import deque
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Group
-from rich.live import Live
 from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
 
 from kineograph.cli.options import ConnectOption, JsonOption, finite
-from kineograph.cli.output import Exit, console, print_json, reports_errors, say, show_problem
+from kineograph.cli.output import console, print_json, reports_errors, say, show_problem
 from kineograph.errors import ErrorCode, SceneError, from_envelope
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.live import Live
 
 MODULE = "kineograph_daemon.watch"
 _SHOWN = 14
@@ -78,8 +78,7 @@ def watch(
     [bold]kineograph watch --rules studio.toml[/]
     """
     if importlib.util.find_spec("kineograph_daemon") is None:
-        say("The part of Kineograph that watches is not installed: pip install 'kineograph[daemon]'")
-        raise typer.Exit(Exit.USAGE)
+        raise typer.BadParameter("What watches is not installed: pip install 'kineograph[daemon]'")
     told = _from_file(rules) if rules is not None else {}
     options = {"root": root, "feet": None if feet else False, "fps_hz": fps, "mirror": mirror or None}
     given = {
@@ -94,8 +93,7 @@ def watch(
              "start": start, "most": jobs}  # fmt: skip
     missing = [name for name, key in (("IN", "in"), ("--out", "out")) if not told.get(key)]
     if missing:
-        say(f"Needed: {' and '.join(missing)}, here or in --rules.")
-        raise typer.Exit(Exit.USAGE)
+        raise typer.BadParameter(f"Needed: {' and '.join(missing)}, here or in --rules.")
     word = "pause" if pause else "run" if resume else "drain" if drain else None
     if word is not None:
         told["tell"] = word
@@ -130,8 +128,9 @@ def _from_file(path: Path) -> dict[str, Any]:
 def _rule(text: str) -> dict[str, str]:
     glob, equals, profile = text.partition("=")
     if not equals or not glob or not profile:
-        say(f"'{escape(text)}' is no rule: write GLOB=PROFILE, for example '*_anna.bvh=anna.toml'.")
-        raise typer.Exit(Exit.USAGE)
+        raise typer.BadParameter(
+            f"'{text}' is no rule: write GLOB=PROFILE, for example '*_anna.bvh=anna.toml'.", param_hint="--rule"
+        )
     return {"glob": glob, "profile": str(Path(profile).absolute())}
 
 
@@ -213,6 +212,8 @@ class _Board:
         if quiet or not console.is_terminal:
             yield
             return
+        from rich.live import Live
+
         with Live(self._draw(), console=console, refresh_per_second=4, transient=True) as live:
             self._live = live
             yield
@@ -242,6 +243,10 @@ class _Board:
             say(f"[{color}]{message['state'].replace('_', ' ')}[/] {escape(name)}{escape(tail)}")
 
     def _draw(self) -> Group:
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
         counts = self._status.get("counts", {})
         said = "   ".join(f"{n} {name.replace('_', ' ')}" for name, n in counts.items() if n) or "waiting for files"
         flags = [word for word in ("paused", "draining") if self._status.get(word)]

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kineograph.fixes import wording
-from kineograph.fixes.edits import EDITS, NotApplicable
-from kineograph.fixes.patches import Target
+from kineograph.fixes.patches import NotApplicable, Target
 
 if TYPE_CHECKING:
     from kineograph.fixes.resolve import Fix
@@ -35,6 +34,8 @@ def apply(fix: Fix | Mapping[str, Any], request: Mapping[str, Any]) -> Applied:
 
     Raises ``NotApplicable`` when the fix is a client's to carry out, or does not fit this request.
     """
+    from kineograph.fixes.edits import EDITS  # numpy and the rigs come with it; what a code means is told without
+
     patch: Mapping[str, Any] = fix if isinstance(fix, Mapping) else fix.patch
     patch = patch.get("patch", patch)
     action, args = str(patch.get("action")), dict(patch.get("args") or {})

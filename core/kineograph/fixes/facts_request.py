@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kineograph.fixes import facts_options, schema_words, timeline, wording
-from kineograph.rigs import suggest
 
 if TYPE_CHECKING:
     from kineograph.fixes.facts import Facts, Source
@@ -67,6 +66,8 @@ def unknown_joint(source: Source, facts: Facts) -> None:
     if joint is None:
         return
     if "suggestion" not in facts.values and have:
+        from kineograph.rigs import suggest
+
         found = suggest(joint, have, 1)
         facts.put("suggestion", found[0].name if found else None)
     if "suggestion" in facts.values:
@@ -103,6 +104,8 @@ def retargeting(source: Source, facts: Facts) -> None:
 
 def _rename_pairs(missing: list[str], extra: list[str]) -> list[list[str]]:
     """[own name, model's name] for each missing joint that one of the extra ones clearly means."""
+    from kineograph.rigs import suggest
+
     pairs, free = [], list(extra)
     for wanted in missing[:64]:
         found = suggest(wanted, free, 1)

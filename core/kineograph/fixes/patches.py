@@ -123,6 +123,10 @@ ACTIONS_OF: Mapping[Target, type[StrEnum]] = {
 """The closed list of actions for every target but the request, whose actions are functions (``edits``)."""
 
 
+class NotApplicable(ValueError):
+    """The fix does not fit this request; the text says why."""
+
+
 class Patch(TypedDict):
     """What a fix does, as plain data."""
 

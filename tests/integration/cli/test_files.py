@@ -58,7 +58,7 @@ def test_convert_and_info(shell: Shell, tmp_path: Path) -> None:
     back = tmp_path / "back.bvh"
     shell("convert", source, back, "--in-units", "cm", "--in-up", "z")
     assert max(miss(WALK, formats.load(back))) < 2e-5
-    assert "understood" in shell("info", back).stderr
+    assert "understood" in shell("info", back).stdout
     same = shell.json("convert", source, source, code=Exit.REFUSED)
     assert same["error"]["code"] == "invalid_parameters"
 

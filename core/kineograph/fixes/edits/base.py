@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from kineograph.fixes.patches import NotApplicable as NotApplicable
+
 Request = dict[str, Any]
 Edit = Callable[..., str]
 
 PER_FRAME = ("frames", "positions", "positions_xz", "heading_radians", "rotations")
 """Keys of a constraint that hold one entry a frame."""
-
-
-class NotApplicable(ValueError):
-    """The fix does not fit this request; the text says why."""
 
 
 def group(request: Request, name: str) -> list[Any]:
