@@ -13,9 +13,15 @@ from kineograph.wire.messages import JobState, JobStatus, Priority, Progress, Re
 RETARGET = "retarget"
 """The kind of a job that carries a clip onto another rig, and what stands for its model: every worker can do it."""
 
+_FINGERPRINT_BYTES = 32
+
 
 class JobFacts(NamedTuple):
-    """What never changes. ``deadline_s`` counts from the submit; ``group`` ties the items of one batch together."""
+    """What never changes. ``deadline_s`` counts from the submit; ``group`` ties the items of one batch together.
+
+    ``digest`` tells whether a submit of the same id is the same: the request's fingerprint (32 bytes, see
+    ``mmcp.fingerprint``) and a byte for ``trajectories``, or 16 bytes of a hash over the whole body.
+    """
 
     job: str
     model: str
@@ -33,6 +39,11 @@ class JobFacts(NamedTuple):
     trajectories: bool = False
     group: str = ""
     digest: bytes = b""
+
+    @property
+    def request_sha256(self) -> str:
+        """The request's fingerprint, hexadecimal; empty where it was not taken."""
+        return self.digest[:_FINGERPRINT_BYTES].hex() if len(self.digest) > _FINGERPRINT_BYTES else ""
 
 
 _NOT_BEGUN = Progress()

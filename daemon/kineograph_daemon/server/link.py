@@ -200,6 +200,7 @@ class WorkerLink:
             "format_paths": {str(f): self._file(job, f) for f in others},
             "deadline_s": left_s,
             "spare_path": self._desk.store.spares.lend(job.id),
+            "request_sha256": facts.request_sha256,
         }
         return built(link.TaskJob, values)
 

@@ -106,8 +106,10 @@ class Submitting:
         if self._parking.must_wait(call, _named(m.request)):
             return False
         request = self._check(m, call)
-        facts = self._facts(m.job, m, request, self._peers.name(call.sender), call.frames)
-        self._desk.submit(facts, call.frames, m.on_busy, _place_of(request, call.frames[0]))
+        place = _place_of(request, call.frames[0])
+        mark = digest(call.frames) if place is None else _mark_at(place, call.frames, m.trajectories)
+        facts = self._facts(m.job, m, request, self._peers.name(call.sender), mark)
+        self._desk.submit(facts, call.frames, m.on_busy, place)
         return True
 
     def _check(self, m: Generate, call: Call) -> Any:
@@ -127,7 +129,7 @@ class Submitting:
         m: Generate | GenerateBatch,
         request: Any,
         client: str,
-        frames: Sequence[Buffer],
+        mark: bytes,
         group: str = "",
     ) -> JobFacts:
         spec = self._models.entries[request.model].ready_spec()
@@ -147,7 +149,7 @@ class Submitting:
             formats=tuple(dict.fromkeys([ResultFormat.ARRAYS, *m.formats])),
             trajectories=m.trajectories,
             group=group,
-            digest=digest(frames),
+            digest=mark,
         )
 
     def is_known(self, job: str, frames: Sequence[Buffer]) -> bool:
@@ -155,7 +157,7 @@ class Submitting:
         known = self._desk.machine.jobs.get(job)
         if known is None:
             return False
-        if known.facts.digest != digest(frames) and not self._says_the_same(job, frames):
+        if not _is_marked(known.facts, frames) and not self._says_the_same(job, frames):
             details = {"job": job, "state": str(known.state), "where": {"path": ["job"]}, "got": job}
             message = f"job {job} exists already with another request"
             raise JobError(ErrorCode.IDEMPOTENCY_CONFLICT, message, details)
@@ -207,7 +209,7 @@ class Submitting:
         )
         frames = codec.pack_body(to_body(single))
         if not self.is_known(job, frames):
-            self._desk.submit(self._facts(job, m, request, client, frames, group), frames, OnBusy.WAIT)
+            self._desk.submit(self._facts(job, m, request, client, digest(frames), group), frames, OnBusy.WAIT)
         return self._desk.machine.status(job)
 
 
@@ -228,8 +230,32 @@ READERS = {Method.GENERATE: _read, Method.GENERATE_WAIT: _read}
 """Methods whose body is read in a way of its own."""
 
 
+def _mark_at(place: slice, frames: Sequence[Buffer], trajectories: bool) -> bytes:
+    """The mark of a body in which a known skeleton lies at ``place``."""
+    from kineograph_daemon.mmcp.known import ReadBody
+
+    return _mark(ReadBody({}, frames, place), trajectories)
+
+
+def _mark(body: Any, trajectories: bool) -> bytes:
+    """What tells a submit from another: the fingerprint of its request and what else changes the result."""
+    from kineograph_daemon.mmcp import fingerprint
+
+    return fingerprint.of_body(body) + bytes([trajectories])
+
+
+def _is_marked(facts: JobFacts, frames: Sequence[Buffer]) -> bool:
+    """Whether a body has the mark of a job."""
+    if not facts.request_sha256:
+        return facts.digest == digest(frames)
+    from kineograph_daemon.mmcp.known import read_body
+
+    body = read_body(frames)
+    return facts.digest == _mark(body, bool(body.fields.get("trajectories")))
+
+
 def digest(frames: Sequence[Buffer]) -> bytes:
-    """A body's fingerprint."""
+    """A whole body's fingerprint, where its request is not told apart."""
     h = hashlib.sha256()  # processors have it built in
     for frame in frames:
         h.update(len(frame).to_bytes(8, "little"))

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from motionmcp.schemas import (
@@ -152,18 +152,30 @@ def _sorted_track(at: dict[int, FloatArray], width: int = 4) -> tuple[IntArray, 
     return frames, np.array([at[int(f)] for f in frames], float).reshape(len(frames), width)
 
 
-_made: OrderedDict[int, tuple[MmcpSkeleton, Skeleton]] = OrderedDict()
+class _Made(NamedTuple):
+    sent: MmcpSkeleton  # kept together, so that the id stays its own
+    skeleton: Skeleton
+    shows_names: bool
+
+
+_made: OrderedDict[int, _Made] = OrderedDict()
 _MOST_MADE = 32
 
 
 def skeleton_of(sent: MmcpSkeleton) -> Skeleton:
     """An MMCP skeleton as arrays. The same object gives the same arrays: a typed skeleton is never changed."""
     known = _made.get(id(sent))
-    if known is None or known[0] is not sent:
-        known = _made[id(sent)] = (sent, _skeleton_of(sent))  # kept together, so that the id stays its own
+    if known is None or known.sent is not sent:
+        known = _made[id(sent)] = _Made(sent, _skeleton_of(sent), any(j.display_name for j in sent.joints))
         if len(_made) > _MOST_MADE:
             _made.popitem(last=False)
-    return known[1]
+    return known.skeleton
+
+
+def shows_names(sent: MmcpSkeleton) -> bool:
+    """Whether a skeleton's joints have names for people; looked at once for each, as in ``skeleton_of``."""
+    skeleton_of(sent)
+    return _made[id(sent)].shows_names
 
 
 def _skeleton_of(sent: MmcpSkeleton) -> Skeleton:

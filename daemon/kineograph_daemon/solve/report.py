@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from enum import StrEnum
-from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -24,7 +23,7 @@ from motionmcp.schemas import GenerateRequest, PoseKeyframeConstraint
 from kineograph.motion import quat
 from kineograph_daemon.solve import correct, two_bone
 from kineograph_daemon.solve.body import Body, Limb
-from kineograph_daemon.solve.goals import EffectorTrack, Goals
+from kineograph_daemon.solve.goals import EffectorTrack, Goals, shows_names
 from kineograph_daemon.solve.measure import Miss, Quality
 from kineograph_daemon.solve.pose import Pose
 
@@ -39,7 +38,6 @@ UNHEARD = "post-processing is off, and the model itself does not know of it"
 UNTOUCHED = "the model's own motion left nothing to meet or to mend"
 CLOSED = "the last frame is the first again"
 FULL_KEY = "the key names every joint: nothing is left to fill"
-_display_name_of = attrgetter("display_name")
 
 
 class Outcome(StrEnum):
@@ -322,7 +320,7 @@ def _top(facts: Facts) -> list[dict[str, Any]]:
         else:
             reason = f"made at {facts.model_fps_hz:g} frames a second and resampled to {facts.fps_hz:g}"
             out.append({"name": "timing.fps", "outcome": str(Outcome.CHANGED), "reason": reason})
-    if any(map(_display_name_of, facts.request.skeleton.joints)):
+    if shows_names(facts.request.skeleton):
         reason = "names for people; the motion is told by joint names"
         out.append({"name": "skeleton.joints.display_name", "outcome": str(Outcome.IGNORED), "reason": reason})
     return out

@@ -33,7 +33,9 @@ HEARTBEAT_SUFFIX = ".hb"
 class TaskJob:
     """One job of a task. ``format_paths`` maps ``gltf`` and ``glb`` to where that form goes besides the arrays.
 
-    ``spare_path`` is a file that may be used up for the result (see ``jobs.spares``)."""
+    ``spare_path`` is a file that may be used up for the result (see ``jobs.spares``). ``request_sha256`` is the
+    request's fingerprint, if the front took it.
+    """
 
     job: str
     frames: list[int]
@@ -43,6 +45,7 @@ class TaskJob:
     format_paths: dict[str, Any] = field(default_factory=dict)
     deadline_s: float | None = None
     spare_path: str = ""
+    request_sha256: str = ""
 
 
 @dataclass(frozen=True)

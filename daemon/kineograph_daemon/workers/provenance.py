@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a result comes from: enough to make it again, byte for byte, on the same device.
 
-``request_sha256`` is over the MMCP request as it was sent (``codec.pack_body`` of it), without the seed that the
-worker drew; ``seed`` is the one used. Send the request again with that seed for the same arrays. What differs between
+``request_sha256`` is over the MMCP request as it was sent (``mmcp.fingerprint``), without the seed that the worker
+drew; ``seed`` is the one used. Send the request again with that seed for the same arrays. What differs between
 two such runs (``elapsed_s``) stands in ``run``, outside what is compared.
 """
 
@@ -12,7 +12,7 @@ import hashlib
 import platform
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -21,12 +21,8 @@ import numpy as np
 from motionmcp.schemas import GenerateRequest, Options
 
 import kineograph
-from kineograph.wire import codec
-from kineograph.wire.codec import Buffer
 from kineograph_daemon.mmcp.answers import wire_safe
-from kineograph_daemon.mmcp.known import ReadBody
 
-_REQUEST_KEY = bytes(codec.pack_body({"request": None})[0])[:-1]
 _SEED_BITS = 31  # every random generator in use takes it, and so does a signed 32-bit field of a panel
 
 
@@ -48,26 +44,6 @@ def with_seed(request: GenerateRequest, job: str = "") -> tuple[GenerateRequest,
 def keep_to_what_was_asked(report: dict[str, Any]) -> None:
     """Take a seed that was drawn here out of the report: nobody asked for it. The provenance has it."""
     report["options"] = [entry for entry in report.get("options") or [] if entry.get("name") != "seed"]
-
-
-def request_sha256(payload: Any) -> str:
-    """Hash of a request's wire form, hexadecimal."""
-    return _sha256(codec.pack_body({"request": payload}))
-
-
-def sent_sha256(body: ReadBody) -> str:
-    """The same of a body that came; its request is not packed again where its bytes are at hand."""
-    packed, (whole, *arrays) = body.request_packed, body.frames
-    if packed is None:
-        return request_sha256(codec.decode_body(whole, arrays).get("request"))
-    return _sha256([_REQUEST_KEY + packed, *arrays])
-
-
-def _sha256(frames: Sequence[Buffer]) -> str:
-    digest = hashlib.sha256()
-    for frame in frames:
-        digest.update(frame)
-    return digest.hexdigest()
 
 
 def describe(

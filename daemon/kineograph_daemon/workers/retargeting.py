@@ -9,6 +9,7 @@ from typing import Any
 from kineograph.wire import codec
 from kineograph_daemon.jobs import blobs
 from kineograph_daemon.jobs.record import RETARGET
+from kineograph_daemon.mmcp import fingerprint
 from kineograph_daemon.pipeline import Stopped
 from kineograph_daemon.retarget import wire
 from kineograph_daemon.workers import link, provenance
@@ -28,7 +29,7 @@ def run(job: link.TaskJob, payload: Any, hooks: Hooks, *, device: str, fsync: bo
         job=job.job,
         model=RETARGET,
         identity={},
-        request_sha256=provenance.request_sha256(payload),
+        request_sha256=fingerprint.of_payload(payload).hex(),
         seed=0,
         seed_drawn=False,
         device=device,

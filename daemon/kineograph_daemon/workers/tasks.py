@@ -28,7 +28,7 @@ from kineograph_daemon import logs, pipeline
 from kineograph_daemon.backbones.base import has_batch
 from kineograph_daemon.jobs import blobs
 from kineograph_daemon.jobs.record import RETARGET
-from kineograph_daemon.mmcp import answers
+from kineograph_daemon.mmcp import answers, fingerprint
 from kineograph_daemon.mmcp.aliases import ReadAs, read_as
 from kineograph_daemon.mmcp.known import ReadBody, read_body
 from kineograph_daemon.mmcp.schema import parse
@@ -202,7 +202,7 @@ class Tasks:
         body = read_body(packet.part(run.job.frames))
         run.read_as = read_as(body.fields.get("request"), insist=True)
         request = _parse(body, run.read_as)
-        run.began, run.sent_sha256 = True, provenance.sent_sha256(body)
+        run.began, run.sent_sha256 = True, run.job.request_sha256 or fingerprint.of_body(body).hex()
         request, run.seed, run.seed_drawn = provenance.with_seed(request, run.job.job)
         return request
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from tests.fakes.backbones import request_map
 from tests.integration.daemon.conftest import House, Wire, generate, new_id, shown, wait_until
 
 from kineograph.errors import ErrorCode
+from kineograph.wire import codec
 
 
 def finish(wire: Wire, job: str) -> dict[str, Any]:
@@ -73,6 +75,26 @@ def test_the_same_id_with_another_request_is_a_conflict(house: House) -> None:
     error = wire.error("generate", {**generate(seed=2), "job": body["job"]})
     assert error.code is ErrorCode.IDEMPOTENCY_CONFLICT
     assert error.details["job"] == body["job"]
+
+
+def test_asking_for_trajectories_too_is_another_request(house: House) -> None:
+    wire = house.wire()
+    body = generate(seed=1)
+    assert wire.call("generate", {**body, "trajectories": False})["job"] == body["job"]
+    error = wire.error("generate", {**body, "trajectories": True})
+    assert error.code is ErrorCode.IDEMPOTENCY_CONFLICT
+
+
+def test_the_provenance_has_the_hash_of_the_request_however_it_came(house: House) -> None:
+    wire = house.wire()
+    first, last, arrays = generate(seed=1), generate(seed=2), generate(seed=3)
+    last["request"] = last.pop("request")  # the body's last value
+    arrays["request"]["skeleton"]["joints"][0]["rest_translation"] = np.zeros(3, np.float32)
+    for body in (first, {**generate(), "request": first["request"]}, last, arrays):
+        result = wire.call("generate.wait", {**body, "wait_s": 60.0})["result"]
+        expected = hashlib.sha256(b"".join(codec.pack_body({"request": body["request"]}))).hexdigest()
+        assert result["provenance"]["request_sha256"] == expected
+        assert wire.call("generate", body)["state"] == "succeeded", "the same again is known"
 
 
 def test_cancel_stops_a_running_job_within_a_step_and_no_other(house: House) -> None:

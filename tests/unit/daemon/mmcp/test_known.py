@@ -13,9 +13,9 @@ from tests.fakes.backbones import request_map
 
 from kineograph.errors import ErrorCode, KineographError
 from kineograph.wire import codec
+from kineograph_daemon.mmcp import fingerprint
 from kineograph_daemon.mmcp.known import KnownSkeletons, SentSkeleton, read_body
 from kineograph_daemon.mmcp.schema import parse
-from kineograph_daemon.workers import provenance
 
 
 def sent(request: dict[str, Any]) -> list[codec.Buffer]:
@@ -85,10 +85,10 @@ def test_a_skeleton_with_arrays_is_read_as_ever() -> None:
 def test_the_hash_is_the_same_with_and_without_packing_again() -> None:
     request = fresh()
     frames = sent(request)
-    assert provenance.sent_sha256(read_body(frames)) == provenance.request_sha256(request)
+    assert fingerprint.of_body(read_body(frames)) == fingerprint.of_payload(request)
     request["segments"] = [{"rotations": np.arange(4, dtype=np.float32)}]
     frames = sent(request)
-    assert provenance.sent_sha256(read_body(frames)) == provenance.request_sha256(request)
+    assert fingerprint.of_body(read_body(frames)) == fingerprint.of_payload(request)
 
 
 def test_where_a_known_skeleton_lies_in_its_body() -> None:
