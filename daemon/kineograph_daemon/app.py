@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -197,9 +198,23 @@ class Daemon:
         if self._http_config is not None:
             self._http = DoorProcess(self._http_config, paths.log_dir())
         _log.info("ready", extra={"data": {"endpoints": [d.endpoint for d in self._doors], "version": __version__}})
-        self.front.when_idle(_warm_up)
+        self.front.when_idle(self._warm_up)
         self.front.when_idle(lambda: void(self._store.sweep(list(self.desk.machine.jobs.values()))))
         self.front.run()
+
+    def _warm_up(self) -> None:
+        """Import what the first request needs, beside the loop: with a cold disk or a busy machine it takes seconds, in
+        which a client wants to hear that the daemon is there."""
+        importing = threading.Thread(target=_import_schema, name="warm-up")
+        importing.start()
+
+        def settle() -> None:
+            if importing.is_alive():
+                self.front.when_idle(settle)
+            else:
+                settle_in()
+
+        self.front.when_idle(settle)
 
     def close(self) -> None:
         """Stop the HTTP door and the workers, then the sockets, then the store."""
@@ -356,11 +371,8 @@ def _remove_old_sockets() -> None:
             path.unlink(missing_ok=True)
 
 
-def _warm_up() -> None:
-    """Import what the first request needs, once hello can be answered: a quarter of a second nobody waits for."""
+def _import_schema() -> None:
     import kineograph_daemon.mmcp.validate  # noqa: F401
-
-    settle_in()
 
 
 def _ask_to_end(pid: int) -> None:

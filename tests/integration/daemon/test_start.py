@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.fakes.backbones import request_map
-from tests.integration.daemon.conftest import House, generate
+from tests.integration.daemon.conftest import ROOT, House, generate, wait_until
 
 from kineograph.errors import ErrorCode, KineographError
 from kineograph_daemon import app
@@ -25,6 +27,39 @@ def test_hello_and_capabilities_answer_before_the_models_do(make_house: Callable
     assert wire.call("capabilities")["models"]["fake"]["state"] in ("loading", "unloaded")
     memory = wire.call("daemon.stats")["memory_bytes"]
     assert memory < 120e6, f"{memory / 1e6:.0f} MB"
+
+
+def test_hello_is_answered_while_the_schema_is_still_imported(make_house: Callable[..., House], tmp_path: Path) -> None:
+    begun, go_on = tmp_path / "begun", tmp_path / "go_on"
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    (hooks / "sitecustomize.py").write_text(_SLOW_DISK)
+    path = os.pathsep.join([str(hooks), str(ROOT)])
+    house = make_house(PYTHONPATH=path, BEGUN=str(begun), GO_ON=str(go_on))
+    wait_until(begun.exists)
+    wire = house.wire()
+    for _ in range(3):
+        assert wire.call("hello")["models"] is not None
+    go_on.touch()
+    body = generate()
+    wire.call("generate", body)
+    assert wire.call("job.result", {"job": body["job"], "wait_s": 60.0})["job"]["state"] == "succeeded"
+
+
+_SLOW_DISK = """
+import os, pathlib, sys, time
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "motionmcp.schemas" and "run" in sys.argv and "-m" in sys.orig_argv:
+            pathlib.Path(os.environ["BEGUN"]).touch()
+            until = time.monotonic() + 120
+            while not os.path.exists(os.environ["GO_ON"]) and time.monotonic() < until:
+                time.sleep(0.02)
+
+sys.meta_path.insert(0, Slow())
+"""
+"""Holds the import of a module up until a file is there."""
 
 
 def test_a_submit_on_the_very_first_start_waits_for_the_models(make_house: Callable[..., House]) -> None:
