@@ -8,6 +8,7 @@ import re
 import typing
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,19 +17,29 @@ import numpy as np
 import pytest
 from motionmcp.errors import STATUS_FOR
 from tests.contract.describe import DOCUMENT, Table, code_blocks, default_text, plain, tables, type_name, values
+from tests.fakes.backbones import Foreign
 
 from kineograph.client.discovery import RunFile
+from kineograph.client.keys import client_keys, server_keys
 from kineograph.client.pending import SENT_ONCE
 from kineograph.errors import RETRYABLE_CODES, ErrorCode, error
+from kineograph.motion import packed
+from kineograph.motion.clip import Clip
+from kineograph.motion.skeleton import Skeleton
 from kineograph.wire import codec, messages, version
 from kineograph.wire.codec import Header, Kind
 from kineograph.wire.http_status import HTTP_STATUS
+from kineograph_daemon.backbones.base import extras_of
 from kineograph_daemon.mmcp.answers import result_body
+from kineograph_daemon.mmcp.schema import parse
 from kineograph_daemon.pipeline import JobResultData
 from kineograph_daemon.retarget import wire as retarget_wire
+from kineograph_daemon.server import call, doors, jobs_handlers, routers, submit
+from kineograph_daemon.server.auth import Keyring
 from kineograph_daemon.server.daemon_handlers import DaemonHandlers
 from kineograph_daemon.settings import Settings
 from kineograph_daemon.workers import link as worker_link
+from kineograph_daemon.workers.supervisor import SlotState, Supervisor
 
 TEXT = DOCUMENT.read_text("utf-8")
 TABLES = tables(TEXT)
@@ -41,6 +52,11 @@ ENUMS: dict[str, type[StrEnum]] = {
     if isinstance(cls, type) and issubclass(cls, StrEnum) and cls.__module__ == messages.__name__
     if name not in ("Method", "EventName")
 }
+
+
+ONE_CLIP = Clip(
+    Skeleton.build(["a"], [-1], np.zeros((1, 3))), 30.0, np.tile([0.0, 0.0, 0.0, 1.0], (2, 1, 1)), np.zeros((2, 3))
+)
 
 
 def table(heading: str) -> Table:
@@ -145,10 +161,89 @@ def test_worker_link() -> None:
 def test_a_retargets_request() -> None:
     t = table("A retarget's request")
     assert {k for cell in t.column("key") for k in cell.split(", ")} == set(retarget_wire.KEYS)
-    (options,) = [what for key, what in zip(t.column("key"), t.column("what"), strict=True) if key == "options"]
-    for name, default in retarget_wire.OPTIONS.items():
-        assert name in options
-        assert all(str(v) in options for v in (type(default) if isinstance(default, StrEnum) else ()))
+    (clip,) = [what for key, what in zip(t.column("key"), t.column("what"), strict=True) if key == "clip"]
+    assert all(key in clip for key in packed.clip_map(ONE_CLIP))
+    (target,) = [what for key, what in zip(t.column("key"), t.column("what"), strict=True) if key == "target"]
+    assert all(key in target for key in packed.skeleton_map(ONE_CLIP.skeleton))
+
+
+def test_options_of_a_retarget() -> None:
+    t = table("Options of a retarget")
+    defaults = {key: None if text == "nil" else json.loads(text) for key, text in t.pairs("option", "default").items()}
+    assert defaults == {name: plain_value(value) for name, value in retarget_wire.OPTIONS.items()}
+    kinds = {bool: "bool", str: "text", float: "float or nil", type(None): "float or nil"}
+    meanings = t.pairs("option", "meaning")
+    for name, kind in t.pairs("option", "type").items():
+        default = retarget_wire.OPTIONS[name]
+        assert kind == kinds[type(plain_value(default))]
+        assert all(str(v) in meanings[name] for v in (type(default) if isinstance(default, StrEnum) else ()))
+
+
+def test_a_retargets_result() -> None:
+    told = SimpleNamespace(travel=None, to_json=dict)
+    body = retarget_wire.body(ONE_CLIP, typing.cast(Any, told), {})
+    (less,) = re.findall(r"The result has the keys .+? less (.+?), with (.+?)\.", TEXT, flags=re.DOTALL)
+    missing, added = (set(re.findall(r"`(.+?)`", words)) for words in less)
+    assert set(body) == set(table("The arrays result").column("key")) - missing | added
+
+
+def plain_value(value: Any) -> Any:
+    return str(value) if isinstance(value, StrEnum) else value
+
+
+def test_what_models_tells() -> None:
+    written = table("What models tells").column("key")
+    assert written == [*extras_of(Foreign()), "carried", "state", "device", "error"]
+
+
+def test_workers_of_the_stats() -> None:
+    slot = SimpleNamespace(
+        worker="w1", device="cpu", state="ready", process=None, started_s=0.0, deaths=0, rss_bytes=0, last=""
+    )
+    (told,) = Supervisor.facts(typing.cast(Any, SimpleNamespace(slots=[slot])))
+    meaning = table("DaemonStats").pairs("field", "meaning")["workers"]
+    assert re.sub(r" \(.*?\)", "", meaning).split(": ")[1].split(", ") == [*told, "jobs"]
+    assert all(str(state) in meaning for state in SlotState)
+
+
+def test_numbers_in_the_prose() -> None:
+    for words in (
+        f"more than {doors._MOST_UNSENT_BYTES // 2**20} MiB of answers",
+        f"of `label` and `character` {submit.MAX_TEXT} characters are kept",
+        f"client's `name` {call._NAME}",
+        f"no more than {jobs_handlers.MOST_JOBS}",
+        f"at most {jobs_handlers.MOST_JOBS}",
+        f"at most {128} characters",
+    ):
+        assert words.lower() in " ".join(TEXT.split()).lower(), words
+    assert routers._HANDSHAKE_S == 5.0
+    assert "introduced itself within five seconds" in " ".join(TEXT.split())
+
+
+def test_files_with_keys_are_those_of_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KINEOGRAPH_HOME", str(tmp_path))
+    ours, theirs = client_keys(), server_keys()
+    files = table("Keys").column("file of the configuration folder")
+    assert files == ["client_key.json", "server_key.json", "clients.json"]
+    for name, pair in zip(files, (ours, theirs), strict=False):
+        assert json.loads((tmp_path / "config" / name).read_text()) == {"public": pair.public, "secret": pair.secret}
+    (form,) = re.findall(r'`(\{"clients": .+?\]\})`', TEXT)
+    (tmp_path / "config" / files[2]).write_text(form.replace("Z85", json.dumps("x" * 40)))
+    ring = Keyring()
+    assert ring.role_of("x" * 40) is messages.Role.SUBMIT
+    assert ring.role_of(ours.public) is messages.Role.ADMIN
+    assert ring.role_of("y" * 40) is None
+
+
+def test_the_request_of_the_document_is_one() -> None:
+    (block,) = code_blocks(TEXT, "json request")
+    payload = json.loads(block)
+    request = parse(payload)
+    sent = {s["type"] for s in payload["segments"]} | {c["type"] for c in payload["constraints"]}
+    assert sent == {"text", "motion_reference", "root_path", "pose_keyframe", "effector_target"}
+    clip = payload["segments"][1]
+    clip.update({key: np.array(clip[key], np.float32) for key in ("rotations", "root_positions")})
+    assert parse(payload).total_frames == request.total_frames == 62
 
 
 def test_the_arrays_result() -> None:
@@ -231,5 +326,5 @@ def test_the_document_has_no_table_that_is_not_tested() -> None:
     prose_only = {"Transport"}
     tested = set(MESSAGES) | set(ENUMS) | {"Kind", "Methods", "Events", "Transitions", "Versions and limits", "Header"}
     tested |= {"Errors", "Run file", "The worker link", "TaskJob", "The arrays result", "Limits of a daemon"}
-    tested |= {"A retarget's request"}
+    tested |= {"A retarget's request", "Options of a retarget", "What models tells", "Keys"}
     assert {t.heading for t in TABLES} <= tested | prose_only

@@ -9,6 +9,7 @@ lengths and counts are checked before anything is decoded.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -210,6 +211,19 @@ def decode_header(frames: Sequence[Buffer]) -> tuple[Header, int]:
     return Header(kind, method, request_id, epoch, seq, wire), arrays
 
 
+def named(frames: Sequence[Buffer]) -> tuple[str, str]:
+    """Method and id of a message that ``decode_header`` refused, as far as they can be read; else empty."""
+    try:
+        if len(frames[0]) > limits.MAX_HEADER_BYTES:
+            return "", ""
+        raw = _unpack(frames[0], "header")
+        method, request_id = raw.get("m"), raw.get("id")
+    except (LinkError, LookupError, AttributeError):
+        return "", ""
+    is_id = type(request_id) is str and len(request_id) <= 128
+    return method[:80] if type(method) is str else "", request_id if is_id else ""
+
+
 def decode_body(body: Buffer, arrays: Sequence[Buffer]) -> dict[str, Any]:
     """A body with its arrays put back as read-only views. Raises ``bad_response``."""
     out = _unpack(body, "body", _ext_of(arrays))
@@ -340,9 +354,15 @@ def _map_around(unpacker: Any, body: Buffer, inner: str) -> tuple[dict[str, Any]
 
 
 def _ext_of(arrays: Sequence[Buffer]) -> Any:
+    left = limits.MAX_REFERENCES
+
     def ext(code: int, data: bytes) -> Any:
+        nonlocal left
         if code != limits.EXT_ARRAY:
             raise _bad(f"unknown extension type {code}")
+        left -= 1
+        if left < 0:
+            raise _bad(f"the body refers to arrays more than {limits.MAX_REFERENCES} times")
         return _view(data, arrays)
 
     return ext
@@ -368,6 +388,8 @@ def _referred(reference: bytes) -> tuple[np.dtype[Any], list[int], int, int]:
     ):
         raise _bad(f"an array's shape is {shape!r}"[:200])
     expected = math.prod(shape) * dtype.itemsize
+    if not expected and math.prod(itertools.takewhile(bool, shape)) > limits.MAX_EMPTY:
+        raise _bad(f"an array without numbers has the shape {shape!r}: {limits.MAX_EMPTY} lists at most"[:200])
     if expected > limits.MAX_ARRAY_BYTES:
         raise _bad(f"an array claims {expected} bytes, limit {limits.MAX_ARRAY_BYTES}")
     return dtype, shape, index, expected
@@ -393,11 +415,36 @@ def _unpack(data: Buffer, what: str, ext_hook: Any = None) -> Any:
     try:
         if ext_hook is None:
             return msgpack.unpackb(data, raw=False, strict_map_key=True)
+        if len(data) > limits.MAX_CONTAINERS:  # a smaller body has no room for so many
+            return _unpack_counted(data, ext_hook)
         return msgpack.unpackb(data, raw=False, strict_map_key=True, ext_hook=ext_hook)
     except LinkError:
         raise
+    except msgpack.exceptions.StackError:
+        raise _bad(f"the {what} is nested deeper than {limits.MAX_DEPTH}") from None
     except (ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException) as e:
         raise _bad(f"the {what} is not valid msgpack: {type(e).__name__}: {e}"[:300]) from None
+
+
+def _unpack_counted(data: Buffer, ext_hook: Any) -> Any:
+    """An empty list is one byte on the wire and 64 here: what a large body may grow to is bounded on the way."""
+    count = 0
+
+    def counted(value: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count > limits.MAX_CONTAINERS:
+            raise _bad(f"the body has more than {limits.MAX_CONTAINERS} lists and maps")
+        return value
+
+    return msgpack.unpackb(
+        data,
+        raw=False,
+        strict_map_key=True,
+        list_hook=counted,
+        object_hook=counted,
+        ext_hook=ext_hook,
+    )
 
 
 def _bad(message: str) -> LinkError:

@@ -7,6 +7,7 @@ and the types of its values), and the rest of it is taken as it is.
 
 from __future__ import annotations
 
+import contextlib
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -14,6 +15,8 @@ from dataclasses import MISSING, fields
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar, Union
+
+import numpy as np
 
 from kineograph.errors import ErrorCode, RequestError
 
@@ -63,6 +66,15 @@ def built(cls: type[M], values: dict[str, Any]) -> M:
 
 
 _Check = Callable[[Any, str], Any]
+_NAMES: dict[type[Any], str] = {
+    str: "text",
+    dict: "map",
+    list: "list",
+    tuple: "list",
+    bytes: "byte string",
+    np.ndarray: "number array",
+}
+"""What the protocol calls them; a peer need not know Python."""
 _FLAT = frozenset({str, int, float, bool, bytes, dict, list, types.NoneType})
 
 
@@ -186,6 +198,14 @@ def _fit(hint: Any) -> frozenset[type[Any]]:
     return frozenset({kind}) if kind in (str, int, float, bool, dict, types.NoneType) else frozenset()
 
 
+def _type_name(hint: Any) -> str:
+    """A field's type as the protocol writes it."""
+    kind = typing.get_origin(hint) or hint
+    if kind is list:
+        return f"list of {_type_name(typing.get_args(hint)[0])}"
+    return _NAMES.get(kind) or str(kind.__name__)
+
+
 def _members(hint: Any) -> dict[str, Any]:
     return {str(x): x for x in hint} if isinstance(hint, type) and issubclass(hint, StrEnum) else {}
 
@@ -215,14 +235,24 @@ def _checker(hint: Any) -> _Check:
 
 
 def _list_of(item: Any, hint: Any) -> _Check:
-    check, fit = _checker(item), _fit(item) - {float}
+    check, fit, members = _checker(item), _fit(item) - {float}, _members(item)
 
     def coerce(value: Any, name: str) -> Any:
         if not isinstance(value, (list, tuple)):
-            raise _wrong(name, value, str(hint))
+            raise _wrong(name, value, _type_name(hint))
         if fit.issuperset(map(type, value)):
             return [*value]
-        return [check(v, f"{name}[{i}]") for i, v in enumerate(value)]
+        if members:
+            with contextlib.suppress(KeyError, TypeError):
+                return [*map(members.__getitem__, value)]
+        out = []
+        for i, v in enumerate(value):
+            try:
+                out.append(check(v, name))
+            except RequestError as e:
+                details = {**e.details, "where": {"path": [name, i]}}
+                raise RequestError(e.code, e.message.replace(repr(name), repr(f"{name}[{i}]"), 1), details) from None
+        return out
 
     return coerce
 
@@ -242,7 +272,7 @@ def _enum(hint: type[StrEnum]) -> _Check:
 def _message(hint: type[Any]) -> _Check:
     def coerce(value: Any, name: str) -> Any:
         if not isinstance(value, dict):
-            raise _wrong(name, value, hint.__name__)
+            raise _wrong(name, value, "map")
         return from_body(hint, value)
 
     return coerce
@@ -258,7 +288,7 @@ def _number(value: Any, name: str) -> float:
 
 
 def _instance(kind: type[Any], hint: Any) -> _Check:
-    shown = getattr(hint, "__name__", str(hint))
+    shown = _type_name(hint)
 
     def coerce(value: Any, name: str) -> Any:
         # True is an int to Python, and to nobody else.
@@ -270,11 +300,13 @@ def _instance(kind: type[Any], hint: Any) -> _Check:
 
 
 def _wrong(name: str, value: Any, allowed: Any) -> RequestError:
-    got = value if isinstance(value, (str, int, float, bool, type(None))) else type(value).__name__
+    is_plain = value is None or isinstance(value, (str, int, float, bool))
+    got = value if is_plain else f"a {_NAMES.get(type(value)) or type(value).__name__}"
     if isinstance(got, str):
         got = got[:200]
+    shown = "nil" if got is None else str(got).lower() if isinstance(got, bool) else repr(got) if is_plain else got
     return RequestError(
         ErrorCode.SCHEMA_VALIDATION,
-        f"the field {name!r} is {got!r}, it takes {allowed}",
+        f"the field {name!r} is {shown}, it takes {allowed}",
         {"where": {"path": [name]}, "got": got, "allowed": allowed},
     )

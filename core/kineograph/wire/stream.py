@@ -40,6 +40,7 @@ class Stream:
         self._socket = connected
         self._waiting: list[Sequence[Buffer]] = []
         self._unsent: deque[memoryview] = deque()
+        self.unsent_bytes = 0
         self._sending = threading.Lock()
         self.is_heard = True
         self._push([zmtp.GREETING + introduction])
@@ -98,7 +99,7 @@ class Stream:
     def _push(self, pieces: Sequence[Buffer]) -> None:
         with self._sending:
             if self._unsent or len(pieces) > 1:
-                self._unsent.extend(map(memoryview, pieces))
+                self._keep(pieces)
                 self._flush()
                 return
             (piece,) = pieces  # nearly always: one call, and all of it goes
@@ -110,8 +111,12 @@ class Stream:
                 self._unheard()
                 return
             if done < len(piece):
-                self._unsent.append(memoryview(piece)[done:])
+                self._keep([memoryview(piece)[done:]])
                 self._flush()
+
+    def _keep(self, pieces: Sequence[Buffer]) -> None:
+        self._unsent.extend(map(memoryview, pieces))
+        self.unsent_bytes += sum(map(len, pieces))
 
     def _flush(self) -> None:
         unsent = self._unsent
@@ -119,6 +124,7 @@ class Stream:
             while unsent:
                 pieces = [unsent[i] for i in range(min(len(unsent), _MOST_PIECES))]
                 done = self._socket.sendmsg(pieces)
+                self.unsent_bytes -= done
                 while unsent and done >= len(unsent[0]):
                     done -= len(unsent.popleft())
                 if done:
@@ -131,3 +137,4 @@ class Stream:
     def _unheard(self) -> None:
         self.is_heard = False
         self._unsent.clear()
+        self.unsent_bytes = 0

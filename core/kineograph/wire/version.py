@@ -14,6 +14,12 @@ MAX_ARRAY_BYTES = 1 * 2**30
 MAX_MESSAGE_BYTES = 2 * 2**30
 MAX_DEPTH = 1024
 MAX_DIMENSIONS = 8
+MAX_CONTAINERS = 4 * 2**20
+"""Lists and maps of a body: one byte each on the wire, and 64 or more where they are read."""
+MAX_REFERENCES = 16 * 2**10
+"""Array references of a body; several may refer to one frame."""
+MAX_EMPTY = 2**20
+"""Lists that an array without numbers may stand for: a shape like ``[2**40, 0]`` takes no bytes at all."""
 EXT_ARRAY = 1
 """msgpack extension type of an array reference: msgpack ``[dtype, shape, frame]``."""
 

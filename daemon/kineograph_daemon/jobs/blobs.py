@@ -29,6 +29,8 @@ Buffer = bytes | bytearray | memoryview
 _FLAGS = os.O_WRONLY | getattr(os, "O_BINARY", 0)
 _FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
 _mapped: weakref.WeakKeyDictionary[mmap.mmap, str] = weakref.WeakKeyDictionary()
+_same_file: weakref.WeakValueDictionary[tuple[int, int], mmap.mmap] = weakref.WeakValueDictionary()
+_TOO_MANY = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _MAX_PARTS = 512  # of one writev call; the smallest limit among today's systems is 1024
 
 
@@ -62,25 +64,40 @@ def write(path: str | os.PathLike[str], frames: Sequence[Buffer], *, fsync: bool
 def open(path: str | os.PathLike[str]) -> list[memoryview]:
     """The frames of ``path`` as read-only views of the mapped file; the views keep the mapping alive.
 
-    Raises ``result_expired`` when the file is gone and ``internal_error`` when it is not one of ours or damaged.
+    A file that is mapped still is not mapped again: each mapping keeps a descriptor, of which a process has some
+    hundred. Raises ``result_expired`` when the file is gone, ``resource_exhausted`` when nothing more can be opened or
+    mapped, ``internal_error`` when it is not one of ours or damaged.
     """
     target = os.fspath(path)
     try:
         fd = os.open(target, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         try:
-            mapped = mmap.mmap(fd, 0, access=mmap.ACCESS_READ)
+            mapped = _map(fd)
         finally:
             os.close(fd)
     except FileNotFoundError:
         where = {"file": os.path.basename(target)}
         raise JobError(Code.RESULT_EXPIRED, "the stored result is gone", {"where": where}) from None
     except (OSError, ValueError) as e:  # ValueError: an empty file cannot be mapped
+        if isinstance(e, OSError) and e.errno in _TOO_MANY:
+            where = {"file": os.path.basename(target)}
+            message = f"the stored result cannot be opened now: {e.strerror}"
+            raise UnavailableError(Code.RESOURCE_EXHAUSTED, message, {"resource": "files", "where": where}) from e
         raise _damaged(target, str(e)) from e
     _mapped[mapped] = target
     try:
         return stored.split(memoryview(mapped))
     except ValueError as e:
         raise _damaged(target, str(e)) from None
+
+
+def _map(fd: int) -> mmap.mmap:
+    info = os.fstat(fd)
+    file = (info.st_dev, info.st_ino)  # no other file's as long as it is mapped
+    mapped = _same_file.get(file)
+    if mapped is None or len(mapped) != info.st_size or not info.st_ino:
+        mapped = _same_file[file] = mmap.mmap(fd, 0, access=mmap.ACCESS_READ)
+    return mapped
 
 
 def is_open(path: str | os.PathLike[str]) -> bool:

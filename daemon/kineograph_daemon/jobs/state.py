@@ -332,14 +332,14 @@ class JobMachine:
             return _refused(ErrorCode.INVALID_PARAMETERS, "only a waiting job can be moved", details)
         if e.before is not None:
             if e.before not in self._line or not self._line.move_before(e.job, e.before):
-                details = {"where": {"path": ["before"]}, "got": e.before}
+                details = {"where": {"path": ["before"]}, "got": e.before[:80]}
                 message = "the job to move before is not waiting in the same priority"
                 return _refused(ErrorCode.INVALID_PARAMETERS, message, details)
         elif e.to in ("front", "back"):
             self._line.move(e.job, to_front=e.to == "front")
         else:
-            details = {"where": {"path": ["to"]}, "got": e.to, "allowed": ["front", "back"]}
-            return _refused(ErrorCode.INVALID_PARAMETERS, f"a job cannot be moved to {e.to!r}", details)
+            details = {"where": {"path": ["to"]}, "got": e.to[:80], "allowed": ["front", "back"]}
+            return _refused(ErrorCode.INVALID_PARAMETERS, f"a job cannot be moved to {e.to[:80]!r}", details)
         self._note_place(job)
         return [s.Changed(e.job, EventName.JOB_MOVED)]
 
@@ -581,7 +581,8 @@ def _refused(code: ErrorCode, message: str, details: dict[str, Any], retry_after
 
 
 def _unknown(job: str) -> Out:
-    return _refused(ErrorCode.REQUEST_NOT_FOUND, f"job {job} is not known here", {"job": job, "got": job})
+    named = job[:80]
+    return _refused(ErrorCode.REQUEST_NOT_FOUND, f"job {named} is not known here", {"job": named, "got": named})
 
 
 __all__ = ["Job", "JobFacts", "JobMachine", "Out", "Rules"]

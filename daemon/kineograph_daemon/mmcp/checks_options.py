@@ -14,6 +14,8 @@ from kineograph.errors import ErrorCode
 from kineograph_daemon.mmcp.checks_rig import Takers
 from kineograph_daemon.mmcp.faults import Path, fault, nearest, plain
 
+_MOST_FLAGS = 1024
+
 
 def model_options(request: GenerateRequest, spec: ModelSpec) -> None:
     """Every dial that was sent is one the model declared, and its value one that the dial takes.
@@ -46,7 +48,14 @@ def model_options(request: GenerateRequest, spec: ModelSpec) -> None:
                 allowed=sorted(declared),
                 suggestions=nearest(name, declared),
             )
-        _dial(name, value.tolist() if isinstance(value, np.ndarray) else value, option, spec)
+        _dial(name, _listed(value), option, spec)
+
+
+def _listed(value: Any) -> Any:
+    """An array as the number or the few flags that it may stand for; a larger one is none, and is only named."""
+    if not isinstance(value, np.ndarray):
+        return value
+    return value.tolist() if value.ndim <= 1 and value.size <= _MOST_FLAGS else plain(value)
 
 
 def _dial(name: str, value: Any, option: ModelOption, spec: ModelSpec) -> None:

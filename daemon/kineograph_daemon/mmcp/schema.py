@@ -8,6 +8,8 @@ stands: topology and an empty skeleton are ``invalid_skeleton``, a value out of 
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,6 +42,8 @@ _RANGE_FAULTS = frozenset(
     }
 )
 _DEEPEST = 32  # no part of a request is nested as deep
+_MOST_LISTED = 4 * 2**20
+"""Numbers that stand in arrays in place of lists: many places may refer to one array, and each makes lists of it."""
 _LIMIT_KEYS = ("ge", "gt", "le", "lt", "min_length", "max_length", "expected", "pattern", "expected_tags")
 
 
@@ -80,7 +84,7 @@ def _read_again(light: Any, exc: ValidationError, clip_faults: list[Record]) -> 
     if negative and len(negative) == len(records):
         items = [{**c, "frame": 0} if i in negative else c for i, c in enumerate(light["constraints"])]
         retry = {**light, "constraints": items}
-    elif (unpacked := _lists(light)) is not light:
+    elif (unpacked := _Lists().of(light)) is not light:
         retry, negative = unpacked, {}
     else:
         raise _refuse(records, light)
@@ -103,19 +107,39 @@ def _is_negative_frame(record: Mapping[str, Any]) -> bool:
     )
 
 
-def _lists(value: Any, depth: int = 0) -> Any:
-    """``value`` with its arrays as lists; the very same object when there is none, or none that a request may have."""
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if depth > _DEEPEST:
+class _Lists:
+    """Makes lists of the arrays of one request. Raises ``payload_too_large`` where they hold too much for that."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_LISTED
+
+    def of(self, value: Any, depth: int = 0) -> Any:
+        """``value`` with its arrays as lists; the very same object when there is none that a request may have."""
+        if isinstance(value, np.ndarray):
+            return self._listed(value)
+        if depth > _DEEPEST:
+            return value
+        if isinstance(value, dict):
+            out = {key: self.of(item, depth + 1) for key, item in value.items()}
+            return out if any(out[key] is not item for key, item in value.items()) else value
+        if isinstance(value, (list, tuple)):
+            items = [self.of(item, depth + 1) for item in value]
+            return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
         return value
-    if isinstance(value, dict):
-        out = {key: _lists(item, depth + 1) for key, item in value.items()}
-        return out if any(out[key] is not item for key, item in value.items()) else value
-    if isinstance(value, (list, tuple)):
-        items = [_lists(item, depth + 1) for item in value]
-        return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
-    return value
+
+    def _listed(self, value: np.ndarray[Any, Any]) -> Any:
+        # One without numbers still makes a list for each entry of the dimensions before its 0.
+        self._left -= value.size or math.prod(itertools.takewhile(bool, value.shape))
+        if self._left < 0:
+            raise fault(
+                ErrorCode.PAYLOAD_TOO_LARGE,
+                f"the request's arrays stand for more than {_MOST_LISTED:,} numbers in lists; "
+                "only a clip's rotations and root_positions may be as large",
+                [],
+                got=f"an array of shape {list(value.shape)}, and those before it",
+                allowed=_MOST_LISTED,
+            )
+        return value.tolist()
 
 
 def _refuse(records: Sequence[Mapping[str, Any]], payload: Any) -> KineographError:

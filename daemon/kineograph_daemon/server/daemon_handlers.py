@@ -126,9 +126,10 @@ class DaemonHandlers:
         try:
             now = self._models.state(m.model)
         except KeyError:
-            details = {"model_id": m.model, "available_models": self._models.ids, "got": m.model}
+            named = m.model[:80]
+            details = {"model_id": named, "available_models": self._models.ids, "got": named}
             raise RequestError(
-                ErrorCode.UNKNOWN_MODEL, f"there is no model {m.model!r} here", {**details, "allowed": self._models.ids}
+                ErrorCode.UNKNOWN_MODEL, f"there is no model {named!r} here", {**details, "allowed": self._models.ids}
             ) from None
         self._link.load(m.model, on)
         goal = ModelState.READY if on else ModelState.UNLOADED

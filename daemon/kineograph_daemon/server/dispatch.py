@@ -40,12 +40,11 @@ class Dispatcher:
 
     def take(self, incoming: Incoming) -> None:
         """Answer a message, or leave that to the handler that took it."""
-        nameless = Sender(incoming.door, incoming.peer)
         try:
             header, arrays = codec.decode_header(incoming.frames)
         except KineographError as e:
             _log.info("a message was refused: %s", e)
-            self._outbox.fail(nameless, e)
+            self._outbox.fail(Sender(incoming.door, incoming.peer, *codec.named(incoming.frames)), e)
             return
         to = Sender(incoming.door, incoming.peer, header.method, header.request_id)
         guarded(self._outbox, to, lambda: self._open(incoming, to, header, arrays))

@@ -22,6 +22,9 @@ from kineograph_daemon.server.routers import LibzmqRouter, Router, UnixRouter
 
 Context = Any
 
+_MOST_UNSENT_BYTES = 2 * 2**20
+"""Of answers that wait for one peer to read. What comes beyond is one answer: its next request is not taken before."""
+
 
 class Incoming(NamedTuple):
     """One message of a client, undecoded. ``frames`` is cut off beyond the allowed number."""
@@ -120,7 +123,9 @@ def open_door(
 
     requests: Router
     if endpoints[0].startswith("ipc:") and server_secret is None and UnixRouter.is_possible():
-        requests = UnixRouter(endpoints[0], most_bytes=frame_bytes, peer_queue=peer_queue)
+        requests = UnixRouter(
+            endpoints[0], most_bytes=frame_bytes, peer_queue=peer_queue, most_unsent=_MOST_UNSENT_BYTES
+        )
     else:
         requests = LibzmqRouter(bound(zmq.ROUTER, endpoints[0]), with_user=role_of is not None)
     events = bound(zmq.XPUB, endpoints[1])

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from kineograph.errors import ErrorCode, PayloadTooLarge
 from kineograph.wire import codec
 from kineograph.wire.messages import (
     JobCancel,
@@ -24,6 +25,8 @@ from kineograph_daemon.server.events import Publisher
 from kineograph_daemon.server.results import Results, answer_to, unknown
 from kineograph_daemon.server.status import COLUMNS, job_row, status_map
 
+MOST_JOBS = 100_000
+"""In one answer."""
 _OPTIONS = ("priority", "deadline_s", "on_busy", "formats", "trajectories", "label", "character", "refs")
 
 
@@ -67,7 +70,7 @@ class JobHandlers:
         m: JobList = call.message
         wanted = list(self._matching(m))
         start = max(0, m.offset)
-        page = wanted[start : start + max(0, m.limit)]
+        page = wanted[start : start + max(0, min(m.limit, MOST_JOBS))]
         places = {job: n for n, job in enumerate(self._desk.machine.waiting(), 1)}
         eta_s = self._desk.machine.eta_s
         rows = [job_row(job, at := places.get(job.id), eta_s(job, at)) for job in page]
@@ -78,6 +81,9 @@ class JobHandlers:
     def cancel(self, call: Call) -> None:
         """``job.cancel``: the jobs named, and no other."""
         m: JobCancel = call.message
+        if len(m.jobs) > MOST_JOBS:
+            details = {"where": {"path": ["jobs"]}, "got": len(m.jobs), "allowed": MOST_JOBS}
+            raise PayloadTooLarge(ErrorCode.PAYLOAD_TOO_LARGE, f"{len(m.jobs):,} jobs in one question", details)
         by, now_s = self._peers.name(call.sender), self._clock.now_s()
         states: list[dict[str, Any] | None] = []
         for job in m.jobs:
@@ -108,7 +114,7 @@ class JobHandlers:
 
     def _matching(self, m: JobList) -> Iterator[Job]:
         jobs = self._desk.machine.jobs
-        chosen = jobs.values() if not m.jobs else [jobs[j] for j in m.jobs if j in jobs]
+        chosen = jobs.values() if not m.jobs else [jobs[j] for j in dict.fromkeys(m.jobs) if j in jobs]
         states, text = frozenset(m.states), m.text.casefold()
         for job in chosen:
             if states and job.state not in states:

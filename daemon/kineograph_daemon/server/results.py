@@ -207,7 +207,8 @@ def answer_to(outbox: Outbox, to: Sender, promises: str = "") -> Answer:
 
 def unknown(job: str) -> JobError:
     """The error for an id that no job has."""
-    return JobError(ErrorCode.REQUEST_NOT_FOUND, f"job {job} is not known here", {"job": job, "got": job})
+    named = job[:80]  # whatever a client sent: it is not sent back as it came
+    return JobError(ErrorCode.REQUEST_NOT_FOUND, f"job {named} is not known here", {"job": named, "got": named})
 
 
 def _expired(job: str) -> JobError:

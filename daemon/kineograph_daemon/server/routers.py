@@ -7,6 +7,7 @@ Both speak ZMTP, so that a peer need not know which one it met.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import socket
@@ -23,6 +24,7 @@ from kineograph.wire import version as limits
 from kineograph.wire.codec import Buffer
 from kineograph.wire.stream import BUFFER_BYTES, Gone, Stream
 
+_SPARE_FILES = 128
 _MOST_FRAMES = limits.MAX_ARRAYS + 3
 _BACKLOG = 256
 _HANDSHAKE_S = 5.0
@@ -117,11 +119,13 @@ class _Peer:
         self.said: deque[list[Buffer]] = deque()
         self.since_s = time.monotonic()
         self.is_pressing = False
+        self.is_held = self.is_aside = False
 
 
 class UnixRouter:
     """A ROUTER on a Unix socket, without a thread (see ``wire.stream``); ``peer_queue``: pieces kept for a peer that
-    does not read, 0 for any number.
+    does not read, 0 for any number. ``most_unsent``: bytes that may wait for a peer; nothing more is heard of it, and
+    what it said is not taken, until it has read them. 0 for any number.
 
     Peers are served in turn, a message each, and none is read from before what it said is taken: a flood stays in the
     system's buffers and holds up nobody but its sender.
@@ -134,10 +138,13 @@ class UnixRouter:
         most: int | None = _MOST_FRAMES,
         most_bytes: int = limits.MAX_ARRAY_BYTES,
         peer_queue: int = 0,
+        most_unsent: int = 0,
     ) -> None:
         self.endpoint = endpoint
         self._path = endpoint.removeprefix("ipc://")
         self._most, self._most_bytes, self._peer_queue = most, most_bytes, peer_queue
+        self._most_unsent = most_unsent or math.inf
+        self._most_peers = max(16, _open_files() - _SPARE_FILES)
         self._listener = _listening(self._path)
         self._epoll = select.epoll()
         self._epoll.register(self._listener, select.EPOLLIN)
@@ -169,6 +176,9 @@ class UnixRouter:
         turns = self._turns
         while turns:
             peer = turns.popleft()
+            if peer.is_held:  # its turn comes again when it has read
+                peer.is_aside = True
+                continue
             frames = peer.said.popleft()
             if peer.said:
                 turns.append(peer)
@@ -212,13 +222,15 @@ class UnixRouter:
 
     def _accept(self) -> None:
         while True:
+            if len(self._by_fd) >= self._most_peers:  # the rest of the files is for results and the database
+                self._rest()
+                return
             try:
                 connected, _ = self._listener.accept()
             except BlockingIOError:
                 return
             except OSError:  # too many open files: asked again in a moment, not all the time
-                self._is_deaf = True
-                self._epoll.unregister(self._listener)
+                self._rest()
                 return
             connected.setblocking(False)
             with contextlib.suppress(OSError):
@@ -227,6 +239,11 @@ class UnixRouter:
             peer = _Peer(Stream(connected, zmtp.ready(b"ROUTER"), inbound))
             self._by_fd[peer.stream.fileno()] = peer
             self._epoll.register(peer.stream, select.EPOLLIN)
+
+    def _rest(self) -> None:
+        """Accept nobody for a moment."""
+        self._is_deaf = True
+        self._epoll.unregister(self._listener)
 
     def _look_at(self, peer: _Peer, what: int) -> None:
         try:
@@ -255,10 +272,20 @@ class UnixRouter:
         self._by_name[name] = peer
 
     def _watch(self, peer: _Peer) -> None:
-        """Ask for room on the way out as long as something waits for it, and no longer."""
-        if bool(peer.stream.unsent) is not peer.is_pressing:
-            peer.is_pressing = not peer.is_pressing
-            self._epoll.modify(peer.stream, select.EPOLLIN | (select.EPOLLOUT if peer.is_pressing else 0))
+        """Ask for room on the way out as long as something waits for it, and no longer; hear no more of a peer that
+        does not read."""
+        is_pressing, is_held = bool(peer.stream.unsent), peer.stream.unsent_bytes > self._most_unsent
+        if is_pressing is peer.is_pressing and is_held is peer.is_held:
+            return
+        peer.is_pressing, peer.is_held = is_pressing, is_held
+        if not is_held:
+            self._take_back(peer)
+        self._epoll.modify(peer.stream, (0 if is_held else select.EPOLLIN) | (select.EPOLLOUT if is_pressing else 0))
+
+    def _take_back(self, peer: _Peer) -> None:
+        if peer.is_aside:
+            peer.is_aside = False
+            self._turns.append(peer)
 
     def _drop(self, peer: _Peer) -> None:
         """Its connection goes; what it said before stays in turn."""
@@ -268,6 +295,16 @@ class UnixRouter:
             del self._by_name[peer.name]
         self._epoll.unregister(peer.stream)
         peer.stream.close()
+        peer.is_held = False
+        self._take_back(peer)
+
+
+def _open_files() -> int:
+    """How many files this process may have open."""
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return 2**31 if most == resource.RLIM_INFINITY else most
 
 
 def _listening(path: str) -> socket.socket:

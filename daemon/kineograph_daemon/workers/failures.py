@@ -133,7 +133,7 @@ def _listed(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_listed(item) for item in value]
     if isinstance(value, np.ndarray):
-        return value.tolist() if value.size <= _MOST_NUMBERS else f"{value.dtype} numbers of shape {value.shape}"
+        return value.tolist() if 0 < value.size <= _MOST_NUMBERS else f"{value.dtype} numbers of shape {value.shape}"
     return value
 
 

@@ -52,6 +52,34 @@ def test_arrays_are_read_without_a_copy_and_outlive_the_file(tmp_path: Path) -> 
     np.testing.assert_array_equal(read, array)
 
 
+def test_a_file_that_is_open_is_not_opened_again_and_another_of_its_name_is(tmp_path: Path) -> None:
+    path = tmp_path / "x.kgb"
+    blobs.write(path, [b"a" * 100])
+    first, again = blobs.open(path), blobs.open(path)
+    assert first[0].obj is again[0].obj
+    blobs.write(path, [b"b" * 100])
+    other = blobs.open(path)
+    assert (bytes(first[0][:1]), bytes(other[0][:1])) == (b"a", b"b")
+    del first, again, other
+    assert not blobs.is_open(path)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOMEM])
+def test_too_many_open_files_are_no_damage(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.kgb"
+    blobs.write(path, [b"a"])
+
+    def full(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", full)
+        with pytest.raises(KineographError) as caught:
+            blobs.open(path)
+    assert caught.value.code is ErrorCode.RESOURCE_EXHAUSTED
+    assert bytes(blobs.open(path)[0]) == b"a"
+
+
 def test_more_parts_than_one_system_call_takes(tmp_path: Path) -> None:
     frames = [bytes([i % 256]) * (i % 70) for i in range(1500)]
     blobs.write(tmp_path / "x.kgb", frames)

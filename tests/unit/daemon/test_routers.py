@@ -177,6 +177,87 @@ def test_who_does_not_read_is_kept_no_more_than_so_much(router: UnixRouter, conn
     assert good.recv() == b"still"
 
 
+def test_who_does_not_read_is_not_heard_until_it_does(
+    tmp_path: Path, plain: Callable[[bytes], socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = UnixRouter(f"ipc://{tmp_path}/h.sock", most_unsent=2**20)
+    peer, other = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+    try:
+        for one, name in ((peer, b"deaf"), (other, b"good")):
+            one.connect(str(tmp_path / "h.sock"))
+            one.sendall(zmtp.GREETING + zmtp.ready(b"DEALER", name))
+        peer.sendall(b"\x00\x01?" * 30)
+        answered = 0
+        while held.has_more or select.select([held.source], [], [], 0.3)[0]:
+            for name, _, _ in held.receive():
+                assert name == b"deaf"
+                assert held.send(name, [b"x" * 2**20])
+                answered += 1
+        assert 1 <= answered < 10, "what waits for it is bounded, and so is what is taken of it"
+        other.sendall(b"\x00\x01!")
+        assert hear(held) == [(b"good", [b"!"])]
+        got, expected = 0, 30 * (2**20 + 9) + len(zmtp.GREETING + zmtp.ready(b"ROUTER"))
+        peer.setblocking(False)
+        end_s = time.monotonic() + 60.0
+        while got < expected:
+            assert time.monotonic() < end_s, f"{got} of {expected} bytes came, {answered} answers"
+            if held.has_more or select.select([held.source], [], [], 0.0)[0]:
+                for name, _, _ in held.receive():
+                    held.send(name, [b"x" * 2**20])
+                    answered += 1
+            if select.select([peer], [], [], 0.01)[0]:
+                got += len(peer.recv(2**22))
+        assert (answered, got) == (30, expected)
+    finally:
+        peer.close()
+        other.close()
+        held.close(0)
+
+
+def test_what_a_peer_said_that_did_not_read_is_heard_when_it_goes(tmp_path: Path) -> None:
+    held = UnixRouter(f"ipc://{tmp_path}/h.sock", most_unsent=2**20)
+    try:
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.connect(str(tmp_path / "h.sock"))
+            peer.sendall(zmtp.GREETING + zmtp.ready(b"DEALER", b"deaf") + b"\x00\x01?" * 30)
+            heard = 0
+            while not heard:
+                assert select.select([held.source], [], [], 60.0)[0]
+                for name, _, _ in held.receive():
+                    heard += 1
+                    assert held.send(name, [b"x" * 2**23])
+                    break
+            assert hear(held, 0) == []
+        assert len(hear(held, 29)) == 29
+        hear(held, 0)
+        assert not held.has_more
+        assert not held.send(b"deaf", [b"x"])
+    finally:
+        held.close(0)
+
+
+def test_some_files_are_left_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routers, "_open_files", lambda: 0)  # 16 all the same
+    monkeypatch.setattr(routers, "_TIDY_EVERY_S", 0.0)
+    bound = UnixRouter(f"ipc://{tmp_path}/f.sock")
+    peers = [socket.socket(socket.AF_UNIX) for _ in range(20)]
+    try:
+        for i, peer in enumerate(peers):
+            peer.connect(str(tmp_path / "f.sock"))
+            peer.sendall(zmtp.GREETING + zmtp.ready(b"DEALER", str(i).encode()) + b"\x00\x01x")
+        assert len(hear(bound, 16)) == 16
+        assert not hear(bound, 0)
+        for peer in peers[:19]:
+            peer.close()
+        hear(bound, 0)
+        bound.tidy()
+        assert {name for name, _ in hear(bound, 4)} == {b"16", b"17", b"18", b"19"}
+    finally:
+        for peer in peers:
+            peer.close()
+        bound.close(0)
+
+
 SPOILT = {
     "a web browser": b"GET / HTTP/1.1\r\n\r\n",
     "noise": random.Random(3).randbytes(4000),

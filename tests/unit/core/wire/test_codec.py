@@ -207,6 +207,41 @@ def test_array_references_that_lie(reference: Any, frame: bytes) -> None:
         refused(with_reference(reference, frame))
 
 
+@pytest.mark.parametrize("dtype", ["<f4", "|u1"])
+def test_an_array_without_numbers_claims_no_more_lists_than_it_may(dtype: str) -> None:
+    # It takes no bytes, whatever its shape; who makes lists of it makes one for each entry before the 0.
+    for shape in ([0], [0, 77, 4], [version.MAX_EMPTY, 0], [16, 900, 0, 4]):
+        assert codec.decode(with_reference([dtype, shape, 0], b"")).body["a"].shape == tuple(shape)
+    for shape in ([version.MAX_EMPTY + 1, 0], [2**15, 2**15, 0, 7]):
+        assert "without numbers" in refused(with_reference([dtype, shape, 0], b"")).message
+
+
+def test_a_frame_may_be_referred_to_more_than_once_but_not_without_end() -> None:
+    reference = msgpack.ExtType(version.EXT_ARRAY, msgpack.packb(["<f4", [1], 0]))
+    header = msgpack.packb({"v": 1, "k": "reply", "m": "x", "id": "1", "a": 1})
+    for count, fits in ((version.MAX_REFERENCES, True), (version.MAX_REFERENCES + 1, False)):
+        frames = [header, msgpack.packb({"a": [reference] * count}), b"1234"]
+        if fits:
+            assert len(codec.decode(frames).body["a"]) == count
+        else:
+            assert "refers" in refused(frames).message
+
+
+@pytest.mark.parametrize("one", [b"\x90", b"\x80"], ids=["lists", "maps"])
+def test_a_large_body_holds_no_more_lists_and_maps_than_it_may(one: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(version, "MAX_CONTAINERS", 1000)
+    header = msgpack.packb({"v": 1, "k": "reply", "m": "x", "id": "1", "a": 0})
+    for count, fits in ((998, True), (999, False)):  # beside the body itself and the list that holds them
+        frames = [
+            header,
+            b"\x82\xa1a\xdd" + count.to_bytes(4, "big") + one * count + b"\xa1b" + msgpack.packb("x" * 1000),
+        ]
+        if fits:
+            assert len(codec.decode(frames).body["a"]) == count
+        else:
+            assert "1000 lists and maps" in refused(frames).message
+
+
 def test_a_claimed_array_of_10_gb_allocates_nothing() -> None:
     frames = with_reference(["<f4", [2_684_354_560], 0], b"1234")
     tracemalloc.start()
@@ -243,7 +278,27 @@ def test_nesting_has_the_documented_limit() -> None:
         if fits:
             assert codec.decode([header, body]).body["a"]
         else:
-            refused([header, body])
+            assert "deeper than 1024" in refused([header, body]).message
+
+
+@pytest.mark.parametrize(
+    ("header", "named"),
+    [
+        ({"v": 2, "k": "request", "m": "hello", "id": "7", "a": 0}, ("hello", "7")),
+        ({"v": 1, "k": "request", "m": "hello", "id": "7", "a": 3}, ("hello", "7")),
+        ({"v": 1, "k": "gossip", "m": 3, "id": "7"}, ("", "7")),
+        ({"v": 1, "k": "request", "m": "x" * 200, "id": "i" * 129}, ("x" * 80, "")),
+        ({"v": 2, "m": None, "id": 7}, ("", "")),
+        ({"v": 2, "m": "x" * version.MAX_HEADER_BYTES, "id": "7"}, ("", "")),
+        ([1], ("", "")),
+    ],
+)
+def test_a_refused_message_is_named_as_far_as_it_can_be_read(header: Any, named: tuple[str, str]) -> None:
+    packed = msgpack.packb(header)
+    with pytest.raises(LinkError):
+        codec.decode_header([packed, b"\x80"])
+    assert codec.named([packed, b"\x80"]) == named
+    assert codec.named([b"\xc1"]) == codec.named([]) == ("", "")
 
 
 @pytest.mark.parametrize("wire", [0, 2, 99, -1, "1", 1.0, True, None, [1], {"a": 1}])

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import is_dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,21 +120,47 @@ def test_unknown_fields_are_a_newer_peers_and_are_skipped() -> None:
         (m.JobRef, {}, "job", None),
         (m.JobRef, {"job": 3}, "job", 3),
         (m.Generate, {"job": "a", "request": {}, "priority": "urgent"}, "priority", "urgent"),
-        (m.Generate, {"job": "a", "request": {}, "formats": ["fbx"]}, "formats[0]", "fbx"),
+        (m.Generate, {"job": "a", "request": {}, "formats": ["fbx"]}, ["formats", 0], "fbx"),
         (m.Generate, {"job": "a", "request": {}, "formats": "glb"}, "formats", "glb"),
         (m.Generate, {"job": "a", "request": {}, "deadline_s": True}, "deadline_s", True),
         (m.Generate, {"job": "a", "request": {}, "trajectories": 1}, "trajectories", 1),
         (m.JobResult, {"job": "a", "wait_s": float("nan")}, "wait_s", None),
         (m.JobList, {"limit": 2.5}, "limit", 2.5),
         (m.JobList, {"limit": True}, "limit", True),
+        (m.JobList, {"states": ["queued", "lost"]}, ["states", 1], "lost"),
+        (m.JobCancel, {"jobs": ["a", None, "b"]}, ["jobs", 1], None),
     ],
 )
-def test_a_wrong_field_is_named_with_what_it_got(cls: Any, body: dict[str, Any], field: str, got: Any) -> None:
+def test_a_wrong_field_is_named_with_what_it_got(cls: Any, body: dict[str, Any], field: Any, got: Any) -> None:
     with pytest.raises(RequestError) as caught:
         m.from_body(cls, body)
-    assert caught.value.details["where"] == {"path": [field]}
+    assert caught.value.details["where"] == {"path": [field] if isinstance(field, str) else field}
     if got is not None:
         assert caught.value.details["got"] == got
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "the field 'job' is nil, it takes text"),
+        (1, "the field 'job' is 1, it takes text"),
+        (False, "the field 'job' is false, it takes text"),
+        (b"x", "the field 'job' is a byte string, it takes text"),
+        (np.zeros(3), "the field 'job' is a number array, it takes text"),
+        ({}, "the field 'job' is a map, it takes text"),
+    ],
+)
+def test_a_refusal_speaks_the_protocols_language_not_pythons(value: Any, said: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        m.from_body(m.JobRef, {"job": value})
+    assert caught.value.message == said
+
+
+def test_a_list_that_does_not_fit_says_where_and_of_what() -> None:
+    with pytest.raises(RequestError, match=r"'jobs\[2\]' is 7, it takes text"):
+        m.from_body(m.JobCancel, {"jobs": ["a", "b", 7]})
+    with pytest.raises(RequestError, match="'jobs' is 7, it takes list of text"):
+        m.from_body(m.JobCancel, {"jobs": 7})
 
 
 def test_a_whole_number_is_a_number() -> None:

@@ -12,7 +12,7 @@ import pytest
 from motionmcp.schemas import GenerateRequest
 from tests.conformance import house
 
-from kineograph.errors import KineographError
+from kineograph.errors import ErrorCode, KineographError
 from kineograph.wire import codec
 from kineograph_daemon.mmcp.schema import parse, place
 
@@ -41,6 +41,16 @@ def test_arrays_may_stand_wherever_lists_may() -> None:
     path["positions_xz"] = [np.array(p) for p in path["positions_xz"]]
     assert parse(packed) == parse(payload)
     assert isinstance(parse(packed).constraints[2].frames[0], int)
+
+
+@pytest.mark.parametrize("shape", [(2**22 + 1,), (3, 2**20, 0, 0, 2), (2**20, 0)])
+def test_arrays_that_stand_for_lists_without_end_are_too_large(shape: tuple[int, ...]) -> None:
+    one = np.zeros(shape, np.uint8)
+    payload = house.request(constraints=[house.path((0, 1), positions_xz=[one, one, one, one, one])])
+    with pytest.raises(KineographError) as caught:
+        parse(payload)
+    assert caught.value.code is ErrorCode.PAYLOAD_TOO_LARGE
+    assert caught.value.details["allowed"] == 2**22
 
 
 def test_arrays_of_an_element_type_that_the_schema_does_not_know_are_read_as_lists() -> None:
