@@ -12,7 +12,6 @@ from rich.markup import escape
 
 from kineograph.cli.options import JsonOption, finite
 from kineograph.cli.output import print_json, reports_errors, say
-from kineograph.errors import ErrorCode, RequestError
 
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048, "cmu": 0.0254 / 0.45}
 _ONE_CLIP = (".bvh", ".vrma")
@@ -65,8 +64,7 @@ def convert(
         fps_hz=fps,
     )
     if out.exists() and out.resolve() == source.resolve():
-        said = f"'{out}' is the source itself"
-        raise RequestError(ErrorCode.INVALID_PARAMETERS, said, {"got": str(out), "file": str(out)})
+        raise typer.BadParameter(f"'{out}' is the source itself: name another file.", param_hint="OUT")
     clips = list(asset.clips)
     if take is not None or (out.suffix.lower() in _ONE_CLIP and len(clips) > 1):
         clips = [formats.choose(asset, take)]

@@ -62,7 +62,7 @@ def generate(
     sheet: Annotated[Path | None, typer.Option(help="Also draw a contact sheet (.png).")] = None,
     batch: Annotated[bool, typer.Option("--batch", help="Give way to interactive work.")] = False,
     timeout: Annotated[
-        float | None, typer.Option(min=0.0, callback=finite, help="Deadline of the job in seconds.")
+        float | None, typer.Option(min=0.001, callback=finite, help="Deadline of the job in seconds.")
     ] = None,
     as_json: JsonOption = False,
     address: ConnectOption = None,

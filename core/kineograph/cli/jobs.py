@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.markup import escape
@@ -23,11 +23,22 @@ from kineograph.cli.output import (
     show_problem,
     tell,
 )
-from kineograph.errors import ErrorCode, JobError, from_envelope
+from kineograph.errors import ErrorCode, JobError, KineographError, from_envelope
 from kineograph.wire.messages import JobState, JobStatus, to_body
 
 app = typer.Typer(help="The queue: list, show, wait, cancel, retry, replay.", no_args_is_help=True)
-JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A job's id, or enough of its first characters.")]
+
+
+def _named(value: str | list[str]) -> str | list[str]:
+    """Callback: nothing is the beginning of every job's id."""
+    if not all([value] if isinstance(value, str) else value):
+        raise typer.BadParameter("A job is named by its id, or enough of its first characters.")
+    return value
+
+
+JobArgument = Annotated[
+    str, typer.Argument(metavar="JOB", callback=_named, help="A job's id, or enough of its first characters.")
+]
 _LOOKS = {
     JobState.SUCCEEDED: "green",
     JobState.FAILED: "red",
@@ -35,6 +46,9 @@ _LOOKS = {
     JobState.EXPIRED: "dim",
     JobState.RUNNING: "cyan",
 }
+
+_FIXED = (("job", 8), ("state", 10), ("age", 6))
+_MOMENTS = ("created_s", "started_s", "finished_s")
 
 
 @app.command("list")
@@ -58,20 +72,31 @@ def list_jobs(
     if not jobs:
         say("No jobs. Try: kineograph demo")
         return
+    _table(jobs)
+
+
+def _table(jobs: Sequence[JobStatus]) -> None:
+    """One line a job. An id is there to be typed: it is never cut, whatever the terminal's width."""
     from rich.table import Table
 
-    table = Table("job", "state", "model", "prompt", "from", "age", "", box=None, header_style="bold")
     now = time.time()
-    for j in jobs:
-        table.add_row(
-            j.job[:8],
-            f"[{_LOOKS.get(j.state, 'default')}]{j.state}[/]",
-            escape(j.model),
-            escape(j.prompt[:40]),
-            escape(j.client),
-            _age(now - j.created_s),
-            escape(_remark(j)),
-        )
+    rows: list[tuple[str, ...]] = [
+        (j.job[:8], f"[{_LOOKS.get(j.state, 'default')}]{j.state}[/]", _age(now - j.created_s),
+         escape(_remark(j)), escape(j.prompt[:40]), escape(j.model), escape(j.client))
+        for j in jobs
+    ]  # fmt: skip
+    room = page.width - sum(width + 2 for _, width in _FIXED)
+    table = Table(box=None, header_style="bold")
+    for title, width in _FIXED:
+        table.add_column(title, no_wrap=True, min_width=width)
+    if room < 40:
+        table.add_column("", no_wrap=True, max_width=max(room - 2, 1))
+        rows = [(*row[:3], row[3] or row[4]) for row in rows]
+    else:
+        for title, share in (("", 0.2), ("prompt", 0.4), ("model", 0.25), ("from", 0.15)):
+            table.add_column(title, no_wrap=True, max_width=max(int(room * share) - 2, 1))
+    for row in rows:
+        table.add_row(*row)
     page.print(table)
 
 
@@ -86,7 +111,8 @@ def show(job: JobArgument, as_json: JsonOption = False, address: ConnectOption =
         return
     for name, value in to_body(status).items():
         if value not in (None, "", {}, 0, 0.0) and name not in ("error", "progress"):
-            tell(f"[dim]{name:12}[/] {escape(str(value))}")
+            told = _moment(value) if name in _MOMENTS else str(value)
+            tell(f"[dim]{name.removesuffix('_s') if name in _MOMENTS else name:12}[/] {escape(told)}")
     if status.error is not None:
         show_problem(from_envelope(status.error), to=page)
 
@@ -114,6 +140,10 @@ def wait(
         try:
             with results.progress(quiet=as_json) as update:
                 status = client.wait(whole, timeout_s=timeout, on_progress=update)
+        except KineographError as e:
+            if e.code is not ErrorCode.TIMEOUT:
+                raise
+            _not_yet(e, f"Job {whole[:8]} has not ended in {timeout:g} s; it goes on.", as_json=as_json)
         except KeyboardInterrupt:
             interrupted(f"Stopped waiting; job {whole[:8]} goes on. To end it: kineograph jobs cancel {whole[:8]}",
                         whole, as_json=as_json)  # fmt: skip
@@ -126,7 +156,9 @@ def wait(
 @app.command("cancel")
 @reports_errors
 def cancel(
-    jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="The jobs to stop, and no other.")],
+    jobs: Annotated[
+        list[str], typer.Argument(metavar="JOB...", callback=_named, help="The jobs to stop, and no other.")
+    ],
     as_json: JsonOption = False,
     address: ConnectOption = None,
 ) -> None:
@@ -197,6 +229,14 @@ def _again(
         say(f"[green]wrote[/] {escape(str(path))}")
 
 
+def _not_yet(e: KineographError, text: str, *, as_json: bool) -> NoReturn:
+    if as_json:
+        print_json(e.to_envelope())
+    else:
+        say(text)
+    raise typer.Exit(Exit.TRY_LATER)
+
+
 def _end(status: JobStatus, files: Sequence[Path], as_json: bool) -> None:
     if as_json:
         print_json({**to_body(status), "files": [str(f) for f in files]})
@@ -219,8 +259,14 @@ def _whole_id(client: Any, start: str) -> str:
     found = [j.job for j in client.list(text=start) if j.job.startswith(start)]
     if len(found) == 1:
         return str(found[0])
-    why = "no job starts with" if not found else f"{len(found)} jobs start with"
-    raise JobError(ErrorCode.REQUEST_NOT_FOUND, f"{why} {start!r}", {"got": start, "suggestions": found[:5]})
+    if found:
+        some = ", ".join(job[:12] for job in found[-5:])
+        raise typer.BadParameter(f"{len(found)} jobs begin with '{start}': write more of it, as in {some}.")
+    raise JobError(ErrorCode.REQUEST_NOT_FOUND, f"no job begins with '{start}'", {"job": start, "got": start})
+
+
+def _moment(unix_s: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(unix_s))
 
 
 def _age(seconds: float) -> str:

@@ -124,6 +124,7 @@ def _forward(module: str, *arguments: str, python: str = sys.executable) -> None
 @reports_errors
 def card(
     model: Annotated[str, typer.Argument(help="The model's id; 'kineograph-' may be left out.")],
+    as_json: JsonOption = False,
 ) -> None:
     """A model's card: what it was trained on and under which terms, what was measured, what it cannot do."""
     from kineograph.cli import cards
@@ -132,6 +133,9 @@ def card(
     if text is None:
         have = ", ".join(cards.names()) or "none"
         raise typer.BadParameter(f"'{model}' has no card here. Models with one: {have}.")
+    if as_json:
+        print_json({"model": model, "card": text})
+        return
     # Not through rich: a card is Markdown, to be read, piped or saved as it is.
     typer.echo(text)
 

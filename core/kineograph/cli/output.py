@@ -84,6 +84,27 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+_TYPED = {
+    "start_daemon": "kineograph daemon start",
+    "restart_daemon": "kineograph daemon stop && kineograph daemon start",
+    "adopt_daemon": "kineograph daemon status",
+    "show_load_error": "kineograph models list --json",
+    "show_holder": "kineograph jobs list --state running",
+}
+"""What is a button elsewhere is typed here."""
+
+
+def _typed(fix: str) -> str:
+    if fix != "open_log":
+        return _TYPED.get(fix, "")
+    from kineograph import paths
+
+    try:
+        return escape(str(paths.log_dir() / "daemon.log"))
+    except (OSError, KineographError):
+        return ""
+
+
 def say(text: str) -> None:
     """A line for people; never part of the result."""
     console.print(text)
@@ -111,7 +132,8 @@ def show_problem(
         return
     to.print(f"[bold red]{escape(problem.title)}[/]  {escape(problem.text)}")
     for fix in problem.fixes:
-        to.print(f"  [cyan]-[/] {escape(fix.label)}")
+        typed = _typed(fix.id)
+        to.print(f"  [cyan]-[/] {escape(fix.label)}" + (f": [bold]{typed}[/]" if typed else ""))
     tail = f", request {error.request_id}" if error.request_id else ""
     to.print(f"  [dim]{error.code}{tail}; more: kineograph errors {error.code}[/]")
 

@@ -82,7 +82,7 @@ def build(ask: Ask) -> Built:
 def read_json(path: Path) -> Any:
     """A JSON file, or a file error that names the line."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))  # editors of Windows begin a file with a mark
     except json.JSONDecodeError as e:
         raise SceneError(
             ErrorCode.FILE_UNREADABLE,
@@ -160,7 +160,7 @@ def _options(ask: Ask) -> dict[str, Any]:
         out["loop"] = True
     for item in ask.options:
         name, separator, text = item.partition("=")
-        if not separator:
+        if not separator or not name:
             raise typer.BadParameter(f"--option takes NAME=VALUE, got {item!r}.")
         out[name] = _value(text)
     return out

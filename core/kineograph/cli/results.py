@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,9 +91,11 @@ def save(result: Result, request: Mapping[str, Any], out: Path, *, rig: Skeleton
     skeleton = clips[0].skeleton
     if out.suffix.lower() == ".bvh":
         names = [out] + [out.with_stem(f"{out.stem}_{b + 1}") for b in range(1, len(clips))]
-        return [whole(path, partial(_write_one, skeleton, clip)) for path, clip in zip(names, clips, strict=True)]
-    mesh = mannequin.build(skeleton)
-    return [whole(out, lambda p: formats.save(p, skeleton, clips, mesh=mesh))]
+        for path, clip in zip(names, clips, strict=True):
+            formats.save(path, skeleton, [clip])
+        return names
+    formats.save(out, skeleton, clips, mesh=mannequin.build(skeleton))
+    return [out]
 
 
 def fetch(client: Client, job: str) -> Result:
@@ -104,10 +105,6 @@ def fetch(client: Client, job: str) -> Result:
     if body is None:
         raise error(ErrorCode.RATE_LIMITED, f"the job is {status.state}, its motion is not there yet", {"job": job})
     return Result.from_body(status, body)
-
-
-def _write_one(skeleton: Skeleton, clip: Clip, path: Path) -> None:
-    formats.save(path, skeleton, [clip])
 
 
 def save_job(client: Client, job: str, out: Path) -> list[Path]:

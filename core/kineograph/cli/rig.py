@@ -12,7 +12,6 @@ from rich.markup import escape
 
 from kineograph.cli.options import JsonOption
 from kineograph.cli.output import Exit, page, print_json, reports_errors, say, tell
-from kineograph.errors import ErrorCode, SceneError
 
 if TYPE_CHECKING:
     from kineograph.rigs.doctor import Finding
@@ -100,6 +99,7 @@ def profile(
     that KINEOGRAPH_RIGS names, or in the data folder under [bold]profiles[/].
     """
     from kineograph.cli.rig_files import is_profile, profile_for, rig_of
+    from kineograph.formats.failure import unwritable
     from kineograph.rigs import profiles
 
     if file is None:
@@ -111,10 +111,8 @@ def profile(
         try:
             profiles.write(made, out)
         except OSError as e:
-            raise SceneError(
-                ErrorCode.FILE_UNREADABLE, f"'{out.name}' cannot be written: {e.strerror}", {"file": str(out)}
-            ) from e
-        say(f"Wrote [bold]{escape(str(out))}[/]: {len(made.roles)} roles. Tested: {escape(made.tested) or UNTESTED}")
+            raise unwritable(out, e) from e
+        say(f"[green]wrote[/] {escape(str(out))}: {len(made.roles)} roles. Tested: {escape(made.tested) or UNTESTED}")
     if as_json:
         told = {"name": made.name, "tested": made.tested, "file": None if out is None else str(out), "toml": text}
         print_json(told)

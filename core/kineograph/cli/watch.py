@@ -103,7 +103,7 @@ def watch(
 def _from_file(path: Path) -> dict[str, Any]:
     """A TOML file's values, its paths made absolute from its own folder."""
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        told = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
         reason = getattr(e, "strerror", None) or str(e)
         said = f"'{path}' cannot be read: {reason}"

@@ -425,9 +425,8 @@ def pack(message: Any) -> list[Buffer]:
     try:
         frames = _packing.pack(messages.to_body(message))
     except (TypeError, ValueError, OverflowError) as e:
-        raise RequestError(
-            ErrorCode.SCHEMA_VALIDATION, f"the message cannot travel: {e}", {"got": str(e)[:200]}
-        ) from None
+        told = {"errors": [{"type": "unsendable", "loc": [], "msg": str(e)[:200]}]}
+        raise RequestError(ErrorCode.SCHEMA_VALIDATION, f"the message cannot travel: {e}", told) from None
     codec.check_size(frames)
     return frames
 

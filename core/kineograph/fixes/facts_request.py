@@ -32,8 +32,8 @@ def schema(source: Source, facts: Facts) -> None:
     elif record:
         facts.words.pop("allowed", None)
         facts.put("problem", schema_words.problem(record))
-    if record and taken is not None and got is not None:
-        facts.put("got", got)
+    if record and taken is not None and (got is not None or "got" in source.details):
+        facts.put("got", "nothing" if got is None else got)
     _fault(source, facts, kind, field, got)
     if kind == "extra_forbidden" or source.path[:1] == ("protocol_version",):
         facts.put("version_fault", "unknown")
@@ -47,7 +47,7 @@ def _fault(source: Source, facts: Facts, kind: str, field: str | None, got: Any)
             facts.put("in_scene", True)
     elif field == "prompt" and (got == "" or kind == "string_too_short"):
         facts.put("empty_prompt", source.path[1] if len(source.path) > 1 else None)
-    elif kind == "missing" or source.details.get("missing") is True:
+    elif kind in ("missing", "union_tag_not_found") or source.details.get("missing") is True:
         facts.put("absent", True)
     elif kind == "extra_forbidden":
         facts.put("extra", True)

@@ -130,6 +130,8 @@ def _kept(kind: str, character: str | Path | None) -> Path | None:
 
 
 def _unknown(path: Path, known: tuple[str, ...]) -> SceneError:
+    if path.is_dir():
+        return unreadable(path, "is a folder, not a file")
     named = ", ".join(known)
     said = f"'{path.suffix}' is not a known format; these are: {named}" if path.suffix else f"needs one of {named}"
     return unreadable(path, said, got=path.suffix, allowed=list(known))

@@ -100,7 +100,9 @@ class _Packer:
             return sorted(value)
         if isinstance(value, Mapping):
             return dict(value)
-        raise TypeError(f"{type(value).__name__} cannot travel on the wire")
+        # msgpack asks for an int only where it is too long for it
+        what = "a whole number of more than 64 bits" if isinstance(value, int) else type(value).__name__
+        raise TypeError(f"{what} cannot travel on the wire")
 
     def _array(self, value: Array) -> msgpack.ExtType:
         a = np.ascontiguousarray(value)

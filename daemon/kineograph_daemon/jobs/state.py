@@ -238,7 +238,7 @@ class JobMachine:
         for job in list(self._line):
             model = self.jobs[job].facts.model
             if model not in e.models:
-                details = {"model": model, "model_id": model, "available": sorted(e.models)}
+                details = {"model": model, "model_id": model, "got": model, "available": sorted(e.models)}
                 message = f"the model {model!r} is not here any more"
                 out += self._end(self.jobs[job], JobState.FAILED, e.at_s, _envelope(_UNKNOWN_MODEL, message, details))
         return out

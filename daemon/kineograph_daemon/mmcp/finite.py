@@ -35,7 +35,8 @@ def faults(request: GenerateRequest, *, skeleton: bool = True) -> list[Record]:
     fps_hz = request.timing.fps if request.timing is not None else None
     if fps_hz is not None and MOST_FPS_HZ < fps_hz < math.inf:
         text = f"a frame rate is at most {MOST_FPS_HZ:g} a second"
-        found.append({"type": "less_than_equal", "loc": ["timing", "fps"], "msg": text, "input": fps_hz})
+        limit = {"le": MOST_FPS_HZ}
+        found.append({"type": "less_than_equal", "loc": ["timing", "fps"], "msg": text, "input": fps_hz, "ctx": limit})
     return found
 
 

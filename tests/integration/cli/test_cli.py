@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -14,16 +16,20 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
 from kineograph import demo, formats
+from kineograph.cli import generating, jobs
 from kineograph.cli.main import app
 from kineograph.cli.output import Exit, reports_errors
-from kineograph.cli.request import Ask, build
+from kineograph.cli.request import Ask, Built, build
+from kineograph.client import Result
 from kineograph.errors import SceneError
 from kineograph.fixes import resolve
 from kineograph.motion.clip import Clip
 from kineograph.motion.skeleton import Skeleton
+from kineograph.wire.messages import JobState, JobStatus
 
 KINEOGRAPH = Path(sys.executable).with_name("kineograph")
 
@@ -187,6 +193,13 @@ def test_wrong_command_lines(shell: Shell, rig: Path, tmp_path: Path) -> None:
     assert "leave out --prompt, --fps" in said
 
 
+def test_a_file_is_not_converted_onto_itself_and_no_name_is_no_job(shell: Shell, rig: Path) -> None:
+    for line, says in ((["convert", str(rig), str(rig)], "source itself"), (["jobs", "cancel", ""], "named by its id")):
+        done = CliRunner().invoke(app, line, env={**shell.env, "COLUMNS": "400"})
+        assert done.exit_code == Exit.USAGE
+        assert says in done.output
+
+
 @pytest.mark.parametrize("value", ["inf", "nan", "-inf", "-1"])
 def test_numbers_that_are_no_lengths_rates_or_waits(value: str) -> None:
     lines = [("generate", option) for option in ("--fps", "--seconds", "--timeout")]
@@ -246,6 +259,73 @@ def test_an_output_that_cannot_be_written_names_the_file(shell: Shell, rig: Path
     assert str(blocked / "x.glb") in unfolded
 
 
+def test_a_place_that_takes_no_file_is_told_before_the_work(rig: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder.glb"
+    folder.mkdir()
+    line = ["generate", "--rig", str(rig), "--no-start", "--out", str(folder), "--json"]
+    told = CliRunner().invoke(app, line, env={"KINEOGRAPH_HOME": str(tmp_path / "home")})
+    assert told.exit_code == Exit.FILE, "no daemon was asked for"
+    said = f"Could not write '{folder}': it is a folder; name a file in it."
+    assert json.loads(told.stdout)["problem"]["text"] == said
+    for files in (
+        generating.Files(report=folder),
+        generating.Files(request=folder),
+        generating.Files(sheet=rig / "a.png"),
+    ):
+        with pytest.raises(SceneError):
+            files.check()
+    with pytest.raises(typer.BadParameter, match=r"a contact sheet is a \.png"):
+        generating.Files(sheet=tmp_path / "a.jpg").check()
+
+
+def test_a_motion_that_could_not_be_written_is_fetched_by_the_job_that_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = demo.request("any")
+    names = [joint["name"] for joint in request["skeleton"]["joints"]]
+    body = {"fps_hz": 30.0, "joint_names": names, "rotations_xyzw": np.ones((1, 1, len(names), 4)) / 2,
+            "root_m": np.zeros((1, 1, 3))}  # fmt: skip
+    result = Result.from_body(JobStatus("7f3a7f3a-0000", JobState.SUCCEEDED), body)
+    place = tmp_path / "gone"
+    place.write_text("a file where the folder was")
+    with pytest.raises(SceneError):
+        generating.write(result, Built(request), generating.Files(place / "walk.glb"))
+    assert "kineograph jobs wait 7f3a7f3a --out FILE.glb" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+def test_a_list_of_jobs_never_cuts_an_id_nor_folds_a_line(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = [
+        JobStatus(f"0000000{n}-0000", JobState.FAILED, model="a-model", client="cli:me", prompt="walks " * 9,
+                  error={"error": {"code": "internal_error"}})
+        for n in range(3)
+    ]  # fmt: skip
+    paper = io.StringIO()
+    monkeypatch.setattr(jobs, "page", Console(file=paper, width=width))
+    jobs._table(listed)
+    lines = paper.getvalue().splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["00000000", "00000001", "00000002"]
+    assert all(len(line) <= width for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--seconds", "1e300"], "a whole number of more than 64 bits"),
+        (["--fps", "1e9"], "'fps' is 1e+09, it takes at most 100000"),
+        (["--option", "num_samples=null"], "'num samples' is nothing, it takes a whole number"),
+        (["--constraints", "empty.json"], "at constraint 1: 'type' is missing"),
+    ],
+)
+def test_an_absurd_value_is_named(shell: Shell, rig: Path, options: list[str], says: str) -> None:
+    (shell.home / "empty.json").write_bytes(b"\xef\xbb\xbf[{}]")  # as an editor of Windows writes it
+    line = ["generate", "--rig", str(rig), "--json", *options]
+    with contextlib.chdir(shell.home):
+        told = CliRunner().invoke(app, line, env=shell.env)
+    assert told.exit_code == Exit.REFUSED
+    assert says in json.loads(told.stdout)["problem"]["text"]
+
+
 def test_errors_explains_every_code(shell: Shell) -> None:
     rows = shell.json("errors")
     assert {"unknown_joint", "daemon_unreachable", "path_too_fast"} <= {r["code"] for r in rows}
@@ -266,6 +346,7 @@ def test_a_models_card_is_printed_and_a_missing_one_named(shell: Shell) -> None:
     card = shell("models", "card", "starter").stdout
     assert card == shell("models", "card", "kineograph-starter").stdout
     assert "The database was created with funding from NSF EIA-0196217." in card
+    assert shell.json("models", "card", "starter")["card"].strip() == card.strip()
     assert "kineograph-starter" in shell("models", "card", "nobody", code=Exit.USAGE).stderr
 
 

@@ -115,3 +115,23 @@ def test_a_folder_that_cannot_be_written_is_said(rig: Path) -> None:
 @pytest.mark.parametrize("command", ["check", "profile", "diff", "doctor"])
 def test_help_has_examples(command: str) -> None:
     assert "kineograph rig" in call(command, "--help")[1]
+
+
+def test_a_profile_that_cannot_be_read_or_written_says_why(rig: Path) -> None:
+    broken = rig.with_name("broken.toml")
+    for content, why in (
+        (b"\xff\xfe", "is no text in UTF-8"),
+        (b"a = [", "is no TOML"),
+        (b"[roles]\n", "kineograph_profile"),
+    ):
+        broken.write_bytes(content)
+        code, said = call("check", broken, "--json")
+        assert code == Exit.FILE
+        assert why in said["problem"]["text"]
+    code, said = call("profile", rig, "--out", rig / "hero.toml", "--json")
+    assert code == Exit.FILE
+    assert said["problem"]["text"].startswith(f"Could not write '{rig / 'hero.toml'}': ")
+    good = rig.with_name("good.toml")
+    assert call("profile", rig, "--out", good)[0] == Exit.OK
+    good.write_bytes(b"\xef\xbb\xbf" + good.read_bytes())  # as an editor of Windows saves it
+    assert call("check", good, "--rig", rig)[0] == Exit.OK

@@ -25,9 +25,11 @@ def read(path: str | Path) -> Profile:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise _wrong(str(path), "", "is too large for a profile")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as e:
-        raise _wrong(str(path), "", f"cannot be read: {getattr(e, 'strerror', None) or e}") from e
+        text = path.read_text(encoding="utf-8-sig")  # editors of Windows begin a file with a mark
+    except UnicodeDecodeError as e:
+        raise _wrong(str(path), "", "is no text in UTF-8") from e
+    except OSError as e:
+        raise _wrong(str(path), "", f"cannot be read: {e.strerror or e}") from e
     return loads(text, str(path))
 
 
@@ -229,5 +231,6 @@ def _wrong(where: str, key: str, what: str, got: Any = None, allowed: Any = None
     details: dict[str, Any] = {"file": where, "key": key, "got": None if got is None else str(got)[:200]}
     if allowed is not None:
         details["allowed"] = allowed
+    details["reason"] = (f"{key} " if key else "") + what.removeprefix("cannot be read: ")
     place = f", {key}:" if key else ""
     return SceneError(ErrorCode.FILE_UNREADABLE, f"'{Path(where).name}'{place} {what}", details)
