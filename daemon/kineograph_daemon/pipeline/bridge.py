@@ -7,6 +7,7 @@ skeleton, where the solve meets every constraint exactly. So a rig that fits rou
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from kineograph.errors import ErrorCode, KineographError, RequestError
 from kineograph.motion import quat
 from kineograph.motion.skeleton import Skeleton
+from kineograph_daemon.backbones.base import ToldResult
 from kineograph_daemon.pipeline import bridge_in, call
 from kineograph_daemon.retarget import known, pairs
 from kineograph_daemon.retarget.carry import Carrier
@@ -32,6 +34,7 @@ from kineograph_daemon.solve.ground import read_ground
 
 FloatArray = NDArray[np.floating[Any]]
 
+_CONSTRAINT = re.compile(r"constraints\[(\d+)\]")
 _SAME_M, _SAME_ROTATION = 1e-3, 1e-4
 
 
@@ -55,7 +58,7 @@ class Bridge:
         contacts = self._contacts(result, rotations, root, fps_hz)
         names = self.back.plan.target.names
         linked = self.back.plan.pairs
-        return replace(
+        home = replace(
             result,
             rotations=np.stack([q for q, _ in carried]),
             root_translations=np.stack([r for _, r in carried]),
@@ -67,6 +70,14 @@ class Bridge:
             canonical_to_request={source.names[p.source]: names[p.target] for p in linked},
             notes=[self._note(dict(n)) for n in result.notes],
         )
+        if isinstance(home, ToldResult):
+            home.ignored_fields = {self._path(path): why for path, why in home.ignored_fields.items()}
+        return home
+
+    def _path(self, path: str) -> str:
+        """A field's path in the request that the user sent."""
+        found = _CONSTRAINT.match(path)
+        return path if found is None else f"constraints[{self.kept[int(found[1])]}]{path[found.end() :]}"
 
     def _note(self, note: dict[str, Any]) -> dict[str, Any]:
         """A note that speaks of the constraint the user sent, not of its place in what the model got."""

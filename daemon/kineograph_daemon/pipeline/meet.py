@@ -27,6 +27,11 @@ from kineograph_daemon.solve.ground import Ground, read_ground
 from kineograph_daemon.solve.meet import Solved, solve
 from kineograph_daemon.solve.pose import Pose
 
+FloatArray = NDArray[np.floating[Any]]
+
+ROUNDING = 1e-6
+"""What differs by no more, in metres or in parts of a quaternion, is one motion."""
+
 
 @dataclass(frozen=True, eq=False)
 class Work:
@@ -102,13 +107,25 @@ def sample(work: Work, b: int) -> Sample:
 
 
 def _is_untouched(work: Work, solved: Solved, raw: Pose) -> bool:
-    """Whether the solve left the model's motion to the last bit; looked at where the request says to solve or not."""
-    options = work.request.options
+    """Whether the solve left the model's motion but for rounding; looked at where the request says to solve or not."""
+    request, options = work.request, work.request.options
     if options is None or not options.post_processing or "post_processing" not in options.model_fields_set:
         return False
-    _as_sent(raw)
+    looked_at = request.constraints or work.moved.contacts or work.line or options.keyframe_budget is not None
+    if work.body.feet and not looked_at:
+        return False  # as the model made it, nobody would say where its feet stand
     made = solved.pose
-    return np.array_equal(made.rotations_xyzw, raw.rotations_xyzw) and np.array_equal(made.root_m, raw.root_m)
+    return _is_same(made.rotations_xyzw, raw.rotations_xyzw) and _is_same(made.root_m, raw.root_m)
+
+
+def _is_same(a: FloatArray, b: FloatArray) -> bool:
+    return bool(np.abs(a - b).max() <= ROUNDING)
+
+
+def are_alike(rotations_xyzw: FloatArray, root_m: FloatArray) -> bool:
+    """Whether several samples, (B, T, J, 4) and (B, T, 3), are one motion. The middle frame tells most apart."""
+    parts = (slice(len(root_m[0]) // 2, len(root_m[0]) // 2 + 1), slice(None))
+    return len(root_m) > 1 and all(_is_same(a[1:, p], a[:1, p]) for p in parts for a in (rotations_xyzw, root_m))
 
 
 def _as_sent(pose: Pose) -> None:
@@ -125,7 +142,7 @@ def assemble(work: Work, samples: list[Sample], result: MotionResult) -> JobResu
     moved = work.moved.translations_m
     keyframes = _thinned(work, samples, result)
     notes_made = [dict(n) for n in result.notes]
-    report = reports.build(facts(work, samples, keyframes, result))
+    report = reports.build(facts(work, samples, keyframes, result, are_alike(rotations, root)))
     return JobResultData(
         fps_hz=work.goals.fps_hz,
         joint_names=list(work.goals.skeleton.names),
@@ -171,9 +188,13 @@ def _thinned(work: Work, samples: list[Sample], result: MotionResult) -> dict[in
 
 
 def facts(
-    work: Work, samples: list[Sample], keyframes: dict[int, dict[str, list[int]]] | None, result: MotionResult
+    work: Work,
+    samples: list[Sample],
+    keyframes: dict[int, dict[str, list[int]]] | None,
+    result: MotionResult,
+    alike: bool = False,
 ) -> reports.Facts:
-    """What the report is written from; without samples nothing was measured."""
+    """What the report is written from; without samples nothing was measured. ``alike`` as ``are_alike`` tells."""
     misses = dict(samples[0].misses) if samples else {}
     for other in samples[1:]:
         misses = {i: miss.worse(other.misses[i]) for i, miss in misses.items()}
@@ -197,19 +218,24 @@ def facts(
         mapping=_mapping(work),
         keys_kept=kept,
         ground_used=_is_over_ground(work, samples),
-        unheard=frozenset() if work.is_solved else _unheard(work),
+        unheard={} if work.is_solved else _unheard(work, result),
         follows_ground=bool(getattr(work.backbone, "stands_on_ground", False)),
         untouched=bool(samples) and all(s.untouched for s in samples),
+        alike=alike,
+        ground_keyed=_is_ground_keyed(work, samples),
     )
 
 
-def _unheard(work: Work) -> frozenset[int]:
-    """Constraints that the model was not told of, or does not know: only the solve meets them."""
+def _unheard(work: Work, result: MotionResult) -> dict[int, str]:
+    """Constraints that the model was not told of, does not know or made nothing of: only the solve meets them."""
     own: ModelSpec = call.guarded(work.backbone.capabilities)
-    told = set((work.retargeted or {}).get("constraints_told", range(len(work.request.constraints))))
-    return frozenset(
-        i for i, c in enumerate(work.request.constraints) if i not in told or c.type not in own.supported_constraints
-    )
+    asked = work.request.constraints
+    told = set((work.retargeted or {}).get("constraints_told", range(len(asked))))
+    out = {i: reports.UNHEARD for i, c in enumerate(asked) if i not in told or c.type not in own.supported_constraints}
+    for i, why in ((i, getattr(result, "ignored_fields", {}).get(f"constraints[{i}]")) for i in range(len(asked))):
+        if why and i not in out:
+            out[i] = f"post-processing is off, and {why}"
+    return out
 
 
 _GENERATED = ("seed", "diffusion_steps", "guidance", "transition_frames")
@@ -223,7 +249,8 @@ def _ignored(work: Work, result: MotionResult) -> dict[str, str]:
     if work.is_solved and work.goals.is_all_keyed:
         dials = (options.model_options if options else None) or {}
         names = [*_GENERATED, *(f"model_options.{name}" for name in dials)]
-        out = {f"options.{name}": _ALL_KEYED for name in names} | {"segments.seed": _ALL_KEYED} | out
+        parts = ("seed", "prompt", "rotations", "video")
+        out = {f"options.{name}": _ALL_KEYED for name in names} | {f"segments.{p}": _ALL_KEYED for p in parts} | out
     return out
 
 
@@ -239,6 +266,18 @@ def _is_over_ground(work: Work, samples: list[Sample]) -> bool:
     return any(np.isfinite(work.ground.under(s.solved.pose.root_m[:, [0, 2]])).any() for s in samples)
 
 
+def _is_ground_keyed(work: Work, samples: list[Sample]) -> bool:
+    """Whether the ground raises nothing: no feet stand on it, and keys of the root's height take all it would lift."""
+    keyed = sorted(work.goals.root_keys())
+    if not samples or work.body.feet or not keyed or work.ground.points_m is None:
+        return False
+    for made in samples:
+        rise = work.ground.smooth_under(made.solved.pose.root_m[:, [0, 2]], work.goals.fps_hz)
+        if not _is_same(rise, np.interp(np.arange(len(rise)), keyed, rise[keyed])):
+            return False
+    return True
+
+
 def _mapping(work: Work) -> dict[str, Any]:
     """On which joints the solve worked: limbs by name, feet, and how the rig was read."""
     return {"kind": "the request's own skeleton", **work.body.told, **(work.retargeted or {})}
@@ -251,9 +290,10 @@ def notes(report: Mapping[str, Any]) -> list[dict[str, Any]]:
         if entry["type"] == "effector_target" and "out of reach" in entry["reason"]:
             text = f"{entry['joint']}: {entry['reason']}"
             out.append(_note(NoteCode.TARGET_OUT_OF_REACH, text, entry["index"]))
-        if entry["type"] == "ground_height" and entry["outcome"] == reports.Outcome.IGNORED:
+        if entry["type"] == "ground_height" and entry["reason"].startswith(reports.NO_GROUND):
             out.append(_note(NoteCode.GROUND_UNREACHABLE, entry["reason"], entry["index"]))
-    ignored = [s for s in report["segments"] if s["type"] == "text" and s["outcome"] == reports.Outcome.IGNORED]
+    texts = [s for s in report["segments"] if s["type"] == "text" and s["outcome"] == reports.Outcome.IGNORED]
+    ignored = [s for s in texts if s["reason"] != _ALL_KEYED]
     if ignored:
         out.append(_note(NoteCode.TEXT_NOT_UNDERSTOOD, ignored[0]["reason"], None))
     return out

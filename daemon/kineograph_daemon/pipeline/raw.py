@@ -77,7 +77,7 @@ def finish(
     chunks = None if result.chunk_boundaries is None else [[int(f) for f in row] for row in result.chunk_boundaries]
     root = np.asarray(result.root_translations, np.float32)
     work = meet.Work.of(request, backbone, spec, None, Moved(rotations, root, moved, contacts, chunks), mapping)
-    facts = meet.facts(work, [], None, result)
+    facts = meet.facts(work, [], None, result, meet.are_alike(rotations, root))
     if request.options is not None and request.options.loop:  # whether it closes is seen on the motion itself
         poses = [Pose(work.goals.skeleton, q, r) for q, r in zip(rotations, root, strict=True)]
         facts = facts._replace(poses=poses)

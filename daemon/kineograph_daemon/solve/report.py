@@ -21,9 +21,10 @@ import numpy as np
 from motionmcp.schemas import GenerateRequest, PoseKeyframeConstraint
 
 from kineograph.motion import quat
-from kineograph_daemon.solve import correct, two_bone
+from kineograph_daemon.solve import two_bone
 from kineograph_daemon.solve.body import Body, Limb
 from kineograph_daemon.solve.goals import EffectorTrack, Goals, shows_names
+from kineograph_daemon.solve.lost import lost
 from kineograph_daemon.solve.measure import Miss, Quality
 from kineograph_daemon.solve.pose import Pose
 
@@ -37,6 +38,10 @@ OFF = "post-processing is off: this is the model's own result"
 UNHEARD = "post-processing is off, and the model itself does not know of it"
 UNTOUCHED = "the model's own motion left nothing to meet or to mend"
 CLOSED = "the last frame is the first again"
+OPEN = "no cycle was asked for: the motion ends where it ends"
+ALIKE = "all samples are one motion"
+NO_GROUND = "no surface point lies under the character's way"
+GROUND_KEYED = "keys say how high the root is, and this rig has no feet that stand"
 FULL_KEY = "the key names every joint: nothing is left to fill"
 
 
@@ -51,8 +56,9 @@ class Outcome(StrEnum):
 class Facts(NamedTuple):
     """Everything a report is written from. ``ignored`` maps field paths such as ``segments.prompt`` to reasons,
     ``changed`` those of options and segments that were taken otherwise. ``unheard`` are the constraints that the model
-    was not told of, ``follows_ground`` whether it stands on the ground by itself, ``untouched`` whether the solve
-    changed nothing."""
+    was not told of or made nothing of, with the reason, ``follows_ground`` whether it stands on the ground by itself,
+    ``untouched`` whether the solve changed nothing, ``alike`` whether several samples came out as one motion,
+    ``ground_keyed`` whether keys leave nothing to the ground."""
 
     request: GenerateRequest
     goals: Goals
@@ -69,9 +75,11 @@ class Facts(NamedTuple):
     keys_kept: tuple[int, int] | None = None
     ground_used: bool = True
     changed: Mapping[str, str] = MappingProxyType({})
-    unheard: frozenset[int] = frozenset()
+    unheard: Mapping[int, str] = MappingProxyType({})
     follows_ground: bool = False
     untouched: bool = False
+    alike: bool = False
+    ground_keyed: bool = False
 
 
 def build(facts: Facts) -> dict[str, Any]:
@@ -145,6 +153,9 @@ def _constraint(facts: Facts, index: int) -> dict[str, Any]:
     }
     limit_cm, limit_deg = _limits(c.type)
     if (worst_cm or 0.0) <= limit_cm and (worst_deg or 0.0) <= limit_deg:
+        if not facts.solved and index in facts.unheard:
+            reason = f"{facts.unheard[index]}; the motion meets it by itself"
+            return entry | {"outcome": str(Outcome.IGNORED), "reason": reason}
         return entry | {"outcome": str(Outcome.APPLIED), "reason": ""}
     return entry | _why_missed(facts, index, miss, limit_cm, limit_deg)
 
@@ -175,47 +186,39 @@ def _ground(facts: Facts, index: int) -> dict[str, Any]:
     worst = max((max(q.hover_cm, q.penetration_cm) for q in facts.quality), default=0.0)
     outcome, reason = Outcome.APPLIED, ""
     if not facts.solved and index in facts.unheard:
-        outcome, reason = Outcome.IGNORED, UNHEARD
+        outcome, reason = Outcome.IGNORED, facts.unheard[index]
     elif not facts.ground_used:
-        outcome, reason = Outcome.IGNORED, "no surface point lies under the character's way"
+        in_air = bool(facts.body.feet)
+        outcome = Outcome.CHANGED if in_air else Outcome.IGNORED
+        reason = f"{NO_GROUND}: its feet count as in the air" if in_air else NO_GROUND
+    elif facts.ground_keyed:
+        outcome, reason = Outcome.IGNORED, GROUND_KEYED
     elif not facts.solved:
         outcome, reason = Outcome.APPLIED if facts.follows_ground else Outcome.CHANGED, OFF
     return {"outcome": str(outcome), "reason": reason, "worst_cm": worst}
 
 
 def _why_missed(facts: Facts, index: int, miss: Miss, limit_cm: float, limit_deg: float) -> dict[str, Any]:
-    if not facts.solved:
-        outcome, why = (Outcome.IGNORED, UNHEARD) if index in facts.unheard else (Outcome.CHANGED, OFF)
-        return {"outcome": str(outcome), "reason": f"{why}; missed by {_amount(miss)}"}
+    if not facts.solved and index in facts.unheard:
+        return {"outcome": str(Outcome.IGNORED), "reason": f"{facts.unheard[index]}; missed by {_amount(miss)}"}
     off = np.zeros(len(miss.frames), bool)
     for values, limit in ((miss.cm, limit_cm), (miss.deg, limit_deg)):
         off |= np.zeros(len(off), bool) if values is None else values > limit
     missed = miss.frames[off]
     track = next((e for e in facts.goals.effectors if e.where == index), None)
-    keyed, joints = _keys_in_the_way(facts, track)
-    beaten = sorted(set(missed.tolist()) & keyed)
-    outcome = Outcome.IGNORED if len(beaten) == len(miss.frames) else Outcome.CHANGED
-    if beaten:
-        reason = f"a pose key fixes {joints} on {_frames(beaten)}; missed by {_amount(miss)}"
+    others = lost(facts.goals, facts.body, index)
+    beaten = sorted(others.frames & set(missed.tolist()))
+    if beaten and (facts.solved or others.whole):
+        reason = f"{others.by} on {_frames(beaten)}; missed by {_amount(miss)}"
+    elif not facts.solved:
+        reason = f"{OFF}; missed by {_amount(miss)}"
     elif track is not None and (far := _too_far_cm(facts, track, missed)) > 0.05:
         reason = f"out of reach by {far:.1f} cm on {_frames(missed.tolist())}; stretched towards it"
     elif track is not None and (near := _too_near_cm(facts, track, missed)) > 0.05:
         reason = f"out of reach: {near:.1f} cm nearer than the folded limb comes, on {_frames(missed.tolist())}"
     else:
         reason = f"another constraint asks for something else on {_frames(missed.tolist())}; missed by {_amount(miss)}"
-    return {"outcome": str(outcome), "reason": reason}
-
-
-def _keys_in_the_way(facts: Facts, track: EffectorTrack | None) -> tuple[set[int], str]:
-    goals = facts.goals
-    if track is None:
-        turned = correct.keyed_frames(goals, [goals.skeleton.root])
-        return {*goals.root_keys(), *turned}, "the root"
-    limb = facts.body.limb_above(track.joint)
-    joints = goals.skeleton.chain(track.joint) if limb is None else [limb.top, limb.hinge, limb.end, track.joint]
-    if track.joint == goals.skeleton.root:
-        return {*goals.root_keys(), *goals.root_points()[0].tolist()}, "the root"
-    return set(correct.keyed_frames(goals, joints)), "the same limb"
+    return {"outcome": str(Outcome.IGNORED if others.whole else Outcome.CHANGED), "reason": reason}
 
 
 def _too_far_cm(facts: Facts, track: EffectorTrack, frames: Any) -> float:
@@ -282,9 +285,11 @@ def _option(facts: Facts, name: str, value: Any) -> dict[str, Any]:
     outcome = Outcome.APPLIED if reason is None else Outcome.IGNORED
     if reason is None and (reason := facts.changed.get(f"options.{name}")):
         outcome = Outcome.CHANGED
-    if name == "loop" and value:
-        seam = _seam(facts)
-        outcome, reason = Outcome.CHANGED if seam else Outcome.APPLIED, seam or CLOSED
+    if name == "loop":
+        seam = _seam(facts) if value else ""
+        outcome, reason = Outcome.CHANGED if seam else Outcome.APPLIED, seam or (CLOSED if value else OPEN)
+    if name == "num_samples" and facts.alike and outcome == Outcome.APPLIED:
+        outcome, reason = Outcome.CHANGED, ALIKE
     if name == "post_processing":
         outcome, reason = (Outcome.IGNORED, UNTOUCHED) if value and facts.untouched else (outcome, "" if value else OFF)
     if name == "keyframe_budget" and facts.keys_kept is not None:

@@ -52,7 +52,7 @@ def meet(pose: Pose, body: Body, goals: Goals) -> dict[int, BoolArray]:
     pulled: dict[int, BoolArray] = {}
     for track in tracks:
         limb = _limb_of(body, track.joint)
-        if _only_root_above(body, track.joint):
+        if only_root_above(body, track.joint):
             _meet_by_moving(pose, body, goals, track)
         elif limb is None:
             _meet_by_chain(pose, body, goals, track)
@@ -63,6 +63,16 @@ def meet(pose: Pose, body: Body, goals: Goals) -> dict[int, BoolArray]:
     return pulled
 
 
+def still_frames(body: Body, goals: Goals, joint: int) -> list[int]:
+    """Frames, ascending, on which keys (of the root: paths too) leave targets of a joint nothing to move."""
+    if only_root_above(body, joint):
+        # Sideways the path has been met already, upwards the keys: a target moves the root only where it is free.
+        return sorted({*goals.root_points()[0].tolist(), *goals.root_keys()})
+    limb = _limb_of(body, joint)
+    movers = [*chain_above(body, joint), joint] if limb is None else [limb.top, limb.hinge, limb.end]
+    return correct.keyed_frames(goals, movers)
+
+
 def _limb_of(body: Body, joint: int) -> Limb | None:
     return body.limb_above(joint)
 
@@ -71,7 +81,7 @@ def _depth(body: Body, joint: int) -> int:
     return len(body.skeleton.chain(joint))
 
 
-def _only_root_above(body: Body, joint: int) -> bool:
+def only_root_above(body: Body, joint: int) -> bool:
     """Whether no rotation can carry the joint anywhere sensible: the root itself, or hips right under it."""
     root = body.skeleton.root
     parent = int(body.skeleton.parents[joint])
@@ -100,7 +110,7 @@ class Corrections:
 
 def corrections(pose: Pose, body: Body, goals: Goals, track: EffectorTrack, still: list[int]) -> Corrections:
     """What is missing to the targets, over all frames; nothing on the ``still`` frames, which belong to keys."""
-    track = _held_between(track, goals, body.size_m)
+    track = held_between(track, goals, body.size_m)
     now = pose.positions_m[:, track.joint]
     offset = track.positions_m - now[track.frames]
     turn = None
@@ -119,7 +129,7 @@ def corrections(pose: Pose, body: Body, goals: Goals, track: EffectorTrack, stil
     return Corrections(moved, turn)
 
 
-def _held_between(track: EffectorTrack, goals: Goals, size_m: float) -> EffectorTrack:
+def held_between(track: EffectorTrack, goals: Goals, size_m: float) -> EffectorTrack:
     """Targets at one place, filled in between: a hand that was put twice on one spot stays there."""
     gap = np.diff(track.frames)
     same = np.linalg.norm(np.diff(track.positions_m, axis=0), axis=1) < 0.01 * size_m
@@ -160,24 +170,19 @@ def _giving_way(
 
 
 def _meet_by_moving(pose: Pose, body: Body, goals: Goals, track: EffectorTrack) -> None:
-    points, _ = goals.root_points()
-    root = body.skeleton.root
-    # Sideways the path has been met already, and upwards the keys: a target may move the root only where it is free.
-    fixed = sorted({*points.tolist(), *goals.root_keys()})
-    todo = corrections(pose, body, goals, track, fixed)
+    todo = corrections(pose, body, goals, track, still_frames(body, goals, track.joint))
     if todo.turn_rad is not None:
         still = correct.keyed_frames(goals, [track.joint])
         frames = np.setdiff1d(np.arange(len(pose)), still)
         world = quat.mul(quat.from_rotvec(todo.turn_rad[frames]), pose.world_xyzw[frames, track.joint])
         pose.set_world(track.joint, frames, world, pose.parent_xyzw(track.joint, frames))
         pose.touch()
-    if track.joint == root or todo.turn_rad is None:
-        pose.shift(todo.offset_m)
+    pose.shift(todo.offset_m)
 
 
 def _meet_by_chain(pose: Pose, body: Body, goals: Goals, track: EffectorTrack) -> None:
     joints = chain_above(body, track.joint)
-    todo = corrections(pose, body, goals, track, correct.keyed_frames(goals, [*joints, track.joint]))
+    todo = corrections(pose, body, goals, track, still_frames(body, goals, track.joint))
     frames = todo.frames
     target = pose.positions_m[frames, track.joint] + todo.offset_m[frames]
     kept = pose.world_xyzw[frames, track.joint].copy()
@@ -204,8 +209,7 @@ def chain_above(body: Body, joint: int) -> list[int]:
 
 
 def _meet_by_limb(pose: Pose, body: Body, goals: Goals, track: EffectorTrack, limb: Limb) -> IntArray:
-    still = correct.keyed_frames(goals, [limb.top, limb.hinge, limb.end])
-    todo = corrections(pose, body, goals, track, still)
+    todo = corrections(pose, body, goals, track, still_frames(body, goals, track.joint))
     frames = todo.frames
     if not len(frames):
         return frames
@@ -234,7 +238,7 @@ def _lean(pose: Pose, body: Body, goals: Goals, track: EffectorTrack, limb: Limb
     trunk = [j for j in chain_above(body, limb.top) if j != body.skeleton.root]
     if not trunk:
         return
-    todo = corrections(pose, body, goals, track, correct.keyed_frames(goals, [limb.top, limb.hinge, limb.end]))
+    todo = corrections(pose, body, goals, track, still_frames(body, goals, track.joint))
     frames = todo.frames
     target = pose.positions_m[frames, limb.end] + todo.offset_m[frames]
     beyond = two_bone.excess_m(pose, limb, frames, target, LEAN_FROM)

@@ -29,6 +29,8 @@ PLAYED = "a reference clip is played as it is"
 NO_BORDER = "nothing changes at a border between segments here"
 _KINDS = next(tuple(o.values or ()) for o in DECLARED if o.name == "easing")
 _LONGEST_BORDER = 60
+ROUNDING = 1e-6
+"""What differs by no more, in metres or in parts of a quaternion, is one motion."""
 
 
 def fields(request: GenerateRequest, native_fps_hz: float = 30.0) -> dict[str, str]:
@@ -179,9 +181,9 @@ class _Tried:
 
 
 def _same(a: Pose, b: Pose) -> bool:
-    """Whether two motions are one in the single precision in which they travel."""
+    """Whether two motions are one but for rounding."""
     pairs = ((a.rotations_xyzw, b.rotations_xyzw), (a.root_m, b.root_m))
-    return all(np.array_equal(p.astype(np.float32), q.astype(np.float32)) for p, q in pairs)
+    return all(float(np.abs(p - q).max()) <= ROUNDING for p, q in pairs)
 
 
 def _same_contacts(body: Body, told: dict[str, np.ndarray], seen: dict[int, np.ndarray]) -> bool:

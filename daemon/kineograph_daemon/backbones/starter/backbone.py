@@ -43,6 +43,8 @@ BoolArray = NDArray[np.bool_]
 MODEL_ID = "kineograph-starter"
 MAX_SECONDS = 120.0
 DRAWN_STEPS = ignored.DRAWN_STEPS
+MOST_TRIED = 64
+"""Keys of few joints that are looked at one by one: each costs a reading of the scene."""
 BELIEVED = 0.5
 """From this share on the model's own word about contacts counts."""
 
@@ -136,10 +138,10 @@ class _Work:
         self.goals = read_goals(request, request.fps(figure.FPS_HZ))
         self.ground: Ground = read_ground(self.goals)
         low, per = net.facts["stride_hz"]
-        read = scene.read(request, self.goals, self.ground, (low, per))
-        self.given = read.key
+        self.read = scene.read(request, self.goals, self.ground, (low, per))
+        self.given = self.read.key
         """Frames whose poses were asked for; further keys of the scene are the model's own."""
-        self.scene, self.flights = leap.put(stops.put(read), leap.Table.of(net.weights, net.facts))
+        self.scene, self.flights = leap.put(stops.put(self.read), leap.Table.of(net.weights, net.facts))
         self.strides = stride.of(net.weights, net.facts)
         options = request.options
         self.samples = options.num_samples if options else 1
@@ -192,7 +194,25 @@ class _Work:
             out["options.seed"] = ignored.UNUSED
         if not any(parts):
             out["options.diffusion_steps"] = ignored.UNUSED
-        return {path: why for path, why in out.items() if path not in ignored.fields(self.request)}
+        out = {path: why for path, why in out.items() if path not in ignored.fields(self.request)}
+        return out | {f"constraints[{i}]": ignored.TOO_LITTLE for i in self._unread()}
+
+    def _unread(self) -> list[int]:
+        """Keys without which the model would have been asked the same; looked at where nothing meets them later."""
+        options = self.request.options
+        if options is None or options.post_processing:
+            return []
+        few = [k.where for k in self.goals.keys if not self.given[k.frame]]
+        if len(few) > 1 and self._reads_the_same(few):
+            return few
+        return [i for i in few[:MOST_TRIED] if self._reads_the_same([i])]
+
+    def _reads_the_same(self, without: list[int]) -> bool:
+        left = [c for i, c in enumerate(self.request.constraints) if i not in set(without)]
+        goals = read_goals(self.request.model_copy(update={"constraints": left}), self.goals.fps_hz)
+        ground = read_ground(goals)
+        read = scene.read(self.request, goals, ground, self.read.stride_hz)
+        return ground.floor_m == self.ground.floor_m and read.is_as(self.read)
 
     def notes(self, takes: list[_Take]) -> list[dict[str, Any]]:
         """Where the model was not believed."""

@@ -14,6 +14,7 @@ UNASKED_STEPS = 100
 UNKNOWN = "the model knows no such motion: the span is filled as if nothing had been said"
 KNOWN = "; it knows: " + ", ".join(words.PHRASES)
 UNUSED = "nothing of what the model draws is used here: keys fix the frames, or their poses are unlike what it knows"
+TOO_LITTLE = "this model makes nothing of a key that names too few joints, or not the hips"
 WALKED = "along a drawn path this model walks; it jumps where it stands, or between poses"
 
 
@@ -29,19 +30,22 @@ def fields(request: GenerateRequest) -> dict[str, str]:
         if prompt and not reading.understood:
             near = f"; the nearest phrase it knows is “{reading.nearest}”" if reading.nearest else KNOWN
             out[f"segments[{index}].prompt"] = UNKNOWN + near
-        elif reading.name == words.JUMP and any(c.type == "root_path" for c in request.constraints or ()):
-            out[f"segments[{index}].prompt"] = WALKED
     out |= _idle_options(request)
     out["options.transition_frames"] = "segments go over into one another by themselves"
     return out
 
 
 def changed(request: GenerateRequest) -> dict[str, str]:
-    """Options that are taken otherwise than they were asked."""
+    """Options and segments that are taken otherwise than they were asked."""
+    out = {}
+    if any(c.type == "root_path" for c in request.constraints):
+        prompts = [str(getattr(s, "prompt", "") or "") for s in request.segments]
+        jumps = [i for i, prompt in enumerate(prompts) if words.read(prompt).name == words.JUMP]
+        out = {f"segments[{i}]": WALKED for i in jumps}
     options = request.options
-    if options is None or not DRAWN_STEPS < options.diffusion_steps < UNASKED_STEPS:
-        return {}
-    return {"options.diffusion_steps": f"motion is drawn in {DRAWN_STEPS} steps; more change nothing"}
+    if options is not None and DRAWN_STEPS < options.diffusion_steps < UNASKED_STEPS:
+        out["options.diffusion_steps"] = f"motion is drawn in {DRAWN_STEPS} steps; more change nothing"
+    return out
 
 
 def _idle_options(request: GenerateRequest) -> dict[str, str]:

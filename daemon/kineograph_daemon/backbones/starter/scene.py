@@ -63,6 +63,12 @@ class Scene:
     def __len__(self) -> int:
         return len(self.key)
 
+    def is_as(self, other: Scene) -> bool:
+        """Whether the model would be asked the same: between keys only the way and the heading are looked at."""
+        pairs = [(getattr(self, name), getattr(other, name)) for name in ("root_m", "key", "on_path", "heading_rad")]
+        pairs += [(self.faces, other.faces), (self.rotations_xyzw[self.key], other.rotations_xyzw[other.key])]
+        return all(np.array_equal(a, b) for a, b in pairs)
+
     @property
     def speed_mps(self) -> FloatArray:
         """How fast the root goes over the floor (T,)."""

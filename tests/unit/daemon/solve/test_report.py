@@ -316,14 +316,16 @@ def test_misses_are_told_per_frame_and_reasons_in_words() -> None:
 def test_two_paths_at_odds_say_which_one_lost() -> None:
     out = run(asks.request(HUMAN, 40, [asks.path([10], [[0, 0]]), asks.path([10], [[0.5, 0]])]))
     first, second = out.report["constraints"]
-    assert first["outcome"] == "changed"
+    assert first["outcome"] == "ignored"
+    assert "a later path" in first["reason"]
     assert first["worst_cm"] == pytest.approx(50, abs=0.1)
     assert second["outcome"] == "applied"
 
 
 def test_ground_far_away_is_called_unreachable() -> None:
     out = run(asks.request(HUMAN, 10, [asks.key(HUMAN, 0), asks.ground([[50, 2, 50]])]))
-    assert out.report["constraints"][1]["outcome"] == "ignored"
+    assert out.report["constraints"][1]["outcome"] == "changed"
+    assert "in the air" in out.report["constraints"][1]["reason"]
     assert "ground_unreachable" in [n["code"] for n in out.notes]
 
 
