@@ -75,6 +75,27 @@ def chain(n: int = 8, bone_m: float = 0.2) -> Skeleton:
     return _build(rows)
 
 
+_SPARSE_SIDE: list[Row] = [
+    ("Arm", "Chest", (0.2, 0.05, 0.0)),
+    ("ForeArm", "{s}Arm", (0.27, 0.0, 0.0)),
+    ("Hand", "{s}ForeArm", (0.25, 0.0, 0.0)),
+    ("UpLeg", "Hips", (0.1, -0.03, 0.0)),
+    ("Leg", "{s}UpLeg", (0.0, -0.42, 0.01)),
+    ("Foot", "{s}Leg", (0.0, -0.40, -0.01)),
+]
+
+
+def sparse() -> Skeleton:
+    """A biped of 16 joints: hips under a bone on the floor, one bone for the trunk, no toes."""
+    trunk: list[Row] = [
+        ("Root", None, (0.0, 0.0, 0.0)),
+        ("Hips", "Root", (0.0, 0.9, 0.0)),
+        ("Chest", "Hips", (0.0, 0.45, 0.0)),
+        ("Head", "Chest", (0.0, 0.25, 0.0)),
+    ]
+    return _build(trunk + _both(_SPARSE_SIDE))
+
+
 def single() -> Skeleton:
     """One joint: a ball, a camera."""
     return _build([("Body", None, (0.0, 0.5, 0.0))])

@@ -68,9 +68,13 @@ def still_frames(body: Body, goals: Goals, joint: int) -> list[int]:
     if only_root_above(body, joint):
         # Sideways the path has been met already, upwards the keys: a target moves the root only where it is free.
         return sorted({*goals.root_points()[0].tolist(), *goals.root_keys()})
+    return correct.keyed_frames(goals, movers(body, joint))
+
+
+def movers(body: Body, joint: int) -> list[int]:
+    """The joints that turn to bring a joint somewhere, where it is not moved with the root."""
     limb = _limb_of(body, joint)
-    movers = [*chain_above(body, joint), joint] if limb is None else [limb.top, limb.hinge, limb.end]
-    return correct.keyed_frames(goals, movers)
+    return [*chain_above(body, joint), joint] if limb is None else [limb.top, limb.hinge, limb.end]
 
 
 def _limb_of(body: Body, joint: int) -> Limb | None:

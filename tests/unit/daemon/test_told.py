@@ -23,6 +23,7 @@ from kineograph_daemon.pipeline import JobResultData, meet
 Spec = dict[str, Any]
 MODELS = {"kineograph-interpolate": INTERPOLATE, "kineograph-starter": StarterBackbone()}
 RIGS = {"human": rigs.human(), "dog": rigs.quadruped(), "chain": rigs.chain(6), "figure": figure.SKELETON}
+RIGS |= {"ball": rigs.single(), "tail": rigs.chain(2), "sparse": rigs.sparse()}
 VALUES: dict[str, list[Any]] = {
     "easing": ["smooth", "ease_in_out", "linear", "hold"],
     "overshoot": [0.0, 1.0],
@@ -49,7 +50,7 @@ def key(rig: Any, frame: int, seed: int = 0, on: float = 0.0) -> Spec:
 def scene(what: str, rig: Any) -> Spec:
     """Segments and constraints by name."""
     plain: Spec = {"type": "unconditioned", "duration_frames": 30}
-    some = {name: turned(rig, 1)[name] for name in (rig.names[1], rig.names[-1])}
+    some = {name: turned(rig, 1)[name] for name in (rig.names[1 % len(rig)], rig.names[-1])}
     two = [key(rig, 0, 1), key(rig, 29, 2, 0.4)]
     return {
         "bare": {"segments": [plain]},
@@ -72,7 +73,32 @@ def scene(what: str, rig: Any) -> Spec:
         "halves": {"segments": [{**plain, "duration_frames": 15} for _ in range(2)], "constraints": two},
         "clip, then free": {"segments": [clip(rig, 5), plain]},
         "two clips": {"segments": [clip(rig, 5), clip(rig, -5)]},
+        "root key": {
+            "segments": [plain],
+            "constraints": [asks.key(rig, 9, {rig.names[0]: asks.about_x(5)}, full=False)],
+        },
+        "moved by targets": {
+            "segments": [plain],
+            "constraints": [*at(rig, 0, 0.0), *at(rig, 29, 0.5), aimed(rig, 1, 29)],
+        },
+        "key and target": {"segments": [plain], "constraints": [key(rig, 9), aimed(rig, 9, 11)]},
+        "held by targets": {"segments": [plain], "constraints": [aimed(rig, 0, 30)]},
     }[what]
+
+
+def at(rig: Any, frame: int, on: float) -> list[Spec]:
+    """A key of the root alone."""
+    root = rig.names[rig.root]
+    return [asks.key(rig, frame, {root: asks.about_x(0)}, (rig.rest_positions_m[0] + [0, 0, on]).tolist(), full=False)]
+
+
+def aimed(rig: Any, start: int, stop: int) -> Spec:
+    """The last joint's place and turn on every frame."""
+    place = (
+        (rig.rest_positions_m[-1] + [0.0, 0.0, 0.1]).tolist() if len(rig) == 1 else rig.rest_positions_m[-1].tolist()
+    )
+    n = stop - start
+    return asks.target(rig.names[-1], range(start, stop), [place] * n, [asks.about_x(20.0)] * n)
 
 
 def clip(rig: Any, deg: float) -> Spec:
@@ -134,6 +160,13 @@ INTERPOLATED = [
     *(("human", "halves", "transition_frames", around) for around in ({}, MANY, STILL)),
     *(("human", what, "transition_frames", {}) for what in ("two clips", "clip, then free")),
     *(("chain", what, "post_processing", {}) for what in ("bare", "target")),
+    *(("human", what, "post_processing", {}) for what in ("bare", "one frame")),
+    ("human", "root key", "footsteps", {}),
+    *(("sparse", "bare", "footsteps", around) for around in ({}, MANY, {**MANY, "post_processing": False})),
+    ("sparse", "key and target", "footsteps", {}),
+    ("ball", "moved by targets", "easing", {}),
+    *(("tail", "held by targets", field, MANY) for field in ("variation", "seed")),
+    ("chain", "held by targets", "seed", MANY),
 ]
 STARTED = [
     ("figure", "all keyed", "segments.seed", {}),

@@ -17,8 +17,10 @@ from kineograph_daemon.pipeline.types import Stopped
 from kineograph_daemon.solve import correct, cycle
 from kineograph_daemon.solve.body import Body, read_body
 from kineograph_daemon.solve.curves import Ease
+from kineograph_daemon.solve.feet import contacts_of
 from kineograph_daemon.solve.goals import Goals, read_goals
 from kineograph_daemon.solve.ground import Ground, lift, read_ground
+from kineograph_daemon.solve.meet import Solved, solve
 from kineograph_daemon.solve.pose import Pose
 
 BoolArray = NDArray[np.bool_]
@@ -47,11 +49,11 @@ class InterpolateBackbone(KineographBackbone):
 
     def ignored_fields(self, request: GenerateRequest) -> dict[str, str]:
         """Fields of this request that change nothing, with the reason."""
-        return ignored.fields(request)
+        return ignored.fields(request, _finished)
 
     def changed_fields(self, request: GenerateRequest) -> dict[str, str]:
         """Fields of this request that are taken otherwise, with how."""
-        return ignored.changed(request)
+        return ignored.changed(request, _finished)
 
     def capabilities(self) -> ModelSpec:
         return ModelSpec.model_validate(
@@ -152,6 +154,18 @@ class _Work:
             raise Stopped(self._step, steps_)
         self.hooks.progress(self._step / steps_, self._step, steps_, stage)
         self._step += 1
+
+
+def _finished(request: GenerateRequest) -> list[Solved]:
+    """All samples of a request, solved unless it wants them raw."""
+    work = _Work(request, _Silent())
+    made = [work.sample(b) for b in range(work.samples)]
+    if request.options is None or request.options.post_processing:
+        return [solve(work.goals, p.rotations_xyzw, p.root_m, told, stands_on_ground=True) for p, told in made]
+    rate_hz = work.goals.fps_hz
+    return [
+        Solved(p, work.body, work.ground, contacts_of(p, work.body, told, work.ground, rate_hz)) for p, told in made
+    ]
 
 
 class _Silent:

@@ -2,7 +2,8 @@
 """What this model does not use, said field by field.
 
 A dial or a seed is used where it has something to act on. Whether it has is tried, not guessed, and for what the
-request sets only: on the curves of the first sample, before targets are met.
+request sets only: on the curves of the first sample, and on all finished samples where targets stand on every frame
+that it moves.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from functools import cached_property
 
 import numpy as np
 from motionmcp.schemas import GenerateRequest, MotionReferenceSegment, Options
+from numpy.typing import NDArray
 
-from kineograph_daemon.backbones.interpolate import arms, clips, keyed, steps, vary
-from kineograph_daemon.backbones.interpolate.dials import DECLARED, Dials
+from kineograph_daemon.backbones.interpolate import arms, clips, covered, keyed, steps, vary
+from kineograph_daemon.backbones.interpolate.covered import DIAL, LONGEST_BORDER, VALUES, Finish, apart
+from kineograph_daemon.backbones.interpolate.dials import Dials
 from kineograph_daemon.solve import correct, feet
 from kineograph_daemon.solve.body import Body, read_body
 from kineograph_daemon.solve.curves import Ease
@@ -26,15 +29,12 @@ PLAIN = "the first sample is the plain interpolation; a seed tells further sampl
 STILL = "variation is 0: every sample is the plain interpolation"
 FULL = "keys leave nothing free here that could vary"
 PLAYED = "a reference clip is played as it is"
+COVERED = "targets stand on every frame that it would change"
 NO_BORDER = "nothing changes at a border between segments here"
-_KINDS = next(tuple(o.values or ()) for o in DECLARED if o.name == "easing")
-_LONGEST_BORDER = 60
-ROUNDING = 1e-6
-"""What differs by no more, in metres or in parts of a quaternion, is one motion."""
 
 
-def fields(request: GenerateRequest, native_fps_hz: float = 30.0) -> dict[str, str]:
-    """Paths of fields without an effect in this request, with the reason."""
+def fields(request: GenerateRequest, finished: Finish, native_fps_hz: float = 30.0) -> dict[str, str]:
+    """Paths of fields without an effect in this request, with the reason; ``finished`` makes a request's samples."""
     out = {
         "segments.prompt": NO_TEXT,
         "segments.language": "this model does not read text",
@@ -45,18 +45,19 @@ def fields(request: GenerateRequest, native_fps_hz: float = 30.0) -> dict[str, s
     own = [getattr(s, "seed", None) is not None for s in request.segments]
     if not (sent.model_fields_set - {"diffusion_steps", "guidance"} or any(own)):
         return out
-    tried = _Tried(request, native_fps_hz)
-    return out | tried.seeds(own) | tried.dials()
+    tried = _Tried(request, finished, native_fps_hz)
+    out |= tried.seeds(own) | tried.dials()
+    return out | tried.covered(set(out))
 
 
-def changed(request: GenerateRequest, native_fps_hz: float = 30.0) -> dict[str, str]:
+def changed(request: GenerateRequest, finished: Finish, native_fps_hz: float = 30.0) -> dict[str, str]:
     """Options and segments that are taken otherwise than they were asked."""
     out = {}
     for index, segment in enumerate(request.segments):
         if isinstance(segment, MotionReferenceSegment) and (how := _fitted(segment, request.fps(native_fps_hz))):
             out[f"segments[{index}]"] = how
     if request.options is not None and request.options.num_samples > 1:
-        tried = _Tried(request, native_fps_hz)
+        tried = _Tried(request, finished, native_fps_hz)
         if tried.set.variation == 0 or not any(tried.varies):
             out["options.num_samples"] = f"all samples are one motion: {STILL if tried.set.variation == 0 else FULL}"
     return out
@@ -74,13 +75,35 @@ def _fitted(segment: MotionReferenceSegment, fps_hz: float) -> str:
 class _Tried:
     """One request, and what its dials do to it."""
 
-    def __init__(self, request: GenerateRequest, native_fps_hz: float) -> None:
-        self.request = request
+    def __init__(self, request: GenerateRequest, finished: Finish, native_fps_hz: float) -> None:
+        self.request, self.finished = request, finished
         self.options = request.options or Options()
         self.sent = self.options.model_options or {}
         self.set = Dials.of(request)
         self.goals: Goals = read_goals(request, request.fps(native_fps_hz))
         self.body: Body = read_body(self.goals.skeleton)
+        self.moved: dict[str, NDArray[np.bool_]] = {}
+        """Where a field acts on the curves, by its path: joints and, last, the root's place (T, J + 1)."""
+
+    def covered(self, idle: set[str]) -> dict[str, str]:
+        """Fields that act on the curves, where targets stand only, and leave no trace on the finished motion."""
+        if not self.goals.effectors or not self.options.post_processing:
+            return {}
+        aimed = covered.aimed(self.goals, self.body)
+        left = {path: requests for path, requests in covered.choices(self.request).items() if path not in idle}
+        near = {path: requests for path, requests in left.items() if not (self._moves(path) & ~aimed).any()}
+        return {path: COVERED for path, requests in near.items() if covered.are_one(self.finished(r) for r in requests)}
+
+    def _moves(self, path: str) -> NDArray[np.bool_]:
+        """What a field may move on the curves, as ``moved``; seeds, variation and borders move what varies."""
+        if path not in self.moved:
+            self.moved[path] = np.zeros((self.goals.frames, len(self.body.skeleton) + 1), bool)
+            waving = vary.joints(self.body)
+            for span in self.spans:
+                if span.stop - span.start > 1:
+                    free = vary.room(self.body, self.goals, span, self.options.transition_frames) > 0
+                    self.moved[path][np.ix_(np.arange(span.start, span.stop), waving)] = free
+        return self.moved[path]
 
     @cached_property
     def ground(self) -> Ground:
@@ -99,6 +122,13 @@ class _Tried:
     def varies(self) -> list[bool]:
         """For each span whether anything in it may vary."""
         return [bool(vary.room(self.body, self.goals, s, self.options.transition_frames).any()) for s in self.spans]
+
+    @cached_property
+    def has_variants(self) -> bool:
+        """Whether any sample is not the plain one."""
+        own = [getattr(s, "seed", None) is not None for s in self.request.segments] or [False]
+        used = [free and (given or self.options.num_samples > 1) for free, given in zip(self.varies, own, strict=True)]
+        return self.set.variation > 0 and any(used)
 
     def seeds(self, own: list[bool]) -> dict[str, str]:
         """Seeds and what goes with them: variation, and the borders of what is varied."""
@@ -126,13 +156,13 @@ class _Tried:
         """Whether varied spans rise at a border, or clips meet that have to be blended."""
         for span, is_used in zip(self.spans, used, strict=True):
             if is_used and self.set.variation > 0:
-                hard, soft = (vary.room(self.body, self.goals, span, n) for n in (0, _LONGEST_BORDER))
+                hard, soft = (vary.room(self.body, self.goals, span, n) for n in (0, LONGEST_BORDER))
                 if not np.array_equal(hard, soft):
                     return True
         if not self.has_clips or len(self.request.segments) < 2:
             return False
         played = clips.read(self.request, self.goals, self.body)
-        return not _same(*(clips.play(played, self.goals, n) for n in (0, _LONGEST_BORDER)))
+        return not _same(*(clips.play(played, self.goals, n) for n in (0, LONGEST_BORDER)))
 
     def dials(self) -> dict[str, str]:
         """The model's own options, those that were sent."""
@@ -149,30 +179,41 @@ class _Tried:
         return pose
 
     def _easing(self) -> str:
-        first, *others = (self._curves(kind, self.set.overshoot) for kind in _KINDS)
-        return "" if any(not _same(first, o) for o in others) else "nothing changes between two keys or points here"
+        first, *others = (self._curves(kind, self.set.overshoot) for kind in VALUES["easing"])
+        moved: NDArray[np.bool_] = np.any([apart(first, o) for o in others], axis=0)
+        self.moved[DIAL + "easing"] = moved
+        return "" if moved.any() else "nothing changes between two keys or points here"
 
     def _overshoot(self) -> str:
         if self.set.easing != "smooth":
             return f"easing is {self.set.easing}: only smooth curves swing past a key"
-        swings = not _same(*(self._curves("smooth", swing) for swing in (0.0, 1.0)))
-        return "" if swings else "no curve here could swing past a key: it takes three that differ"
+        swings = self.moved[DIAL + "overshoot"] = apart(*(self._curves("smooth", swing) for swing in (0.0, 1.0)))
+        return "" if swings.any() else "no curve here could swing past a key: it takes three that differ"
 
     def _footsteps(self) -> str:
         if not self.body.feet:
             return "this rig has no feet"
+        self.moved[DIAL + "footsteps"] = np.ones((self.goals.frames, len(self.body.skeleton) + 1), bool)
         before = self._curves(self.set.easing, self.set.overshoot)
         pose = Pose(before.skeleton, before.rotations_xyzw.copy(), before.root_m.copy())
         told = steps.walk(pose, self.body, self.goals, self.ground)
         if told and not self.options.post_processing and not self.request.constraints:
             return ""  # as the model made it: nobody else tells where feet stand
+        self.moved[DIAL + "footsteps"] = apart(before, pose)
         seen = feet.contacts_of(pose, self.body, {}, self.ground, self.goals.fps_hz)
-        if _same(before, pose) and _same_contacts(self.body, told, seen):
-            return "no foot stands or steps between keys here"
-        return ""
+        acts = not (_same(before, pose) and _same_contacts(self.body, told, seen))
+        # Samples that vary may step where the plain one stands; feet that stand throughout the solve holds as well.
+        unsure = all(t.all() for t in told.values()) and self.options.post_processing if acts else self.has_variants
+        if not unsure:
+            return "" if acts else "no foot stands or steps between keys here"
+        alike = covered.are_one(self.finished(r) for r in covered.choices(self.request)[DIAL + "footsteps"])
+        return "feet do the same here without it" if alike else ""
 
     def _relaxed_arms(self) -> str:
-        if arms.free(self.body, self.goals):
+        if free := arms.free(self.body, self.goals):
+            moved = np.zeros((self.goals.frames, len(self.body.skeleton) + 1), bool)
+            moved[:, [j for arm in free for j in (arm.top, arm.hinge)]] = True
+            self.moved[DIAL + "relaxed_arms"] = moved
             return ""
         held = len(self.body.feet) == 2 and any(not limb.is_leg for limb in self.body.limbs.values())
         return (
@@ -181,9 +222,7 @@ class _Tried:
 
 
 def _same(a: Pose, b: Pose) -> bool:
-    """Whether two motions are one but for rounding."""
-    pairs = ((a.rotations_xyzw, b.rotations_xyzw), (a.root_m, b.root_m))
-    return all(float(np.abs(p - q).max()) <= ROUNDING for p, q in pairs)
+    return not apart(a, b).any()
 
 
 def _same_contacts(body: Body, told: dict[str, np.ndarray], seen: dict[int, np.ndarray]) -> bool:

@@ -93,8 +93,13 @@ def room(body: Body, goals: Goals, span: Span, border_frames: int) -> FloatArray
     """How much the waves of a span may turn each frame and joint that they turn at all (N, K): 0 is not at all."""
     if span.stop - span.start < 2:
         return np.zeros((0, 0))
-    near = _away_from_keys(goals, np.flatnonzero(_shares(body) > 0))
+    near = _away_from_keys(goals, joints(body))
     return _inside(span, goals, border_frames)[:, None] * near[span.start : span.stop]
+
+
+def joints(body: Body) -> NDArray[np.integer[Any]]:
+    """The joints (K,) that the waves turn at all."""
+    return np.flatnonzero(_shares(body) > 0)
 
 
 def _shares(body: Body) -> FloatArray:

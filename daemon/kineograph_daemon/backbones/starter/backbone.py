@@ -44,7 +44,7 @@ MODEL_ID = "kineograph-starter"
 MAX_SECONDS = 120.0
 DRAWN_STEPS = ignored.DRAWN_STEPS
 MOST_TRIED = 64
-"""Keys of few joints that are looked at one by one: each costs a reading of the scene."""
+"""Keys of few joints, and paths, that are looked at one by one: each costs a reading of the scene."""
 BELIEVED = 0.5
 """From this share on the model's own word about contacts counts."""
 
@@ -198,11 +198,11 @@ class _Work:
         return out | {f"constraints[{i}]": ignored.TOO_LITTLE for i in self._unread()}
 
     def _unread(self) -> list[int]:
-        """Keys without which the model would have been asked the same; looked at where nothing meets them later."""
+        """Keys and paths without which the model would be asked the same; looked at where nothing meets them later."""
         options = self.request.options
         if options is None or options.post_processing:
             return []
-        few = [k.where for k in self.goals.keys if not self.given[k.frame]]
+        few = [k.where for k in self.goals.keys if not self.given[k.frame]] + [p.where for p in self.goals.paths]
         if len(few) > 1 and self._reads_the_same(few):
             return few
         return [i for i in few[:MOST_TRIED] if self._reads_the_same([i])]

@@ -14,7 +14,7 @@ UNASKED_STEPS = 100
 UNKNOWN = "the model knows no such motion: the span is filled as if nothing had been said"
 KNOWN = "; it knows: " + ", ".join(words.PHRASES)
 UNUSED = "nothing of what the model draws is used here: keys fix the frames, or their poses are unlike what it knows"
-TOO_LITTLE = "this model makes nothing of a key that names too few joints, or not the hips"
+TOO_LITTLE = "this model makes nothing of it: a pose is most of the joints with the hips, a way two points"
 WALKED = "along a drawn path this model walks; it jumps where it stands, or between poses"
 
 

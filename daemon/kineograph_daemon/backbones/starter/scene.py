@@ -64,10 +64,14 @@ class Scene:
         return len(self.key)
 
     def is_as(self, other: Scene) -> bool:
-        """Whether the model would be asked the same: between keys only the way and the heading are looked at."""
-        pairs = [(getattr(self, name), getattr(other, name)) for name in ("root_m", "key", "on_path", "heading_rad")]
-        pairs += [(self.faces, other.faces), (self.rotations_xyzw[self.key], other.rotations_xyzw[other.key])]
-        return all(np.array_equal(a, b) for a, b in pairs)
+        """Whether the model would be asked the same: poses count on keys, place and heading there and along a way."""
+        marks = ("key", "on_path", "faces")
+        if not all(np.array_equal(getattr(self, name), getattr(other, name)) for name in marks):
+            return False
+        jumps = any(p.reading.name == words.JUMP for p in self.parts)  # it is looked for where to take off
+        put = self.key | self.on_path | self.faces | jumps
+        rows = (("rotations_xyzw", self.key), ("root_m", put), ("heading_rad", put))
+        return all(np.array_equal(getattr(self, name)[at], getattr(other, name)[at]) for name, at in rows)
 
     @property
     def speed_mps(self) -> FloatArray:
