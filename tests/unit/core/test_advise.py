@@ -142,6 +142,28 @@ def test_a_pin_too_high_wherever_the_body_is() -> None:
     assert codes(scene(stairs, pin(10, 0, 3.0, 1.0))) == []
 
 
+def test_a_pin_too_low_for_the_deepest_squat() -> None:
+    assert codes(scene(pin(10, 0, -0.9, 0))) == []
+    assert codes(scene(pin(10, 0, -1.0, 0))) == [NoteCode.TARGET_OUT_OF_REACH]
+    pit = {"type": "ground_height", "points": [[0, 0, -0.5], [0, 1, 0]]}
+    assert codes(scene(pit, pin(10, 0, -1.3, 0))) == []
+    assert codes(scene(pit, pin(10, 0, -1.5, 0))) == [NoteCode.TARGET_OUT_OF_REACH]
+
+
+def test_a_path_says_where_the_body_is_from_its_first_frame_to_its_last() -> None:
+    way = path([10, 100], (0, 0), (0, 4))
+    for frame, noted in ((9, False), (10, True), (100, True), (101, False)):
+        aside = pin(frame, 3.0, 1.0, 0.0 if frame < 50 else 4.0)
+        assert codes(scene(way, aside)) == ([NoteCode.TARGET_OUT_OF_REACH] if noted else []), frame
+
+
+def test_a_small_body_walks_slower() -> None:
+    small = scene(path([0, 60], (0, 0), (0, 6.0)))
+    small["skeleton"]["joints"][0]["rest_translation"] = [0, 0.4, 0]
+    (note,) = notes(small)
+    assert note.text == "Path 1 needs 3.0 m/s at frame 0; a walk does 0.6 to 1.3."
+
+
 def test_a_pin_is_measured_from_a_keyed_root() -> None:
     assert codes(scene(key(10, [0, 0.95, 0]), pin(10, 1.1, 0.95, 0))) == []
     assert codes(scene(key(10, [0, 0.95, 0]), pin(10, 1.4, 0.95, 0))) == [NoteCode.TARGET_OUT_OF_REACH]
@@ -214,7 +236,8 @@ def test_ground_is_far_where_the_solve_stands_on_none(aside_m: float, far: bool)
     request = person(way, {"type": "ground_height", "points": [[aside_m, z / 4, 0.02] for z in range(17)]})
     assert codes(request) == ([NoteCode.GROUND_UNREACHABLE] if far else [])
     made = asks.run(GenerateRequest.model_validate(request | {"protocol_version": "1.4"}))
-    assert (made.report["constraints"][1]["outcome"] == "ignored") == far
+    assert (made.report["constraints"][1]["outcome"] == "changed") == far
+    assert ("ground_unreachable" in [note["code"] for note in made.notes]) == far
 
 
 def test_a_jump_between_two_near_points_of_a_sparse_path_is_seen() -> None:
