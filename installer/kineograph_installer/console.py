@@ -11,6 +11,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+_PASSING = ("WARNING: Retrying", "WARNING: Location", "INFO: pip is looking")
+"""What pip says on its way, not at its end."""
+_NO_ANSWER = ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "ReadTimeoutError", "ProxyError",
+              "SSLError", "ConnectionResetError")  # fmt: skip
+_OFFLINE = (
+    "The package index did not answer. Look at the network; behind a proxy set HTTPS_PROXY, for an index of your own\n"
+    "  PIP_INDEX_URL. Then run the same command again: what has come already is kept."
+)
+
 
 class SetupError(Exception):
     """Something the user must do; the message is the instruction."""
@@ -58,6 +67,7 @@ def run_logged(command: Sequence[str | Path], log: Path, *, what: str, hand_on: 
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as out:
+        began = out.tell()
         out.write(f"$ {' '.join(map(str, command))}\n")
         out.flush()
         code = subprocess.call(
@@ -68,5 +78,8 @@ def run_logged(command: Sequence[str | Path], log: Path, *, what: str, hand_on: 
             pass_fds=tuple(hand_on),
         )
     if code != 0:
-        tail = "\n".join("    " + line for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:])
-        raise SetupError(f"{what} failed (exit {code}). The end of its output:\n{tail}\n  All of it: {log}")
+        said = log.read_bytes()[began:].decode("utf-8", "replace")
+        lines = [line for line in said.splitlines() if not line.startswith(_PASSING)]
+        tail = "\n".join("    " + line for line in lines[-12:])
+        advice = f"\n  {_OFFLINE}" if any(sign in said for sign in _NO_ANSWER) else ""
+        raise SetupError(f"{what} failed (exit {code}). The end of its output:\n{tail}\n  All of it: {log}{advice}")

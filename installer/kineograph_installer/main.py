@@ -26,6 +26,18 @@ BLENDERS: dict[str, tuple[str, tuple[int, int]]] = {
 DEFAULT_BLENDER = "5.0"
 MOST_PROCESSES = 8
 """Test files run side by side at most: each may start a daemon and its workers."""
+RUN_EXAMPLES = """examples:
+  python3 installer run                      # writes the demo's files into ./demo
+  python3 installer run --headless           # on a server: no window
+  python3 installer run --out ~/first-try"""
+TEST_EXAMPLES = """examples:
+  python3 installer test                     # all of them
+  python3 installer test tests/unit -k rigs  # a part
+  python3 installer test --no-blender -x     # without Blender (about 400 MB), ending at the first failure"""
+EXAMPLES = """examples:
+  python3 installer run
+  python3 installer test tests/unit
+more of each: python3 installer run --help, python3 installer test --help"""
 _SPREADS = ("-n", "--numprocesses", "--dist")
 TEST_TOOLS = ("pytest>=8.3", "pytest-timeout>=2.3", "hypothesis>=6.120")
 """What the tests within Blender need beside the add-on's own libraries."""
@@ -53,13 +65,26 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python3 installer",
         description="Set Kineograph up and run it, or its tests. Safe to run again at any time.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="run|test")
-    run_ = commands.add_parser("run", help="set up, start the daemon, generate the demo, open the panel")
+    shape = argparse.RawDescriptionHelpFormatter
+    run_ = commands.add_parser(
+        "run",
+        help="set up, start the daemon, generate the demo, open the panel",
+        description="Set up, start the daemon, generate the demo, and open the panel where there is a display.",
+        epilog=RUN_EXAMPLES,
+        formatter_class=shape,
+    )
     run_.add_argument("--headless", action="store_true", help="open no window")
     run_.add_argument("--out", type=Path, default=Path("demo"), help="folder for the demo's files (default: demo)")
     test_ = commands.add_parser(
-        "test", help="set up everything that the tests need, run them all; other options go to pytest"
+        "test",
+        help="set up everything that the tests need, run them all; other options go to pytest",
+        description="Set up everything that the tests need, and run them. Other options go to pytest.",
+        epilog=TEST_EXAMPLES,
+        formatter_class=shape,
     )
     test_.add_argument("--all-blenders", action="store_true", help="run the Blender tests on every supported version")
     test_.add_argument("--again", action="store_true", help="run the few tests that failed once more, alone")

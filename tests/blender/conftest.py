@@ -26,11 +26,14 @@ if HAS_BPY:
 
     import bpy
     from tests.blender import scenes
+    from tests.fakes import reaper
 
     import kineograph_blender
     from kineograph.client import Client, RunFile, start_daemon
     from kineograph.client.discovery import pid_exists
     from kineograph_blender import session
+
+    reaper.watch_over()
 
 
 def pytest_report_header() -> str:

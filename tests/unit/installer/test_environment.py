@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "installer"))
 from kineograph_installer import libraries
 from kineograph_installer.console import SetupError, run_logged
 from kineograph_installer.environment import Environment, find_python
+from kineograph_installer.main import main
 
 
 @pytest.fixture
@@ -137,6 +139,32 @@ def test_a_failing_command_shows_its_end_and_its_log(tmp_path: Path) -> None:
         run_logged([sys.executable, "-c", "print('the reason it failed'); raise SystemExit(3)"], log, what="The step")
     assert str(log) in str(caught.value)
     assert "exit 3" in str(caught.value)
+
+
+def test_an_index_that_does_not_answer_is_told_from_a_package_that_is_not_there(tmp_path: Path) -> None:
+    """By pip itself, against a port where nobody listens."""
+    log = tmp_path / "log.txt"
+    log.write_text("ProxyError of an earlier try\n")
+    # A port that is taken and does not listen refuses at once, and nobody else gets it meanwhile.
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        index = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        pip = [sys.executable, "-m", "pip", "--isolated", "--no-cache-dir", "download", "--retries=1", "--no-deps"]
+        with pytest.raises(SetupError) as offline:
+            run_logged([*pip, "--index-url", index, "tiny-package"], log, what="x")
+    assert "The package index did not answer" in str(offline.value)
+    assert "Retrying" not in str(offline.value)
+    with pytest.raises(SetupError) as missing:
+        run_logged([*pip, "--no-index", "tiny-package"], log, what="x")
+    assert "No matching distribution" in str(missing.value)
+    assert "did not answer" not in str(missing.value)
+
+
+def test_help_shows_how_it_is_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([], ["run"], ["test"]):
+        with pytest.raises(SystemExit):
+            main([*words, "--help"])
+        assert f"python3 installer {words[0] if words else 'run'}" in capsys.readouterr().out.partition("examples:")[2]
 
 
 def test_missing_libraries_are_named_with_the_line_that_installs_them(
