@@ -22,6 +22,9 @@ from kineograph_daemon.server.routers import LibzmqRouter, Router, UnixRouter
 
 Context = Any
 
+_MOST_TOPIC_BYTES = 256
+"""Of what a subscriber says. libzmq keeps each byte of a topic in a node of its own: megabytes become gigabytes."""
+
 _MOST_UNSENT_BYTES = 2 * 2**20
 """Of answers that wait for one peer to read. What comes beyond is one answer: its next request is not taken before."""
 
@@ -109,7 +112,7 @@ def open_door(
         socket.set(zmq.LINGER, 0)
         socket.set(zmq.SNDHWM, peer_queue)
         socket.set(zmq.RCVHWM, peer_queue)
-        socket.set(zmq.MAXMSGSIZE, frame_bytes)
+        socket.set(zmq.MAXMSGSIZE, frame_bytes if kind == zmq.ROUTER else _MOST_TOPIC_BYTES)
         socket.set(zmq.HANDSHAKE_IVL, 5000)
         if server_secret is not None:
             socket.set(zmq.ZAP_DOMAIN, b"kineograph")

@@ -10,11 +10,12 @@ import struct
 from collections.abc import Callable
 
 import msgpack
+import pytest
 import zmq
 from tests.integration.daemon.conftest import House, generate, wait_until
 
 from kineograph.errors import ErrorCode, from_envelope
-from kineograph.wire import codec
+from kineograph.wire import codec, zmtp
 from kineograph.wire import version as limits
 from kineograph.wire.codec import Header, Kind
 
@@ -126,6 +127,35 @@ def test_a_peer_that_does_not_read_is_not_waited_for(make_house: Callable[..., H
         deaf.send("capabilities")
     wait_until(lambda: good.call("hello")["pid"])
     assert good.call("daemon.stats")["memory_bytes"] < 160e6
+
+
+def test_a_topic_of_megabytes_is_none(house: House) -> None:
+    events = house.wire().call("hello")["events"]
+    topic = b"".join(map(bytes, zmtp.framed([b"\1" + b"x" * 20 * 2**20])))
+    with socket.socket(socket.AF_UNIX) as bad, zmq.Context() as context, context.socket(zmq.SUB) as good:
+        bad.connect(events.removeprefix("ipc://"))
+        bad.sendall(zmtp.GREETING + zmtp.ready(b"SUB"))
+        with pytest.raises(ConnectionError):  # libzmq by itself keeps a node of each byte, and a call for each
+            bad.sendall(topic)
+        good.set(zmq.LINGER, 0)
+        good.connect(events)
+        good.subscribe(b"daemon.")
+        assert good.poll(60_000)
+        assert good.recv_multipart()[0] == b"daemon.heartbeat"
+    assert house.wire().call("daemon.stats")["memory_bytes"] < 120e6
+
+
+def test_a_request_of_arrays_that_take_no_bytes_takes_no_memory(house: House) -> None:
+    wire, good = house.wire(), house.wire()
+    house.wait_for_workers()
+    body = generate()
+    for shape in ([2**30, 0], [2**20, 0, 2**40]):
+        reference = msgpack.ExtType(limits.EXT_ARRAY, msgpack.packb(["<f4", shape, 0]))
+        request = {**body["request"], "options": {"seed": [reference] * 100}}
+        packed_body = msgpack.packb({**body, "request": request})
+        wire.socket.send_multipart([packed("generate", a=1), packed_body, b""])
+        assert from_envelope(wire.receive().body).code in (ErrorCode.BAD_RESPONSE, ErrorCode.PAYLOAD_TOO_LARGE)
+    assert good.call("daemon.stats")["memory_bytes"] < 120e6
 
 
 def test_a_client_that_goes_while_it_waits_is_forgotten(house: House) -> None:
