@@ -213,7 +213,8 @@ def test_numbers_in_the_prose() -> None:
         f"client's `name` {call._NAME}",
         f"no more than {jobs_handlers.MOST_JOBS}",
         f"at most {jobs_handlers.MOST_JOBS}",
-        f"at most {128} characters",
+        "at most 128 characters",
+        f"is at most {doors._MOST_TOPIC_BYTES} bytes",
     ):
         assert words.lower() in " ".join(TEXT.split()).lower(), words
     assert routers._HANDSHAKE_S == 5.0

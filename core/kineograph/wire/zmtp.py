@@ -93,7 +93,7 @@ class Inbound:
         self._greeted = False
         self._parts: list[Buffer] = []
         self._large: memoryview | None = None
-        self._large_got = 0
+        self._large_got = self._large_sum = 0
         self._large_more = False
 
     def room(self) -> memoryview:
@@ -165,6 +165,9 @@ class Inbound:
             raise Broken("a message before READY")
 
     def _begin_large(self, at: int, size: int, more: bool) -> None:
+        self._large_sum += size
+        if self._large_sum > limits.MAX_MESSAGE_BYTES:
+            raise Broken(f"a message of more than {limits.MAX_MESSAGE_BYTES} bytes")
         large = memoryview(np.empty(size, np.uint8).data)
         got = self._stop - at
         large[:got] = self._room[at : self._stop]
@@ -177,6 +180,7 @@ class Inbound:
         if not more:
             messages.append(self._parts)
             self._parts = []
+            self._large_sum = 0
 
     def _command(self, said: bytes) -> None:
         name, rest = said[1 : 1 + said[0]] if said else b"", said[1 + said[0] :] if said else b""
