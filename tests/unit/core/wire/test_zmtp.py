@@ -123,11 +123,11 @@ def test_a_frame_beyond_the_limit_is_refused_before_there_is_room_for_it() -> No
 
 
 def test_a_message_beyond_the_limit_is_refused_while_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zmtp.limits, "MAX_MESSAGE_BYTES", 100_000)
-    inbound, fits = met(), [[b"x" * 40_000, b"y" * 60_000], [b"z" * 90_000, b""]]
+    monkeypatch.setattr(zmtp.limits, "MAX_MESSAGE_BYTES", 1_000_000)
+    inbound, fits = met(), [[b"x" * 400_000, b"y" * 600_000], [b"z" * 900_000, b""]]
     assert say(inbound, stream_of(fits), []) == fits  # each message is counted for itself
-    with pytest.raises(Broken, match="more than 100000 bytes"):
-        say(inbound, stream_of([[b"x" * 40_000, b"y" * 40_000, b"z" * 40_000]]), [])
+    with pytest.raises(Broken, match="more than 1000000 bytes"):
+        say(inbound, stream_of([[b"x" * 400_000, b"y" * 400_000, b"z" * 400_000]]), [])
 
 
 @pytest.mark.parametrize("seed", range(30))
