@@ -22,8 +22,8 @@ from kineograph_daemon.server.routers import LibzmqRouter, Router, UnixRouter
 
 Context = Any
 
-_MOST_TOPIC_BYTES = 256
-"""Of what a subscriber says. libzmq keeps each byte of a topic in a node of its own: megabytes become gigabytes."""
+_MOST_TOPIC_BYTES = 1024
+"""Of what a subscriber says, its handshake with a key too. libzmq keeps each byte of a topic in a node of its own."""
 
 _MOST_UNSENT_BYTES = 2 * 2**20
 """Of answers that wait for one peer to read. What comes beyond is one answer: its next request is not taken before."""
