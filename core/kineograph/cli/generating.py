@@ -76,7 +76,7 @@ def write(result: Result, built: Built, files: Files) -> list[Path]:
     told = {"job": result.job.job, "report": result.report, "provenance": result.provenance}
     try:
         if files.out is not None:
-            written += results.save(result, built.request, files.out, rig=built.rig)
+            written += results.save(result, built.request, files.out, rig=built.rig, character=built.file)
         if files.report is not None:
             written.append(results.write_json(files.report, told))
         if files.sheet is not None:

@@ -49,6 +49,8 @@ class Built:
     rig: Skeleton | None = None
     refs: dict[str, Any] = field(default_factory=dict)
     character: str = ""
+    file: Path | None = None
+    """The rig's file where it has a mesh that a result can keep."""
 
     def saved(self) -> dict[str, Any]:
         """As it is kept in a ``.kineograph.json``."""
@@ -76,7 +78,8 @@ def build(ask: Ask) -> Built:
         "timing": {"fps": fps_hz},
         "options": _options(ask),
     }
-    return Built(request, asset.skeleton, character=ask.rig.stem)
+    file = ask.rig if formats.has_mesh(ask.rig) else None
+    return Built(request, asset.skeleton, character=ask.rig.stem, file=file)
 
 
 def read_json(path: Path) -> Any:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,23 +78,31 @@ def follow(
         raise typer.Exit(Exit.CANCELLED) from None
 
 
-def save(result: Result, request: Mapping[str, Any], out: Path, *, rig: Skeleton | None = None) -> list[Path]:
+def save(
+    result: Result, request: Mapping[str, Any], out: Path, *, rig: Skeleton | None = None, character: Path | None = None
+) -> list[Path]:
     """Write all samples of a result to ``out`` by its extension; returns the files.
 
-    A GLB holds every sample as an animation of its own and a simple figure, a BVH one sample (further ones get
-    ``_2``, ``_3``), JSON is the report. ``rig`` is the file's own skeleton when it differs from the request's only
-    in its rest rotations. The file appears whole or not at all.
+    A GLB holds every sample as an animation of its own, with the mesh of ``character`` or else a simple figure; a BVH
+    one sample (further ones get ``_2``, ``_3``), JSON is the report. ``rig`` is the file's own skeleton when it
+    differs from the request's only in its rest rotations. The file appears whole or not at all.
     """
     if out.suffix.lower() == ".json":
         return [write_json(out, {"job": result.job.job, "report": result.report, "provenance": result.provenance})]
     sent = Skeleton.from_mmcp(request.get("skeleton") or result.body["skeleton"])  # a retarget's comes with the result
     clips = [_own_rest(result.clip(b, sent), rig) for b in range(len(result.rotations_xyzw))]
+    if len(clips) > 1:
+        clips = [replace(clip, name=f"{clip.name} {b + 1}".strip()) for b, clip in enumerate(clips)]
     skeleton = clips[0].skeleton
     if out.suffix.lower() == ".bvh":
         names = [out] + [out.with_stem(f"{out.stem}_{b + 1}") for b in range(1, len(clips))]
         for path, clip in zip(names, clips, strict=True):
             formats.save(path, skeleton, [clip])
         return names
+    if character is not None:
+        with suppress(ValueError):  # the file was given other joints meanwhile: the motion comes on a figure
+            formats.save(out, skeleton, clips, character=character)
+            return [out]
     formats.save(out, skeleton, clips, mesh=mannequin.build(skeleton))
     return [out]
 

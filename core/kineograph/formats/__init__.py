@@ -23,7 +23,7 @@ from kineograph.motion.clip import Clip
 from kineograph.motion.resample import resample
 from kineograph.motion.skeleton import Skeleton
 
-__all__ = ["EXTENSIONS", "WRITTEN", "Asset", "Mesh", "Source", "choose", "load", "save"]
+__all__ = ["EXTENSIONS", "WRITTEN", "Asset", "Mesh", "Source", "choose", "has_mesh", "load", "save"]
 
 EXTENSIONS = (".bvh", ".glb", ".gltf", ".vrm", ".vrma", ".npz", ".fbx", ".usd", ".usda", ".usdc", ".usdz")
 """What can be read."""
@@ -97,6 +97,14 @@ def save(
                 glb.write(out, skeleton, clips, mesh)
 
     whole.write(path, make)
+
+
+def has_mesh(path: str | Path) -> bool:
+    """Whether a character file has a mesh that ``save`` keeps in glTF. Raises what reading it raises."""
+    from kineograph.formats.glb.reader import open_file
+
+    path = Path(path)
+    return path.suffix.lower() in _GLTF and bool(open_file(path).document.objects("meshes"))
 
 
 def _load(path: Path, metres_per_unit: float | None, up: Literal["y", "z"] | None, fps_hz: float | None) -> Asset:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pygltflib
 import pytest
 import typer
 from rich.console import Console
@@ -27,6 +28,7 @@ from kineograph.cli.request import Ask, Built, build
 from kineograph.client import Result
 from kineograph.errors import SceneError
 from kineograph.fixes import resolve
+from kineograph.formats import mannequin
 from kineograph.motion.clip import Clip
 from kineograph.motion.skeleton import Skeleton
 from kineograph.wire.messages import JobState, JobStatus
@@ -129,6 +131,19 @@ def test_generate_on_a_rig_with_keys_of_a_clip(shell: Shell, rig: Path, tmp_path
         "num_samples": 2,
         "seed": 3,
     }
+
+
+def test_a_character_keeps_its_mesh_and_each_sample_has_a_name(shell: Shell, tmp_path: Path) -> None:
+    skeleton = demo.character()
+    rig, out = tmp_path / "hero.glb", tmp_path / "takes.glb"
+    formats.save(rig, skeleton, [], mannequin.build(skeleton))
+    assert formats.has_mesh(rig)
+    document = pygltflib.GLTF2().load(str(rig))
+    document.meshes[0].name = "the hero's own"
+    document.save(str(rig))
+    shell("generate", "--rig", rig, "-p", "walks", "-s", 1, "-n", 2, "-m", "kineograph-interpolate", "--out", out)
+    assert [mesh.name for mesh in pygltflib.GLTF2().load(str(out)).meshes] == ["the hero's own"]
+    assert [clip.name for clip in formats.load(out).clips] == ["walks 1", "walks 2"]
 
 
 def test_jobs_are_listed_shown_waited_for_and_replayed(shell: Shell, rig: Path, tmp_path: Path) -> None:
