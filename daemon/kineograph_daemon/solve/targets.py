@@ -59,8 +59,8 @@ def meet(pose: Pose, body: Body, goals: Goals) -> dict[int, BoolArray]:
         else:
             busy = pulled.setdefault(limb.end, np.zeros(len(pose), bool))
             busy[_meet_by_limb(pose, body, goals, track, limb)] = True
-            busy[track.frames] = True
-    return pulled
+            busy[np.setdiff1d(track.frames, still_frames(body, goals, track.joint))] = True
+    return {end: busy for end, busy in pulled.items() if busy.any()}
 
 
 def still_frames(body: Body, goals: Goals, joint: int) -> list[int]:
