@@ -98,9 +98,12 @@ STARTED = {
         "figure", [key(FIGURE, 0, 1), some(FIGURE, 9, "l_knee"), some(FIGURE, 19, "pelvis")], 1, "ignored"),
     "one point of a way": (
         "figure", [key(FIGURE, 0, 1), key(FIGURE, 29, 2), asks.path([10], [[0.3, 0.2]], [0.4])], 2, "ignored"),
+    "one point, where rounding turns the hips": (
+        "sparse", [key(RIGS["sparse"], 0, 1), key(RIGS["sparse"], 29, 2), asks.path([10], [[0.3, 0.2]])], 2, "ignored"),
     "a way": ("figure", [key(FIGURE, 0, 1), key(FIGURE, 29, 2), WAY], 2, "changed"),
     "a foot's target on its key": (
-        "figure", [*(key(FIGURE, f, f) for f in (0, 9, 29)), asks.target("l_ankle", [9], [[0.3, 0.5, 0.1]])], 3, "ignored"),
+        "figure", [*(key(FIGURE, f, f) for f in (0, 9, 29)), asks.target("l_ankle", [9], [[0.3, 0.5, 0.1]])], 3,
+        "ignored"),
     "alone, it stands at both ends": ("figure", [some(FIGURE, 9, "l_knee")], 0, "changed"),
 }  # fmt: skip
 CASES = [pytest.param("kineograph-interpolate", *c, id=name) for name, c in TOLD.items()]

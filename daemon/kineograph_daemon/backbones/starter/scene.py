@@ -71,7 +71,8 @@ class Scene:
         jumps = any(p.reading.name == words.JUMP for p in self.parts)  # it is looked for where to take off
         put = self.key | self.on_path | self.faces | jumps
         rows = (("rotations_xyzw", self.key), ("root_m", put), ("heading_rad", put))
-        return all(np.array_equal(getattr(self, name)[at], getattr(other, name)[at]) for name, at in rows)
+        pairs = ((getattr(self, name)[at], getattr(other, name)[at]) for name, at in rows)
+        return all(np.allclose(a, b, rtol=0.0, atol=1e-6) for a, b in pairs)
 
     @property
     def speed_mps(self) -> FloatArray:
