@@ -8,6 +8,7 @@ that it moves.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -123,13 +124,6 @@ class _Tried:
         """For each span whether anything in it may vary."""
         return [bool(vary.room(self.body, self.goals, s, self.options.transition_frames).any()) for s in self.spans]
 
-    @cached_property
-    def has_variants(self) -> bool:
-        """Whether any sample is not the plain one."""
-        own = [getattr(s, "seed", None) is not None for s in self.request.segments] or [False]
-        used = [free and (given or self.options.num_samples > 1) for free, given in zip(self.varies, own, strict=True)]
-        return self.set.variation > 0 and any(used)
-
     def seeds(self, own: list[bool]) -> dict[str, str]:
         """Seeds and what goes with them: variation, and the borders of what is varied."""
         out = {}
@@ -193,21 +187,35 @@ class _Tried:
     def _footsteps(self) -> str:
         if not self.body.feet:
             return "this rig has no feet"
-        self.moved[DIAL + "footsteps"] = np.ones((self.goals.frames, len(self.body.skeleton) + 1), bool)
-        before = self._curves(self.set.easing, self.set.overshoot)
-        pose = Pose(before.skeleton, before.rotations_xyzw.copy(), before.root_m.copy())
-        told = steps.walk(pose, self.body, self.goals, self.ground)
-        if told and not self.options.post_processing and not self.request.constraints:
-            return ""  # as the model made it: nobody else tells where feet stand
-        self.moved[DIAL + "footsteps"] = apart(before, pose)
-        seen = feet.contacts_of(pose, self.body, {}, self.ground, self.goals.fps_hz)
-        acts = not (_same(before, pose) and _same_contacts(self.body, told, seen))
-        # Samples that vary may step where the plain one stands; feet that stand throughout the solve holds as well.
-        unsure = all(t.all() for t in told.values()) and self.options.post_processing if acts else self.has_variants
-        if not unsure:
-            return "" if acts else "no foot stands or steps between keys here"
+        moved = np.zeros((self.goals.frames, len(self.body.skeleton) + 1), bool)
+        self.moved[DIAL + "footsteps"] = moved
+        acts = False
+        for before in self._upright():  # samples that vary may step where the plain one stands
+            pose = Pose(before.skeleton, before.rotations_xyzw, before.root_m)
+            told = steps.walk(pose, self.body, self.goals, self.ground)
+            if told and not self.options.post_processing and not self.request.constraints:
+                return ""  # as the model made it: nobody else tells where feet stand
+            moved |= apart(before, pose)
+            seen = feet.contacts_of(pose, self.body, {}, self.ground, self.goals.fps_hz)
+            acts = acts or bool(moved.any()) or not _same_contacts(self.body, told, seen)
+            if acts and not (self.options.post_processing and all(t.all() for t in told.values())):
+                return ""
+        if not acts:
+            return "no foot stands or steps between keys here"
+        # Feet that stand throughout the solve may hold as well.
         alike = covered.are_one(self.finished(r) for r in covered.choices(self.request)[DIAL + "footsteps"])
         return "feet do the same here without it" if alike else ""
+
+    def _upright(self) -> Iterator[Pose]:
+        """The curves of each sample as its feet find them."""
+        plain = self._curves(self.set.easing, self.set.overshoot)
+        for b in range(self.options.num_samples):
+            spans = vary.spans(self.request, b, self.options.seed or 0)
+            if spans or b == 0:
+                pose = Pose(plain.skeleton, plain.rotations_xyzw, plain.root_m)
+                waves = vary.Variation(spans, self.set.variation, self.options.transition_frames)
+                vary.vary(pose, self.body, self.goals, waves, arms=False)
+                yield pose
 
     def _relaxed_arms(self) -> str:
         if free := arms.free(self.body, self.goals):
