@@ -16,8 +16,6 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar, Union
 
-import numpy as np
-
 from kineograph.errors import ErrorCode, RequestError
 
 M = TypeVar("M")
@@ -66,15 +64,15 @@ def built(cls: type[M], values: dict[str, Any]) -> M:
 
 
 _Check = Callable[[Any, str], Any]
-_NAMES: dict[type[Any], str] = {
-    str: "text",
-    dict: "map",
-    list: "list",
-    tuple: "list",
-    bytes: "byte string",
-    np.ndarray: "number array",
+_NAMES = {
+    "str": "text",
+    "dict": "map",
+    "list": "list",
+    "tuple": "list",
+    "bytes": "byte string",
+    "ndarray": "number array",
 }
-"""What the protocol calls them; a peer need not know Python."""
+"""What the protocol calls them; a peer need not know Python. By name: help on messages does without numpy."""
 _FLAT = frozenset({str, int, float, bool, bytes, dict, list, types.NoneType})
 
 
@@ -203,7 +201,7 @@ def _type_name(hint: Any) -> str:
     kind = typing.get_origin(hint) or hint
     if kind is list:
         return f"list of {_type_name(typing.get_args(hint)[0])}"
-    return _NAMES.get(kind) or str(kind.__name__)
+    return _NAMES.get(kind.__name__) or str(kind.__name__)
 
 
 def _members(hint: Any) -> dict[str, Any]:
@@ -301,7 +299,7 @@ def _instance(kind: type[Any], hint: Any) -> _Check:
 
 def _wrong(name: str, value: Any, allowed: Any) -> RequestError:
     is_plain = value is None or isinstance(value, (str, int, float, bool))
-    got = value if is_plain else f"a {_NAMES.get(type(value)) or type(value).__name__}"
+    got = value if is_plain else f"a {_NAMES.get(type(value).__name__) or type(value).__name__}"
     if isinstance(got, str):
         got = got[:200]
     shown = "nil" if got is None else str(got).lower() if isinstance(got, bool) else repr(got) if is_plain else got

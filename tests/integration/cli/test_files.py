@@ -59,7 +59,7 @@ def test_convert_and_info(shell: Shell, tmp_path: Path) -> None:
     shell("convert", source, back, "--in-units", "cm", "--in-up", "z")
     assert max(miss(WALK, formats.load(back))) < 2e-5
     assert "understood" in shell("info", back).stdout
-    same = shell.json("convert", source, source, code=Exit.REFUSED)
+    same = shell.json("convert", source, source, code=Exit.USAGE)
     assert same["error"]["code"] == "invalid_parameters"
 
 
