@@ -19,7 +19,7 @@ from kineograph.formats import mannequin
 
 
 def test_the_public_names() -> None:
-    assert formats.__all__ == ["EXTENSIONS", "WRITTEN", "Asset", "Mesh", "Source", "choose", "load", "save"]
+    assert formats.__all__ == ["EXTENSIONS", "WRITTEN", "Asset", "Mesh", "Source", "choose", "has_mesh", "load", "save"]
 
 
 @pytest.mark.parametrize("name", ["a.bvh", "a.glb", "a.gltf", "A.GLB", "b.Bvh"])
