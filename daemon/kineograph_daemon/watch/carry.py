@@ -85,6 +85,27 @@ def failure_of(folder: Path, row: Row) -> Path:
     return folder / f"{row.source}.{Path(row.target).stem}.error.json"
 
 
+def report_of(folder: Path, out: str) -> Path:
+    """Where the report of a result lies."""
+    return folder / f"{out}.report.json"
+
+
+def discard(folder: Path, row: Row) -> None:
+    """Remove a row's result and report. What another row, or somebody else, has put there stays."""
+    path = report_of(folder, row.out)
+    try:
+        told = json.loads(path.read_text("utf-8"))
+        if isinstance(told, dict) and told.get("job") in {_job_of(row.key, n) for n in range(row.tries + 1)}:
+            (folder / row.out).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+    except (OSError, ValueError):  # no report, or none of ours; or it is held open: a result too many is no harm
+        return
+
+
+def _job_of(key: str, tries: int) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"kineograph-watch:{key}:{tries}"))
+
+
 class Carrier:
     """Does the work of ``Work`` instructions, in several threads. ``made_maps``: the maps it wrote, as written."""
 
@@ -147,13 +168,14 @@ class Carrier:
             target_profile=target.profile,
             options=rule.options,
         )
-        job = str(uuid.uuid5(uuid.NAMESPACE_URL, f"kineograph-watch:{work.row.key}:{work.row.tries}"))
+        job = _job_of(work.row.key, work.row.tries)
         result = self._client.retarget(
             body, job=job, priority=Priority.BATCH, label=work.row.source[-200:], character=target.path.stem
         )
         made = carried(result, target.asset.skeleton, clip.name or path.stem)
+        report = self._report(work, target, asset, clip, rule, result.report, job)
         self._write(self._out / work.plan.out, made, result.body.get("travel"), target)
-        self._report(work, target, asset, clip, rule, result.report, job)
+        whole.write_text(report_of(self._out, work.plan.out), report)
         for folder in (FAILED, NEEDS_MAP):
             failure_of(self._out / folder, work.row).unlink(missing_ok=True)
         return len(made)
@@ -176,14 +198,13 @@ class Carrier:
 
     def _report(
         self, work: Work, target: Target, asset: Asset, clip: Clip, rule: WatchRule, report: Mapping[str, Any], job: str
-    ) -> None:
+    ) -> str:
         told = {
             "kineograph": __version__, "source": str(asset.source.path), "sha256": work.row.digest, "take": clip.name,
             "target": str(target.path), "out": str(self._out / work.plan.out), "job": job,
             "options": dict(rule.options), "read": list(asset.source.notes), **report,
         }  # fmt: skip
-        path = self._out / f"{work.plan.out}.report.json"
-        whole.write_text(path, json.dumps(plain(told), indent=1, ensure_ascii=False) + "\n")
+        return json.dumps(plain(told), indent=1, ensure_ascii=False) + "\n"
 
     def _needs_map(self, asset: Asset, rig: RigMap) -> str:
         """A map of the rig, ready to be edited, in the results' folder; the same rig again adds nothing."""

@@ -24,12 +24,13 @@ from kineograph.fixes import resolve
 from kineograph.formats import whole
 from kineograph.rigs.profiles import use
 from kineograph_daemon.watch import summary
-from kineograph_daemon.watch.carry import FAILED, NEEDS_MAP, Carrier, Target, failure_of, open_target
+from kineograph_daemon.watch.carry import FAILED, NEEDS_MAP, Carrier, Target, discard, failure_of, open_target
 from kineograph_daemon.watch.ledger import Ledger
 from kineograph_daemon.watch.rules import Config, settings_key, suffix_of
 from kineograph_daemon.watch.scan import Hints, scan, stamp_of
 from kineograph_daemon.watch.state import (
     Control,
+    Discard,
     Event,
     Hash,
     Hashed,
@@ -217,6 +218,8 @@ class Runner:
                 return True
             case Tell():
                 self._tell(i.row, i.why)
+            case Discard():
+                discard(self._config.out, i.row)
         return False
 
     def _hash(self, i: Hash) -> None:

@@ -165,7 +165,14 @@ class Tell:
     why: str = ""
 
 
-Instruction = Hash | Work | Record | Tell
+@dataclass(frozen=True)
+class Discard:
+    """Remove what was made for a row that is given up, if anything: its file has another name by now."""
+
+    row: Row
+
+
+Instruction = Hash | Work | Record | Tell | Discard
 
 
 @dataclass
@@ -265,7 +272,7 @@ class Machine:
         # A task whose file went away while it waited: it has another name by now, or nobody wants it.
         for key, task in list(self._tasks.items()):
             if not task.running and task.row.source not in e.files:
-                self._forget(key)
+                out += self._forget(key)
         return out
 
     def _is_due(self, known: _File, now_s: float) -> bool:
@@ -310,7 +317,9 @@ class Machine:
         self.rows[plan.key] = row
         self._tasks[plan.key] = _Task(row, plan, stamp)
         self._queue.append(plan.key)
-        return [Record(row), Tell(row)]
+        # A watcher that died may have written the result and not noted it; then the file got another name.
+        left = [Discard(before)] if before is not None and before.out != plan.out else []
+        return [*left, Record(row), Tell(row)]
 
     def _twin(self, path: str, digest: str, plan: Plan, before: Row) -> list[Instruction]:
         """The same content under two names at once: one is done, the other says so."""
@@ -329,8 +338,7 @@ class Machine:
             return self._outcome(task, replace(task.row, state=e.state, error=e.error, frames=e.frames,
                                                seconds=e.seconds))  # fmt: skip
         if e.again == "changed" or (e.again == "gone" and task.row.source not in self._files):
-            self._forget(e.key)
-            return []
+            return self._forget(e.key)
         task.waits += 1
         task.first_s = task.first_s or now_s
         if e.again in ("incomplete", "gone") and now_s - task.first_s > self.rules.patience_s:
@@ -387,16 +395,17 @@ class Machine:
             out += [Record(task.row), Tell(task.row), Work(task.row, task.plan, task.stamp)]
         return out
 
-    def _forget(self, key: str) -> None:
+    def _forget(self, key: str) -> list[Instruction]:
         """Give a task up; a file with the same content, which goes by another name now, is looked at again."""
         self._tasks.pop(key, None)
         row = self.rows.get(key)
         if row is None or row.state not in (TaskState.WAITING, TaskState.WORKING):
-            return
+            return []
         del self.rows[key]
         for known in self._files.values():
             if known.digest == row.digest:
                 known.handled = False
+        return [Discard(row)]
 
 
 _BAD = (TaskState.FAILED, TaskState.NEEDS_MAP)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from kineograph_daemon.watch.state import (
     Control,
+    Discard,
     Ended,
     Hash,
     Hashed,
@@ -99,6 +100,32 @@ def test_what_was_at_work_when_the_watcher_died_is_taken_up() -> None:
     desk.settle({"a.bvh": A})
     (work,) = desk.hashed("a.bvh", A, "d")
     assert work.row.tries == 1  # the same job as before
+
+
+def discards(out: Sequence[Instruction]) -> list[str]:
+    return [i.row.out for i in out if isinstance(i, Discard)]
+
+
+def test_what_a_dead_watcher_may_have_written_under_a_former_name_is_removed() -> None:
+    row = Row("d>rig.glb", "old.bvh", "d", "rig.glb", "old.glb", TaskState.WORKING)
+    desk = Desk(left=row)
+    assert discards(desk.settle({"new.bvh": A})) == []
+    out = desk(Hashed("new.bvh", A, "d", (plan("d", "new.glb"),)))
+    assert discards(out) == ["old.glb"]
+    assert [w.row.out for w in works(out)] == ["new.glb"]
+
+    desk = Desk(left=row)  # it still had that name when the next one started, and lost it before its turn
+    desk(Control(paused=True))
+    desk(Scanned({"old.bvh": A}))
+    desk.machine.paused = False
+    desk(Scanned({"old.bvh": A}), 1.0)
+    desk.machine.rules = Rules(quiet_s=1.0, patience_s=10.0, most=0)
+    assert discards(desk(Hashed("old.bvh", A, "d", (plan("d", "old.glb"),)))) == []
+    assert discards(desk(Scanned({"new.bvh": A}))) == ["old.glb"]
+
+    desk = Desk(left=Row("d>rig.glb", "old.bvh", "d", "rig.glb", "old.glb", TaskState.DONE))
+    desk.settle({"new.bvh": A})
+    assert desk(Hashed("new.bvh", A, "d", (plan("d", "new.glb"),))) == [], "what is done stays under its name"
 
 
 def test_a_renamed_file_is_the_same_work() -> None:
