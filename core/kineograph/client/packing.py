@@ -8,6 +8,7 @@ promise that a skeleton stays as it is.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Mapping
 from typing import Any
@@ -46,7 +47,8 @@ class Packing:
             return None
         packed, before, self._last = bytes(whole), self._last, bytes(whole)
         if packed == before:
-            self._kept = ((_copy(skeleton), packed), *self._kept)[:_MOST]
+            with contextlib.suppress(RecursionError):  # nested deeper than Python goes: packed each time
+                self._kept = ((_copy(skeleton), packed), *self._kept)[:_MOST]
         return packed
 
 

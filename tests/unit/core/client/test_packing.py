@@ -82,6 +82,15 @@ def test_a_skeleton_that_cannot_travel_is_refused_every_time() -> None:
             packing.pack(body({"joints": object()}))
 
 
+def test_a_skeleton_nested_deeper_than_python_goes_travels_as_ever() -> None:
+    rig: dict[str, Any] = {}
+    for _ in range(480):
+        rig = {"inner": [rig]} if len(str(rig)) < 2_000 else {"inner": rig}
+    packing = Packing()
+    frames = [bytes(packing.pack(body(rig))[0]) for _ in range(3)]
+    assert frames[0] == frames[1] == frames[2]
+
+
 def test_a_body_stays_as_it_was_given() -> None:
     sent = body(skeleton())
     for _ in range(3):
