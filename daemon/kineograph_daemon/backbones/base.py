@@ -60,6 +60,8 @@ class KineographBackbone(Backbone):
     """Works at the request's own frame rate; no resampling needed."""
     stand_in: Backbone | None = None
     """Who moves the rigs that this model cannot: their owners get its motion, with a note, and not an error."""
+    is_repeatable: bool = False
+    """Makes the same motion of the same request and seed, at once: a report may try whether a field changes it."""
     version: str = ""
     weights_hash: str = ""
     """Hash of the weights, or of nothing when there are none: part of every result's provenance."""

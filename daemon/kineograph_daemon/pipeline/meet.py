@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from kineograph.errors import NoteCode
 from kineograph.motion.thin import thin
-from kineograph_daemon.pipeline import call
+from kineograph_daemon.pipeline import call, tried
 from kineograph_daemon.pipeline.rates import Line, Moved
 from kineograph_daemon.pipeline.types import JobResultData
 from kineograph_daemon.solve import measure
@@ -78,6 +79,7 @@ class Sample:
     solved: Solved
     quality: measure.Quality
     misses: dict[int, measure.Miss]
+    raw: Pose
     untouched: bool = False
 
 
@@ -103,7 +105,7 @@ def sample(work: Work, b: int) -> Sample:
     misses = measure.misses(solved.pose, goals)
     if not all(np.isfinite(values).all() for m in misses.values() for values in (m.cm, m.deg) if values is not None):
         raise OverflowError("a miss is too large for its number")
-    return Sample(solved, quality, misses, _is_untouched(work, solved, raw))
+    return Sample(solved, quality, misses, raw, _is_untouched(work, solved, raw))
 
 
 def _is_untouched(work: Work, solved: Solved, raw: Pose) -> bool:
@@ -135,14 +137,16 @@ def _as_sent(pose: Pose) -> None:
     pose.touch()
 
 
-def assemble(work: Work, samples: list[Sample], result: MotionResult) -> JobResultData:
-    """All samples as one result."""
+def assemble(
+    work: Work, samples: list[Sample], result: MotionResult, idle: Mapping[str, str] = MappingProxyType({})
+) -> JobResultData:
+    """All samples as one result. ``idle`` as ``tried.idle`` found it."""
     rotations = np.stack([s.solved.pose.rotations_xyzw for s in samples]).astype(np.float32)
     root = np.stack([s.solved.pose.root_m for s in samples]).astype(np.float32)
     moved = work.moved.translations_m
     keyframes = _thinned(work, samples, result)
     notes_made = [dict(n) for n in result.notes]
-    report = reports.build(facts(work, samples, keyframes, result, are_alike(rotations, root)))
+    report = reports.build(facts(work, samples, keyframes, result, are_alike(rotations, root), idle))
     return JobResultData(
         fps_hz=work.goals.fps_hz,
         joint_names=list(work.goals.skeleton.names),
@@ -193,8 +197,10 @@ def facts(
     keyframes: dict[int, dict[str, list[int]]] | None,
     result: MotionResult,
     alike: bool = False,
+    idle: Mapping[str, str] = MappingProxyType({}),
 ) -> reports.Facts:
-    """What the report is written from; without samples nothing was measured. ``alike`` as ``are_alike`` tells."""
+    """What the report is written from; without samples nothing was measured. ``alike`` as ``are_alike`` tells, ``idle``
+    as ``tried.idle`` found it."""
     misses = dict(samples[0].misses) if samples else {}
     for other in samples[1:]:
         misses = {i: miss.worse(other.misses[i]) for i, miss in misses.items()}
@@ -210,7 +216,7 @@ def facts(
         fps_hz=goals.fps_hz,
         model_fps_hz=None if work.line is None else work.line.model_fps_hz,
         solved=work.is_solved,
-        ignored=_ignored(work, result),
+        ignored={**ignored(work, result), **idle},
         changed=_told(work, "changed_fields"),
         misses=misses,
         quality=[s.quality for s in samples],
@@ -242,7 +248,7 @@ _GENERATED = ("seed", "diffusion_steps", "guidance", "transition_frames")
 _ALL_KEYED = "keys fix every joint and the root on every frame: nothing is left to generate"
 
 
-def _ignored(work: Work, result: MotionResult) -> dict[str, str]:
+def ignored(work: Work, result: MotionResult) -> dict[str, str]:
     """What the model says it does not use, before and after it made the motion; all it has where keys leave nothing."""
     out = {**_told(work, "ignored_fields"), **getattr(result, "ignored_fields", {})}
     options = work.request.options
@@ -293,9 +299,9 @@ def notes(report: Mapping[str, Any]) -> list[dict[str, Any]]:
         if entry["type"] == "ground_height" and entry["reason"].startswith(reports.NO_GROUND):
             out.append(_note(NoteCode.GROUND_UNREACHABLE, entry["reason"], entry["index"]))
     texts = [s for s in report["segments"] if s["type"] == "text" and s["outcome"] == reports.Outcome.IGNORED]
-    ignored = [s for s in texts if s["reason"] != _ALL_KEYED]
-    if ignored:
-        out.append(_note(NoteCode.TEXT_NOT_UNDERSTOOD, ignored[0]["reason"], None))
+    unread = [s for s in texts if s["reason"] not in (_ALL_KEYED, tried.SPAN_KEYED)]
+    if unread:
+        out.append(_note(NoteCode.TEXT_NOT_UNDERSTOOD, unread[0]["reason"], None))
     return out
 
 

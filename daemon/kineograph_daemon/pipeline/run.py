@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from motionmcp.backbone import Backbone, ModelSpec
+from motionmcp.backbone import Backbone, ModelSpec, MotionResult
 from motionmcp.schemas import GenerateRequest
 
 from kineograph.errors import ErrorCode, KineographError, NoteCode
 from kineograph_daemon.backbones.base import has_batch
-from kineograph_daemon.pipeline import bridge, bridge_in, call, far, meet, rates, raw
+from kineograph_daemon.pipeline import bridge, bridge_in, call, far, meet, rates, raw, tried
 from kineograph_daemon.pipeline.types import JobHooks, JobResultData, Stopped
 from kineograph_daemon.pipeline.widen import widen
+from kineograph_daemon.solve import report as reports
 from kineograph_daemon.solve.goals import skeleton_of
 
 MODEL_SHARE = 0.9
@@ -122,8 +123,11 @@ def _finished(
         return e
 
 
-def finish(order: Order, backbone: Backbone, spec: ModelSpec, answer: call.Checked, hooks: JobHooks) -> JobResultData:
-    """A model's checked answer as the finished motion on the request's own frames and skeleton."""
+def finish(
+    order: Order, backbone: Backbone, spec: ModelSpec, answer: call.Checked, hooks: JobHooks, *, is_tried: bool = True
+) -> JobResultData:
+    """A model's checked answer as the finished motion on the request's own frames and skeleton. ``is_tried``: fields
+    that look as if they changed nothing are tried."""
     stop_if_asked(hooks)
     request, line, result = order.request, order.line, answer.result
     if order.over is not None:
@@ -140,7 +144,37 @@ def finish(order: Order, backbone: Backbone, spec: ModelSpec, answer: call.Check
         stop_if_asked(hooks)
         solved.append(meet.sample(work, b))
         hooks.progress(MODEL_SHARE + (1 - MODEL_SHARE) * (b + 1) / count, b + 1, count, "meeting constraints")
-    return meet.assemble(work, solved, result)
+    made = meet.assemble(work, solved, result)
+    return _told(work, solved, result, made, hooks) if is_tried else made
+
+
+def _told(
+    work: meet.Work, samples: list[meet.Sample], result: MotionResult, made: JobResultData, hooks: JobHooks
+) -> JobResultData:
+    """The result, whose report also lists what was tried and changes nothing."""
+    if not getattr(work.backbone, "is_repeatable", False):
+        return made
+
+    def make(request: GenerateRequest) -> JobResultData:
+        hooks.progress(1.0, 0, 0, "trying what changes nothing")
+        order = Order.of(request, work.backbone, work.spec)
+        quiet = _QuietHooks(hooks)
+        answer = call.generate(work.backbone, order.asked, quiet)
+        return finish(order, work.backbone, work.spec, answer, quiet, is_tried=False)
+
+    met = (str(reports.Outcome.APPLIED), str(reports.Outcome.IGNORED))
+    scene = tried.Scene(
+        request=work.request,
+        goals=work.goals,
+        body=work.body,
+        solved=[s.solved.pose for s in samples],
+        raw=[s.raw for s in samples],
+        missed=frozenset(e["index"] for e in made.report["constraints"] if e["outcome"] not in met),
+        ignored=meet.ignored(work, result),
+        is_solved=work.is_solved,
+    )
+    idle = tried.idle(scene, made, make)
+    return meet.assemble(work, samples, result, idle) if idle else made
 
 
 class _ModelHooks:
@@ -153,6 +187,16 @@ class _ModelHooks:
 
     def progress(self, fraction: float, step: int = 0, steps: int = 0, stage: str = "") -> None:
         self._hooks.progress(MODEL_SHARE * fraction, step, steps, stage)
+
+
+class _QuietHooks:
+    """The job's hooks for what is made beside its motion: it may be stopped, and is no progress."""
+
+    def __init__(self, hooks: JobHooks) -> None:
+        self.should_stop = hooks.should_stop
+
+    def progress(self, fraction: float, step: int = 0, steps: int = 0, stage: str = "") -> None:
+        pass
 
 
 def stop_if_asked(hooks: JobHooks) -> None:

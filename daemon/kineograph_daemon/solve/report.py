@@ -42,6 +42,7 @@ OPEN = "no cycle was asked for: the motion ends where it ends"
 ALIKE = "all samples are one motion"
 NO_GROUND = "no surface point lies under the character's way"
 GROUND_KEYED = "keys say how high the root is, and this rig has no feet that stand"
+STRETCHED = "; stretched towards it"
 FULL_KEY = "the key names every joint: nothing is left to fill"
 
 
@@ -142,6 +143,8 @@ def _constraint(facts: Facts, index: int) -> dict[str, Any]:
         entry["joint"] = c.joint
     if c.type == "pose_keyframe" and "fill_mode" in c.model_fields_set and not _to_fill(facts, c):
         entry["fields"] = [{"name": "fill_mode", "outcome": str(Outcome.IGNORED), "reason": FULL_KEY}]
+    elif c.type == "pose_keyframe" and (same := facts.ignored.get(f"constraints[{index}].fill_mode")):
+        entry["fields"] = [{"name": "fill_mode", "outcome": str(Outcome.IGNORED), "reason": same}]
     miss = facts.misses[index]
     worst_cm, worst_deg = _worst(miss.cm), _worst(miss.deg)
     entry |= {
@@ -157,7 +160,14 @@ def _constraint(facts: Facts, index: int) -> dict[str, Any]:
             reason = f"{facts.unheard[index]}; the motion meets it by itself"
             return entry | {"outcome": str(Outcome.IGNORED), "reason": reason}
         return entry | {"outcome": str(Outcome.APPLIED), "reason": ""}
-    return entry | _why_missed(facts, index, miss, limit_cm, limit_deg)
+    told = _why_missed(facts, index, miss, limit_cm, limit_deg)
+    idle = facts.ignored.get(f"constraints[{index}]")
+    return entry | (told if idle is None else {"outcome": str(Outcome.IGNORED), "reason": _also(told["reason"], idle)})
+
+
+def _also(missed: str, idle: str) -> str:
+    """Why a constraint was missed, and that it changed nothing."""
+    return f"{missed.removesuffix(STRETCHED)}; {idle}"
 
 
 def _to_fill(facts: Facts, key: PoseKeyframeConstraint) -> bool:
@@ -191,6 +201,8 @@ def _ground(facts: Facts, index: int) -> dict[str, Any]:
         in_air = bool(facts.body.feet)
         outcome = Outcome.CHANGED if in_air else Outcome.IGNORED
         reason = f"{NO_GROUND}: its feet count as in the air" if in_air else NO_GROUND
+    elif (idle := facts.ignored.get(f"constraints[{index}]")) is not None:
+        outcome, reason = Outcome.IGNORED, idle
     elif facts.ground_keyed:
         outcome, reason = Outcome.IGNORED, GROUND_KEYED
     elif not facts.solved:
@@ -213,7 +225,7 @@ def _why_missed(facts: Facts, index: int, miss: Miss, limit_cm: float, limit_deg
     elif not facts.solved:
         reason = f"{OFF}; missed by {_amount(miss)}"
     elif track is not None and (far := _too_far_cm(facts, track, missed)) > 0.05:
-        reason = f"out of reach by {far:.1f} cm on {_frames(missed.tolist())}; stretched towards it"
+        reason = f"out of reach by {far:.1f} cm on {_frames(missed.tolist())}{STRETCHED}"
     elif track is not None and (near := _too_near_cm(facts, track, missed)) > 0.05:
         reason = f"out of reach: {near:.1f} cm nearer than the folded limb comes, on {_frames(missed.tolist())}"
     else:

@@ -15,7 +15,7 @@ from tests.unit.daemon.test_told import clip, key, same
 from kineograph.motion.skeleton import Skeleton
 from kineograph_daemon.backbones.starter import figure
 from kineograph_daemon.backbones.starter.backbone import StarterBackbone
-from kineograph_daemon.pipeline import JobResultData
+from kineograph_daemon.pipeline import JobResultData, tried
 
 Spec = dict[str, Any]
 MODELS = {"kineograph-interpolate": INTERPOLATE, "kineograph-starter": StarterBackbone()}
@@ -30,6 +30,8 @@ AT_REST = HUMAN.rest_positions_m[HUMAN.index["Head"]].tolist()
 TIP = (HUMAN.rest_positions_m[HUMAN.index["LeftHandEnd"]] + [0.0, 0.1, 0.1]).tolist()
 WAY = asks.path([0, 15, 29], [[0, 0], [0.2, 0.4], [0, 0.8]], [0.0, 0.1, 0.2])
 HEIGHTS = asks.ground([[x / 4, 0.1, z / 4] for x in range(-4, 5) for z in range(-4, 9)])
+LOW = asks.ground([[x / 4, -0.5, z / 4] for x in range(-4, 5) for z in range(-4, 9)])
+BEYOND = (CHAIN.rest_positions_m[5] + 0.5 * CHAIN.rest_translations_m[5]).tolist()
 FAR = asks.ground([[50.0, 2.0, 50.0]])
 
 
@@ -51,6 +53,13 @@ def body(model: str, rig: str, constraints: list[Spec], options: Spec, segments:
         "constraints": constraints,
         "options": {"seed": 7, **options},
     }
+
+
+def walked(rig: Skeleton, aside_m: float, *names: str) -> list[Spec]:
+    """Keys at 9 and 19 on another way than the path's: all joints, or these and the root's place."""
+    turned = {n: asks.about_x(5.0) for n in names}
+    at = [rig.rest_positions_m[rig.root] + [aside_m * (f > 9), 0, f / 30] for f in (9, 19)]
+    return [asks.key(rig, f, turned, p.tolist(), full=not names) for f, p in zip((9, 19), at, strict=True)]
 
 
 def made(spec: Spec) -> JobResultData:
@@ -85,6 +94,18 @@ TOLD = {
         "human", [asks.target("Head", [9], [AT_REST])], 0, RAW, "ignored", "by itself"),
     "ground under keyed heights": ("chain", [still(CHAIN, 0), still(CHAIN, 29), HEIGHTS], 2, {}, "ignored", "keys say"),
     "ground under one keyed height": ("chain", [still(CHAIN, 0), WAY, FAR, HEIGHTS], 3, {}, "ignored", "keys say"),
+    "a straight way that keys override": (
+        "human", [asks.path([9, 19], [[0.5, 0], [0.5, 1]]), *walked(HUMAN, 0.0)], 0, {}, "ignored", "the same without"),
+    "a way round that keys override": (
+        "human", [asks.path([9, 19], [[0.5, 0], [0.5, 1]]), *walked(HUMAN, 0.6, "Spine")], 0, {}, "changed", ""),
+    "ground under keyed feet": (
+        "human", [HEIGHTS, *(key(HUMAN, f, f, f / 50) for f in range(30))], 0, {}, "ignored", "keys fix the feet"),
+    "ground that keyed feet come to touch": (
+        "human", [LOW, *(still(HUMAN, f) for f in range(30))], 0, {}, "applied", ""),
+    "a target further along what is straight": (
+        "chain", [asks.target("j5", [9], [BEYOND])], 0, {}, "ignored", "as near without being told"),
+    "a target out of reach elsewhere": (
+        "human", [asks.target("LeftHand", [9], [[0.0, 1.2, 2.0]])], 0, {}, "changed", "; stretched towards it"),
     "ground far from a chain": ("chain", [FAR], 0, {}, "ignored", "no surface point"),
     "ground far from feet": ("human", [FAR, still(HUMAN, 9)], 0, {}, "changed", "in the air"),
 }  # fmt: skip
@@ -158,3 +179,60 @@ def test_a_clip_whose_feet_only_the_solve_tells_is_not_called_untouched() -> Non
     )
     assert not same(on, off)
     assert next(o["outcome"] for o in on.report["options"] if o["name"] == "post_processing") == "applied"
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_words_over_a_span_that_keys_fix_are_not_called_used(first: bool) -> None:
+    text = {"type": "text", "prompt": "a person walks", "duration_frames": 4}
+    free = {"type": "unconditioned", "duration_frames": 20}
+    start = 0 if first else 20
+    keys = [key(FIGURE, start + f, f, f / 50) for f in range(4)]
+    made_of = [
+        made(body("kineograph-starter", "figure", keys, {}, [said, free] if first else [free, said]))
+        for said in (text, {**text, "prompt": "a person runs"}, {"type": "unconditioned", "duration_frames": 4})
+    ]
+    told = made_of[0].report["segments"][0 if first else 1]
+    assert all(same(made_of[0], other) for other in made_of[1:]) == (told["outcome"] == "ignored")
+    if told["outcome"] == "ignored":
+        assert "this whole span" in told["reason"]
+        assert not [n for n in made_of[0].notes if n["code"] == "text_not_understood"]
+
+
+@pytest.mark.parametrize(("deg", "outcome"), [(0.0, "ignored"), (20.0, None)])
+def test_a_fill_mode_is_told_where_it_fills_in_the_same(deg: float, outcome: str | None) -> None:
+    others = [asks.key(HUMAN, f, {"Spine": asks.about_x(deg)}) for f in (0, 29)]
+    alone = asks.key(HUMAN, 14, {"Head": asks.about_x(9.0)}, full=False)
+    rest, free = (
+        made(body("kineograph-interpolate", "human", [*others, {**alone, "fill_mode": mode}], {}, [PLAIN]))
+        for mode in ("rest", "generate")
+    )
+    told = [f["outcome"] for f in free.report["constraints"][2].get("fields", []) if f["name"] == "fill_mode"]
+    assert told == ([] if outcome is None else [outcome])
+    assert same(rest, free) == (outcome is not None)
+
+
+class Counting(type(INTERPOLATE)):  # type: ignore[misc]
+    """How often it is asked."""
+
+    def __init__(self, is_repeatable: bool) -> None:
+        super().__init__()
+        self.is_repeatable, self.asked = is_repeatable, 0
+
+    def generate_with_hooks(self, request: GenerateRequest, hooks: Any) -> Any:
+        self.asked += 1
+        return super().generate_with_hooks(request, hooks)
+
+
+@pytest.mark.parametrize(("is_repeatable", "most"), [(True, 1 + tried.MOST_TRIED), (False, 1)])
+def test_a_model_is_asked_again_for_few_fields_and_only_if_it_repeats_itself(is_repeatable: bool, most: int) -> None:
+    keys = [{**asks.key(HUMAN, f, {"Head": asks.about_x(0.0)}, full=False), "fill_mode": "rest"} for f in range(20)]
+    model = Counting(is_repeatable)
+    run(GenerateRequest.model_validate(body("kineograph-interpolate", "human", keys, {}, [PLAIN])), model)
+    assert model.asked == most
+
+
+def test_a_field_without_a_seed_is_tried_on_one_that_stays() -> None:
+    way = [asks.path([9, 19], [[0.5, 0], [0.5, 1]]), *walked(HUMAN, 0.0)]
+    spec = body("kineograph-interpolate", "human", way, {"num_samples": 2}, [PLAIN])
+    del spec["options"]["seed"]
+    assert made(spec).report["constraints"][0]["outcome"] == "ignored"

@@ -44,6 +44,7 @@ class InterpolateBackbone(KineographBackbone):
     any_fps = True
     version = "1"
     about = "Eases between your keys and along your paths; feet stand and step. Does not read text."
+    is_repeatable = True
     stands_on_ground = True
     """The motion already follows ``ground_height``."""
 

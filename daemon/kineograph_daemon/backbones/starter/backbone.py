@@ -59,6 +59,7 @@ class StarterBackbone(KineographBackbone):
         "A small model trained on real motion. Steps between your keys and along your paths instead of sliding; "
         "knows few words. Falls back to interpolation where a motion is unlike what it was trained on."
     )
+    is_repeatable = True
     stands_on_ground = True
     """Heights follow the ground already."""
 
