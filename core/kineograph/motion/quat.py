@@ -60,6 +60,11 @@ def squared_length_range(q_xyzw: FloatArray) -> tuple[float, float]:
     return float(least), float(greatest)
 
 
+def is_zero(q_xyzw: FloatArray) -> NDArray[np.bool_]:
+    """Which quaternions (..., 4) have length zero: ``normalize`` takes them as the identity."""
+    return np.asarray(np.sqrt(squared_length(q_xyzw)) <= _TINY)
+
+
 def normalize(q_xyzw: FloatArray) -> FloatArray:
     """Unit length. A quaternion of length zero becomes the identity instead of NaN."""
     q = np.asarray(q_xyzw)

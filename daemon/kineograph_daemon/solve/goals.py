@@ -37,7 +37,8 @@ BoolArray = NDArray[np.bool_]
 class KeyPose:
     """A pose key: ``joints`` (K,) indices, ``rotations_xyzw`` (K, 4) local, an optional root position (3,).
 
-    ``asked`` is how many of the joints the request names; the rest come from ``fill_mode: "rest"``.
+    ``asked`` is how many of the joints the request names; the rest come from ``fill_mode: "rest"``. ``unturned`` are
+    those whose rotation was sent with length zero, which is taken as none.
     """
 
     where: int
@@ -46,6 +47,7 @@ class KeyPose:
     rotations_xyzw: FloatArray
     root_m: FloatArray | None
     asked: int
+    unturned: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +62,17 @@ class RootPath:
 
 @dataclass(frozen=True, eq=False)
 class EffectorTrack:
-    """Targets of one joint: ``frames`` (N,), ``positions_m`` (N, 3) world, ``rotations_xyzw`` (N, 4) world or None."""
+    """Targets of one joint: ``frames`` (N,), ``positions_m`` (N, 3) world, ``rotations_xyzw`` (N, 4) world or None.
+
+    ``unturned`` are frames whose rotation was sent with length zero, which is taken as none.
+    """
 
     where: int
     joint: int
     frames: IntArray
     positions_m: FloatArray
     rotations_xyzw: FloatArray | None
+    unturned: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +102,12 @@ class Goals:
         for key in self.keys:
             table[np.searchsorted(frames, key.frame), key.joints] = True
         return frames, table
+
+    @cached_property
+    def unturned(self) -> dict[int, tuple[int, ...]]:
+        """By the place of a key its joints, of a target its frames, whose rotation was sent with length zero."""
+        keys = {k.where: k.unturned for k in self.keys if k.unturned}
+        return keys | {e.where: e.unturned for e in self.effectors if e.unturned}
 
     @cached_property
     def is_all_keyed(self) -> bool:
@@ -235,16 +247,22 @@ def _read_key(c: PoseKeyframeConstraint, where: int, skeleton: Skeleton, path_tu
         joints += fill
         rotations += list(skeleton.rest_rotations_xyzw[fill])
     root = None if c.root_position is None else np.asarray(c.root_position, float)
-    return KeyPose(where, c.frame, np.array(joints, int), quat.normalize(np.array(rotations)), root, asked)
+    sent = np.array(rotations)
+    unturned = tuple(joints[i] for i in np.flatnonzero(quat.is_zero(sent)))
+    return KeyPose(where, c.frame, np.array(joints, int), quat.normalize(sent), root, asked, unturned)
 
 
 def _read_effector(c: EffectorTargetConstraint, where: int, skeleton: Skeleton) -> EffectorTrack:
     # Frames of an effector need not be ascending; a frame named twice keeps its later target.
     order = {int(f): i for i, f in enumerate(c.frames)}
     pick = [order[f] for f in sorted(order)]
-    rotations = None if c.rotations is None else quat.normalize(np.asarray(c.rotations, float).reshape(-1, 4)[pick])
+    frames = np.array(sorted(order), int)
     positions = np.asarray(c.positions, float).reshape(-1, 3)[pick]
-    return EffectorTrack(where, skeleton.index[c.joint], np.array(sorted(order), int), positions, rotations)
+    rotations, unturned = None, ()
+    if c.rotations is not None:
+        sent = np.asarray(c.rotations, float).reshape(-1, 4)[pick]
+        rotations, unturned = quat.normalize(sent), tuple(frames[quat.is_zero(sent)].tolist())
+    return EffectorTrack(where, skeleton.index[c.joint], frames, positions, rotations, unturned)
 
 
 def runs(mask: BoolArray) -> list[tuple[int, int]]:

@@ -42,6 +42,7 @@ OPEN = "no cycle was asked for: the motion ends where it ends"
 ALIKE = "all samples are one motion"
 NO_GROUND = "no surface point lies under the character's way"
 GROUND_KEYED = "keys say how high the root is, and this rig has no feet that stand"
+NO_LENGTH = "a rotation of length zero is none"
 STRETCHED = "; stretched towards it"
 FULL_KEY = "the key names every joint: nothing is left to fill"
 
@@ -159,10 +160,25 @@ def _constraint(facts: Facts, index: int) -> dict[str, Any]:
         if not facts.solved and index in facts.unheard:
             reason = f"{facts.unheard[index]}; the motion meets it by itself"
             return entry | {"outcome": str(Outcome.IGNORED), "reason": reason}
-        return entry | {"outcome": str(Outcome.APPLIED), "reason": ""}
+        unturned = _unturned(facts, index)
+        return entry | {"outcome": str(Outcome.CHANGED if unturned else Outcome.APPLIED), "reason": unturned}
     told = _why_missed(facts, index, miss, limit_cm, limit_deg)
     idle = facts.ignored.get(f"constraints[{index}]")
     return entry | (told if idle is None else {"outcome": str(Outcome.IGNORED), "reason": _also(told["reason"], idle)})
+
+
+def _unturned(facts: Facts, index: int) -> str:
+    """What of a key or target was sent as a rotation of length zero, or nothing."""
+    found = facts.goals.unturned.get(index)
+    if not found:
+        return ""
+    if facts.request.constraints[index].type == "effector_target":
+        return f"{NO_LENGTH}, on {_frames(list(found))}"
+    return f"{NO_LENGTH}: {', '.join(facts.goals.skeleton.names[j] for j in found[:6])}{_more(len(found) - 6)}"
+
+
+def _more(count: int) -> str:
+    return f" and {count} more" if count > 0 else ""
 
 
 def _also(missed: str, idle: str) -> str:
@@ -273,7 +289,7 @@ def _frames(frames: list[int]) -> str:
     if len(frames) == 1:
         return f"frame {frames[0]}"
     named = ", ".join(map(str, frames[:6]))
-    return f"frames {named}" + (f" and {len(frames) - 6} more" if len(frames) > 6 else "")
+    return f"frames {named}{_more(len(frames) - 6)}"
 
 
 def _options(facts: Facts) -> list[dict[str, Any]]:

@@ -236,3 +236,20 @@ def test_a_field_without_a_seed_is_tried_on_one_that_stays() -> None:
     spec = body("kineograph-interpolate", "human", way, {"num_samples": 2}, [PLAIN])
     del spec["options"]["seed"]
     assert made(spec).report["constraints"][0]["outcome"] == "ignored"
+
+
+def test_a_rotation_of_length_zero_is_told_as_none() -> None:
+    nothing = [0.0, 0.0, 0.0, 0.0]
+    bad = asks.key(HUMAN, 9, {"Spine": asks.about_x(5.0)}) | {"frame": 9}
+    bad["joint_rotations"]["Head"] = nothing
+    target = asks.target("LeftHand", [20, 24], [HAND] * 2, [asks.about_y(20), nothing])
+    played = clip(HUMAN, 2)
+    played["rotations"][3][1] = nothing
+    fine = asks.key(HUMAN, 5, {"Spine": asks.about_x(5.0)})
+    data = made(body("kineograph-interpolate", "human", [fine, bad, target], {}, [PLAIN, played]))
+    constraints = data.report["constraints"]
+    assert [c["outcome"] for c in constraints] == ["applied", "changed", "changed"]
+    assert "length zero" in constraints[1]["reason"]
+    assert "Head" in constraints[1]["reason"]
+    assert "frame 24" in constraints[2]["reason"]
+    assert "length zero is none, on 1 of" in data.report["segments"][1]["reason"]

@@ -15,6 +15,7 @@ import numpy as np
 from motionmcp.schemas import GenerateRequest, MotionReferenceSegment, Options
 from numpy.typing import NDArray
 
+from kineograph.motion import quat
 from kineograph_daemon.backbones.interpolate import arms, clips, covered, keyed, steps, vary
 from kineograph_daemon.backbones.interpolate.covered import DIAL, LONGEST_BORDER, VALUES, Finish, apart
 from kineograph_daemon.backbones.interpolate.dials import Dials
@@ -24,6 +25,7 @@ from kineograph_daemon.solve.curves import Ease
 from kineograph_daemon.solve.goals import Goals, read_goals
 from kineograph_daemon.solve.ground import Ground, read_ground
 from kineograph_daemon.solve.pose import Pose
+from kineograph_daemon.solve.report import NO_LENGTH
 
 NO_TEXT = "this model does not read text: the span is filled from keys, paths and targets"
 PLAIN = "the first sample is the plain interpolation; a seed tells further samples apart"
@@ -65,6 +67,13 @@ def changed(request: GenerateRequest, finished: Finish, native_fps_hz: float = 3
 
 
 def _fitted(segment: MotionReferenceSegment, fps_hz: float) -> str:
+    """How a clip was taken otherwise than it was sent: made to fill its segment, rotations of no length."""
+    zero: NDArray[np.bool_] = np.any(quat.is_zero(np.asarray(segment.rotations, float)), axis=-1)
+    unturned = f"{NO_LENGTH}, on {int(zero.sum())} of {len(zero)} frames of the clip" if zero.any() else ""
+    return "; ".join(filter(None, (_filled(segment, fps_hz), unturned)))
+
+
+def _filled(segment: MotionReferenceSegment, fps_hz: float) -> str:
     """How a clip of another length was made to fill its segment."""
     have, wanted = clips.frames_at(segment, fps_hz), segment.duration_frames
     if have > wanted:
