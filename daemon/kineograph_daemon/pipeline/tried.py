@@ -42,6 +42,7 @@ SPAN_KEYED = "keys fix every joint and the root in this whole span: it is the sa
 PATH_KEYED = "keys fix the root on all of its frames, and the way between them is the same without it"
 FEET_KEYED = "keys fix the feet on every frame: the ground is only what sliding and sinking are measured from"
 FAR_AS_IT_IS = "it comes as near without being told"
+REST_AS_IT_IS = "what is left of it is so without it"
 AS_REST = "what the key leaves out comes out the same with either mode here"
 
 Make = Callable[[GenerateRequest], JobResultData]
@@ -107,6 +108,7 @@ def _doubts(scene: Scene) -> Iterator[Doubt]:
     if scene.is_solved:
         if goals.keys:
             yield from _words(scene)
+            yield from (_gone(request, k.where, REST_AS_IT_IS) for k in goals.keys if k.where in scene.missed)
             beaten = (p for p in goals.paths if p.where in scene.missed and _is_placed_by_keys(goals, p))
             yield from (_gone(request, p.where, PATH_KEYED) for p in beaten)
             if goals.ground_m is not None and _are_feet_keyed(goals, scene.body):
@@ -182,7 +184,9 @@ def _is_at_rest(scene: Scene, key: PoseKeyframeConstraint) -> bool:
     """Whether the joints that a key leaves out are at rest on its frame and beside it, in every sample, in the end or
     before targets move them."""
     skeleton = scene.goals.skeleton
-    left = [i for i, name in enumerate(skeleton.names) if name not in key.joint_rotations and i != skeleton.root]
+    left = [i for i, name in enumerate(skeleton.names) if name not in key.joint_rotations]
+    if skeleton.root in left and any(key.frame in path.frames for path in scene.goals.paths):
+        left.remove(skeleton.root)  # it is the path's there, whatever the mode
     beside = slice(max(key.frame - 1, 0), key.frame + 2)
     rest = skeleton.rest_rotations_xyzw[left]
     return bool(left) and any(

@@ -24,6 +24,7 @@ RAW: Spec = {"post_processing": False}
 
 
 RIGS = {"human": rigs.human(), "chain": rigs.chain(6), "figure": figure.SKELETON, "sparse": rigs.sparse()}
+RIGS["ball"] = BALL = rigs.single()
 HUMAN, CHAIN, FIGURE = RIGS["human"], RIGS["chain"], RIGS["figure"]
 HAND = (HUMAN.rest_positions_m[HUMAN.index["LeftHand"]] + [0.0, 0.1, 0.2]).tolist()
 AT_REST = HUMAN.rest_positions_m[HUMAN.index["Head"]].tolist()
@@ -69,6 +70,9 @@ def made(spec: Spec) -> JobResultData:
 TOLD = {
     "a key in part under another": (
         "human", [key(HUMAN, 9, 1), some(HUMAN, 9, "Spine")], 0, {}, "changed", "a later pose key fixes the same"),
+    "a key whose place is where the root stands": (
+        "ball", [still(BALL, 9) | {"joint_rotations": {"Body": asks.about_x(9)}}, some(BALL, 9, "Body")], 0, {},
+        "ignored", "so without it"),
     "a key wholly under another": ("human", [key(HUMAN, 9, 1), key(HUMAN, 9, 2)], 0, {}, "ignored", "a later pose key"),
     "the same, as the model made it": (
         "human", [key(HUMAN, 9, 1), key(HUMAN, 9, 2)], 0, RAW, "ignored", "a later pose key"),
