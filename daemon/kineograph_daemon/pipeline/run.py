@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -151,8 +152,9 @@ def finish(
 def _told(
     work: meet.Work, samples: list[meet.Sample], result: MotionResult, made: JobResultData, hooks: JobHooks
 ) -> JobResultData:
-    """The result, whose report also lists what was tried and changes nothing."""
-    if not getattr(work.backbone, "is_repeatable", False):
+    """The result, whose report also lists what was tried and changes nothing; not where a deadline counts."""
+    has_deadline = getattr(hooks, "deadline_at_s", math.inf) != math.inf
+    if has_deadline or not getattr(work.backbone, "is_repeatable", False):
         return made
 
     def make(request: GenerateRequest) -> JobResultData:

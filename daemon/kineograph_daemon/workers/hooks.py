@@ -167,6 +167,11 @@ class GroupHooks:
         self.alive = list(members)
         self._on_stop = on_stop
 
+    @property
+    def deadline_at_s(self) -> float:
+        """The first deadline of those it still runs for."""
+        return min((hooks.deadline_at_s for hooks in self.alive), default=math.inf)
+
     def should_stop(self) -> bool:
         """Whether no job of the pass is wanted any more."""
         for hooks in list(self.alive):

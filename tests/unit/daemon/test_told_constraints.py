@@ -227,11 +227,17 @@ class Counting(type(INTERPOLATE)):  # type: ignore[misc]
         return super().generate_with_hooks(request, hooks)
 
 
-@pytest.mark.parametrize(("is_repeatable", "most"), [(True, 1 + tried.MOST_TRIED), (False, 1)])
-def test_a_model_is_asked_again_for_few_fields_and_only_if_it_repeats_itself(is_repeatable: bool, most: int) -> None:
+@pytest.mark.parametrize(
+    ("is_repeatable", "deadline_at_s", "most"),
+    [(True, np.inf, 1 + tried.MOST_TRIED), (False, np.inf, 1), (True, 1e12, 1)],
+)
+def test_a_model_is_asked_again_for_few_fields_and_only_if_it_repeats_itself_and_has_time(
+    is_repeatable: bool, deadline_at_s: float, most: int
+) -> None:
     keys = [{**asks.key(HUMAN, f, {"Head": asks.about_x(0.0)}, full=False), "fill_mode": "rest"} for f in range(20)]
-    model = Counting(is_repeatable)
-    run(GenerateRequest.model_validate(body("kineograph-interpolate", "human", keys, {}, [PLAIN])), model)
+    model, hooks = Counting(is_repeatable), asks.Hooks()
+    hooks.deadline_at_s = deadline_at_s  # type: ignore[attr-defined]
+    run(GenerateRequest.model_validate(body("kineograph-interpolate", "human", keys, {}, [PLAIN])), model, hooks)
     assert model.asked == most
 
 
