@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from kineograph import __version__
@@ -35,7 +36,12 @@ class Residence:
 def move_in(epoch: str) -> Residence | None:
     """The right to be the daemon, or None when another one lives. Raises nothing for a stale run file: it is ours."""
     lock = DaemonLock()
-    return Residence(lock, epoch) if lock.acquire() else None
+    if not lock.acquire():
+        return None
+    # A held lock is what makes clients believe a run file: that of a daemon which was killed must not be there then.
+    with contextlib.suppress(OSError):
+        RunFile.default_path().unlink(missing_ok=True)
+    return Residence(lock, epoch)
 
 
 def wait_for_other(wait_s: float) -> RunFile | None:

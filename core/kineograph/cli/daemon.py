@@ -7,6 +7,7 @@ work, so that this command needs none of its libraries.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import Annotated
@@ -80,7 +81,10 @@ def status(as_json: JsonOption = False, address: ConnectOption = None) -> None:
 @app.command("run", context_settings={**_FORWARD, "help_option_names": []})
 def run(ctx: typer.Context) -> None:
     """Run the daemon in this terminal until Ctrl+C."""
-    raise typer.Exit(subprocess.call([sys.executable, "-m", "kineograph_daemon", "run", *ctx.args]))
+    words = [sys.executable, "-m", "kineograph_daemon", "run", *ctx.args]
+    if sys.platform != "win32":  # in this process's place: a signal to the command is one to the daemon
+        os.execv(sys.executable, words)
+    raise typer.Exit(subprocess.call(words))
 
 
 @app.command("drain")

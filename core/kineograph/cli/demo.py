@@ -36,7 +36,7 @@ def demo(
     with connect(address, start=True) as client:
         chosen = model or client.capabilities().default_model
         built = Built(scene.request(chosen), refs=scene.refs(), character="demo")
-        result = generating.run(built, client, as_json=as_json, label="demo")
+        result = generating.run(built, client, as_json=as_json, label="demo", address=address)
     written = generating.write(result, built, files)
     written += generating.write(result, built, generating.Files(out / "demo.bvh"))
     written.append(write_json(out / "demo.kineograph.json", built.saved()))

@@ -108,5 +108,5 @@ def generate(
         if save_request is not None:
             results.write_json(save_request, built.saved())
         priority = Priority.BATCH if batch else Priority.INTERACTIVE
-        result = generating.run(built, client, as_json=as_json, priority=priority, deadline_s=timeout)
+        result = generating.run(built, client, as_json=as_json, priority=priority, deadline_s=timeout, address=address)
     generating.tell(result, generating.write(result, built, files), as_json)

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from kineograph.advise import advise
 from kineograph.cli import results
+from kineograph.cli.outage import Outage
 from kineograph.cli.output import print_json, say
 from kineograph.cli.request import Built
 from kineograph.cli.sheet import Marks, draw
@@ -52,6 +53,7 @@ def run(
     priority: Priority = Priority.INTERACTIVE,
     deadline_s: float | None = None,
     label: str = "",
+    address: str | None = None,
 ) -> Result:
     """The job's result, its progress shown. An error, or Ctrl-C, is told and ends the command."""
     return results.follow(
@@ -64,6 +66,7 @@ def run(
             priority=priority,
             deadline_s=deadline_s,
             label=label,
+            on_link=Outage(address),
         ),
         as_json=as_json,
         context={"request": built.request, "refs": built.refs},

@@ -23,7 +23,7 @@ from kineograph.cli.output import (
     show_problem,
     tell,
 )
-from kineograph.errors import ErrorCode, JobError, KineographError, from_envelope
+from kineograph.errors import ErrorCode, JobError, KineographError, LinkError, from_envelope
 from kineograph.wire.messages import JobState, JobStatus, to_body
 
 app = typer.Typer(help="The queue: list, show, wait, cancel, retry, replay.", no_args_is_help=True)
@@ -132,6 +132,7 @@ def wait(
 ) -> None:
     """Wait for a job to end, showing its progress. Ctrl-C ends the waiting, not the job."""
     from kineograph.cli import results
+    from kineograph.cli.outage import Outage
 
     if out is not None:
         results.check_motion(out, "--out")
@@ -139,8 +140,12 @@ def wait(
         whole = _whole_id(client, job)
         try:
             with results.progress(quiet=as_json) as update:
-                status = client.wait(whole, timeout_s=timeout, on_progress=update)
+                status = client.wait(whole, timeout_s=timeout, on_progress=update, on_link=Outage(address))
         except KineographError as e:
+            if isinstance(e, LinkError):
+                show_problem(e, as_json=as_json)
+                results.say_kept(whole)
+                raise typer.Exit(exit_code(e)) from None
             if e.code is not ErrorCode.TIMEOUT:
                 raise
             _not_yet(e, f"Job {whole[:8]} has not ended in {timeout:g} s; it goes on.", as_json=as_json)
@@ -206,6 +211,7 @@ def _again(
     job: str, seed: int | None, out: Path | None, as_json: bool, address: str | None, *, same_seed: bool = False
 ) -> None:
     from kineograph.cli import results
+    from kineograph.cli.outage import Outage
 
     if out is not None:
         results.check_motion(out, "--out")
@@ -218,7 +224,7 @@ def _again(
             used = seed if seed is not None else results.seed_used(client, whole)
             request["options"] = {**(request.get("options") or {}), **({} if used is None else {"seed": used})}
         send = client.retarget if retarget else client.generate
-        about: dict[str, Any] = {"label": sent.job.label, "character": sent.job.character}
+        about: dict[str, Any] = {"label": sent.job.label, "character": sent.job.character, "on_link": Outage(address)}
         result = results.follow(lambda update, new: send(request, update, job=new, **about), as_json=as_json)
     files = [] if out is None else results.save(result, request, out)
     if as_json:

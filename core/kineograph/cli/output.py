@@ -19,6 +19,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from kineograph.cli.signals import ended_as_by_ctrl_c
 from kineograph.errors import AccessError, ErrorCode, JobError, KineographError, LinkError, RequestError, SceneError
 
 P = ParamSpec("P")
@@ -139,7 +140,7 @@ def show_problem(
 
 
 def interrupted(text: str, job: str = "", *, as_json: bool = False) -> None:
-    """Ctrl-C: what became of what was under way."""
+    """Ctrl-C, or SIGTERM: what became of what was under way."""
     say(text)
     if as_json:
         print_json(JobError(ErrorCode.REQUEST_CANCELLED, text, {"job": job} if job else {}).to_envelope())
@@ -160,12 +161,13 @@ def own_folder_trouble(e: OSError) -> SceneError:
 
 
 def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Wrap a command: a Kineograph error is shown as a problem and becomes the exit code."""
+    """Wrap a command: a Kineograph error is shown as a problem and becomes the exit code; SIGTERM is as Ctrl-C."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return command(*args, **kwargs)
+            with ended_as_by_ctrl_c():
+                return command(*args, **kwargs)
         except KineographError as e:
             show_problem(e, as_json=bool(kwargs.get("as_json")))
             raise typer.Exit(exit_code(e)) from None

@@ -15,9 +15,9 @@ import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from kineograph import files, formats
-from kineograph.cli.output import Exit, _plain, console, exit_code, interrupted, show_problem
+from kineograph.cli.output import Exit, _plain, console, exit_code, interrupted, say, show_problem
 from kineograph.client import Client, Result, new_job_id
-from kineograph.errors import ErrorCode, KineographError, SceneError, error
+from kineograph.errors import ErrorCode, KineographError, LinkError, SceneError, error
 from kineograph.formats import mannequin
 from kineograph.motion.clip import Clip
 from kineograph.motion.rest import unalign_clip
@@ -66,16 +66,29 @@ def follow(
 ) -> Result:
     """What ``send`` brings, given whom to tell of the progress and a job's id. Ctrl-C cancels the job and says so."""
     job = new_job_id()
+    known: list[str] = []
+
+    def told(status: JobStatus) -> None:
+        known[:] = [status.job]
+        update(status)
+
     try:
         with progress(quiet=as_json) as update:
-            return send(update, job)
+            return send(told, job)
     except KineographError as e:
         show_problem(e, context, as_json=as_json)
+        if isinstance(e, LinkError) and known:
+            say_kept(known[0])
         raise typer.Exit(exit_code(e)) from None
     except KeyboardInterrupt:
         again = f"kineograph jobs retry {job[:8]}"
         interrupted(f"Stopped: job {job[:8]} is cancelled, nothing was written. Again: {again}", job, as_json=as_json)
         raise typer.Exit(Exit.CANCELLED) from None
+
+
+def say_kept(job: str) -> None:
+    """After an error of the connection: the daemon has the job, and so has the next one."""
+    say(f"Job {job[:8]} is kept. When a daemon runs again: kineograph jobs wait {job[:8]} --out FILE.glb")
 
 
 def save(

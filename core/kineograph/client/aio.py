@@ -17,7 +17,7 @@ from kineograph.client.engine import DEFAULT_DEADLINE_S
 from kineograph.client.events import ClientEvent, JobPage, LinkChanged
 from kineograph.client.link import LinkSettings, LinkState
 from kineograph.client.result import Result
-from kineograph.client.runners import AsyncRunner, Narrator, OnRetry, OnStatus
+from kineograph.client.runners import AsyncRunner, Narrator, OnLink, OnRetry, OnStatus
 from kineograph.client.sync import Address, build_engine
 from kineograph.client.transport import Transport
 from kineograph.errors import ErrorCode, KineographError, LinkError
@@ -123,10 +123,16 @@ class AsyncClient:
         """A job's result; None while it has not ended."""
         return await self._run(verbs.result(job, ResultFormat(format), wait_s))
 
-    async def wait(self, job: str, timeout_s: float | None = None, on_progress: OnStatus | None = None) -> JobStatus:
+    async def wait(
+        self,
+        job: str,
+        timeout_s: float | None = None,
+        on_progress: OnStatus | None = None,
+        on_link: OnLink | None = None,
+    ) -> JobStatus:
         """The job's final status."""
         return await self._run(
-            verbs.wait(job, timeout_s, time.monotonic), Narrator(on_progress, None), verbs.Ticket(job)
+            verbs.wait(job, timeout_s, time.monotonic), Narrator(on_progress, None, on_link), verbs.Ticket(job)
         )
 
     async def generate(
@@ -137,16 +143,17 @@ class AsyncClient:
         *,
         job: str | None = None,
         on_retry: OnRetry | None = None,
+        on_link: OnLink | None = None,
         **fields: Any,
     ) -> Result:
         """Submit, wait and fetch, with retry by code. Cancelling the task cancels the job."""
         message = verbs.submission(request, job, fields)
-        ticket = verbs.Ticket(message.job)
-        watched = ticket if on_progress is not None else None
+        ticket, narrator = verbs.Ticket(message.job), Narrator(on_progress, on_retry, on_link)
+        watched = ticket if narrator.wants_news else None
         is_watched = watched is not None
         conversation = verbs.generate(message, ticket, timeout_s, self._rng, time.monotonic, watched=is_watched)
         try:
-            return await self._run(conversation, Narrator(on_progress, on_retry), watched)
+            return await self._run(conversation, narrator, watched)
         except BaseException as e:
             if verbs.may_still_run(e):
                 self._engine.call(Method.JOB_CANCEL, m.JobCancel([ticket.job]))
@@ -160,15 +167,16 @@ class AsyncClient:
         *,
         job: str | None = None,
         on_retry: OnRetry | None = None,
+        on_link: OnLink | None = None,
         **fields: Any,
     ) -> Result:
         """As ``generate``, for a clip that is carried onto another rig."""
         message = verbs.retarget_submission(request, job, fields)
-        ticket = verbs.Ticket(message.job)
-        watched = ticket if on_progress is not None else None
+        ticket, narrator = verbs.Ticket(message.job), Narrator(on_progress, on_retry, on_link)
+        watched = ticket if narrator.wants_news else None
         conversation = verbs.generate(message, ticket, timeout_s, self._rng, time.monotonic)
         try:
-            return await self._run(conversation, Narrator(on_progress, on_retry), watched)
+            return await self._run(conversation, narrator, watched)
         except BaseException as e:
             if verbs.may_still_run(e):
                 self._engine.call(Method.JOB_CANCEL, m.JobCancel([ticket.job]))

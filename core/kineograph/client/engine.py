@@ -296,7 +296,10 @@ class Engine:
 
     def _no_answer(self, method: Method) -> KineographError:
         if self._link.state is not LinkState.READY and self._link.error is not None:
-            return from_envelope(self._link.error.to_envelope())
+            error = from_envelope(self._link.error.to_envelope())
+            if self._link.lost_s is not None:
+                error.details["away_s"] = round(time.monotonic() - self._link.lost_s, 3)
+            return error
         return LinkError(
             ErrorCode.DAEMON_UNREACHABLE, f"the daemon did not answer {method} in time", {"method": str(method)}
         )

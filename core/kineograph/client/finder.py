@@ -36,7 +36,7 @@ class LocalFinder:
         """The living daemon's endpoints; an error, from then on, if the one that was started has ended badly."""
         run = discovery.find_daemon()
         if run is not None:
-            self._failed = None
+            self._process = self._failed = None  # one that came up and ends later was no failed start
             return Found(target_of(run))
         code = None if self._process is None else self._process.poll()
         if code:

@@ -209,6 +209,8 @@ class Link:
         self.target: Target | None = None
         self.may_start = settings.may_start
         self.deadline_s: float | None = None
+        self.lost_s: float | None = None
+        """When the daemon last met was last known to be there, while it is away."""
         self._rng = rng or Random()
         self._attempt = 0
         self._reached = False
@@ -286,7 +288,7 @@ class Link:
         if reply.wire not in SUPPORTED_WIRE_VERSIONS:
             return self._lose(_mismatch(reply.wire), now_s)
         restarted = self.hello is not None and self.hello.epoch != reply.epoch
-        self.hello, self.error, self._attempt, self.deadline_s = reply, None, 0, None
+        self.hello, self.error, self._attempt, self.deadline_s, self.lost_s = reply, None, 0, None, None
         self.state = LinkState.READY
         return [Announce(LinkState.READY, None, restarted), SendPending()]
 
@@ -331,6 +333,8 @@ class Link:
         self._attempt = min(self._attempt + 1, 30)
         self.deadline_s = now_s + delay_s * (1 + settings.jitter * self._rng.uniform(-1, 1))
         self.error = error
+        if self.hello is not None and self.lost_s is None:
+            self.lost_s = now_s
         self.state = LinkState.LOST
         # Somebody who never met a daemon wants to know at once; somebody who did rides out a restart.
         everything = self.hello is None or hopeless

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from kineograph.client.engine import Engine
-from kineograph.client.events import ClientEvent, JobEvent
+from kineograph.client.events import ClientEvent, JobEvent, LinkChanged
 from kineograph.client.inbox import Inbox
 from kineograph.client.verbs import Call, Conversation, Pause, Step, Tell, Ticket
 from kineograph.errors import KineographError
@@ -20,17 +20,35 @@ from kineograph.wire.messages import JobState, JobStatus, Method
 T = TypeVar("T")
 OnStatus = Callable[[JobStatus], None]
 OnRetry = Callable[[KineographError, float], None]
+OnLink = Callable[[LinkChanged], None]
+News = JobStatus | LinkChanged
 
 _RANK = {JobState.QUEUED: 0, JobState.RUNNING: 1, JobState.CANCELLING: 2}
 
 
 class Narrator:
-    """Shows a job's statuses in order, each once: replies and events travel on two sockets and may cross."""
+    """Shows a job's statuses in order, each once: replies and events travel on two sockets and may cross.
 
-    def __init__(self, on_status: OnStatus | None, on_retry: OnRetry | None) -> None:
+    ``on_link`` gets every change of the connection, the state at the start first.
+    """
+
+    def __init__(self, on_status: OnStatus | None, on_retry: OnRetry | None, on_link: OnLink | None = None) -> None:
         self._on_status = on_status
         self._on_retry = on_retry
+        self._on_link = on_link
         self._last: JobStatus | None = None
+
+    @property
+    def wants_news(self) -> bool:
+        """Whether anybody wants to hear more than the end."""
+        return self._on_status is not None or self._on_link is not None
+
+    def hear(self, news: News) -> None:
+        """Tell of what came by itself."""
+        if isinstance(news, JobStatus):
+            self.show(news)
+        elif self._on_link is not None:
+            self._on_link(news)
 
     def show(self, job: JobStatus) -> None:
         """Tell the listener, unless this is older than what it knows."""
@@ -55,11 +73,17 @@ def _age(job: JobStatus) -> tuple[int, int, float]:
     return (job.attempt, _RANK.get(job.state, 3), job.progress.fraction)
 
 
-def listen_to(ticket: Ticket, heard: Callable[[JobStatus], None]) -> Callable[[ClientEvent], None]:
-    """A listener that passes on the statuses of the ticket's job."""
+def _is_end(news: News) -> bool:
+    return isinstance(news, JobStatus) and news.state.is_final
+
+
+def listen_to(ticket: Ticket, heard: Callable[[News], None]) -> Callable[[ClientEvent], None]:
+    """A listener that passes on the statuses of the ticket's job, and how the connection stands."""
 
     def listener(event: ClientEvent) -> None:
-        if isinstance(event, JobEvent) and event.job.job == ticket.job:
+        if isinstance(event, LinkChanged):
+            heard(event)
+        elif isinstance(event, JobEvent) and event.job.job == ticket.job:
             heard(event.job)
 
     return listener
@@ -86,7 +110,7 @@ class SyncRunner:
         self._engine = engine
         self._narrator = narrator or Narrator(None, None)
         self._watch = watch
-        self._heard: queue.SimpleQueue[JobStatus | None] = queue.SimpleQueue()
+        self._heard: queue.SimpleQueue[News | None] = queue.SimpleQueue()
 
     def run(self, conversation: Conversation[T]) -> T:
         """The conversation's value; raises what it raises."""
@@ -125,17 +149,17 @@ class SyncRunner:
         future = self._engine.call(method, message, deadline_s)
         future.add_done_callback(lambda _: self._heard.put(None))
         while not future.done():
-            job = self._heard.get()
-            if job is not None:
-                self._narrator.show(job)
+            news = self._heard.get()
+            if news is not None:
+                self._narrator.hear(news)
         self._show_rest()
         return future.result()
 
     def _show_rest(self) -> None:
         while not self._heard.empty():
-            job = self._heard.get()
-            if job is not None:
-                self._narrator.show(job)
+            news = self._heard.get()
+            if news is not None:
+                self._narrator.hear(news)
 
     def _pause(self, step: Pause) -> None:
         if self._watch is None:
@@ -144,12 +168,12 @@ class SyncRunner:
         end_s = time.monotonic() + step.delay_s
         while (left_s := end_s - time.monotonic()) > 0:
             try:
-                job = self._heard.get(timeout=left_s)
+                news = self._heard.get(timeout=left_s)
             except queue.Empty:
                 return
-            if job is not None:
-                self._narrator.show(job)
-                if job.state.is_final and step.error is None:
+            if news is not None:
+                self._narrator.hear(news)
+                if _is_end(news) and step.error is None:
                     return
 
 
@@ -168,7 +192,7 @@ class AsyncRunner:
         stop = None
         if self._watch is not None:
             loop = asyncio.get_running_loop()
-            heard = listen_to(self._watch, lambda job: void_if_closed(loop, self._hear, job))
+            heard = listen_to(self._watch, lambda news: void_if_closed(loop, self._hear, news))
             stop = self._engine.watch(heard, snapshots=False)
         try:
             step = advance(conversation)
@@ -183,12 +207,12 @@ class AsyncRunner:
             if stop is not None:
                 stop()
 
-    def _hear(self, job: JobStatus) -> None:
+    def _hear(self, news: News) -> None:
         try:
-            self._narrator.show(job)
+            self._narrator.hear(news)
         except BaseException as e:  # noqa: BLE001 - the caller's callback; raised again on the caller's own task
             self._failed = e
-        if job.state.is_final or self._failed is not None:
+        if _is_end(news) or self._failed is not None:
             self._over.set()
 
     async def _step(self, conversation: Conversation[T], step: Step) -> Step | Done[T]:
@@ -217,10 +241,10 @@ class AsyncRunner:
         self._over.clear()
 
 
-def void_if_closed(loop: asyncio.AbstractEventLoop, function: Callable[[JobStatus], None], job: JobStatus) -> None:
+def void_if_closed(loop: asyncio.AbstractEventLoop, function: Callable[[News], None], news: News) -> None:
     """Call ``function`` on the loop; a loop that has ended needs no news."""
     if not loop.is_closed():
-        loop.call_soon_threadsafe(function, job)
+        loop.call_soon_threadsafe(function, news)
 
 
 class Errand(Generic[T]):
@@ -249,7 +273,7 @@ class Errand(Generic[T]):
         self._narrator = narrator or Narrator(None, None)
         self._stop_watching: Callable[[], None] | None = None
         if watch is not None:
-            heard = listen_to(watch, lambda job: inbox.post(lambda: self._hear(job)))
+            heard = listen_to(watch, lambda news: inbox.post(lambda: self._hear(news)))
             self._stop_watching = engine.watch(heard, snapshots=False)
         inbox.post(self._go)
 
@@ -262,9 +286,9 @@ class Errand(Generic[T]):
         """Stop caring: nothing is called any more. The job itself goes on until it is cancelled."""
         self._finish(silent=True)
 
-    def _hear(self, job: JobStatus) -> None:
+    def _hear(self, news: News) -> None:
         if not self.is_done:
-            self._narrator.show(job)
+            self._narrator.hear(news)
 
     def _go(self, reply: Any = None, error: BaseException | None = None) -> None:
         if self.is_done:

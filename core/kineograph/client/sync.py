@@ -21,7 +21,7 @@ from kineograph.client.finder import Finder, FixedFinder, LocalFinder, target_of
 from kineograph.client.inbox import Inbox
 from kineograph.client.link import LinkSettings, LinkState, Target
 from kineograph.client.result import Result
-from kineograph.client.runners import Errand, Narrator, OnRetry, OnStatus, SyncRunner
+from kineograph.client.runners import Errand, Narrator, OnLink, OnRetry, OnStatus, SyncRunner
 from kineograph.client.transport import Transport
 from kineograph.client.zmq_transport import ZmqTransport
 from kineograph.errors import ErrorCode, KineographError, LinkError
@@ -179,9 +179,16 @@ class Client:
         """
         return self._run(verbs.result(job, ResultFormat(format), wait_s))
 
-    def wait(self, job: str, timeout_s: float | None = None, on_progress: OnStatus | None = None) -> JobStatus:
+    def wait(
+        self,
+        job: str,
+        timeout_s: float | None = None,
+        on_progress: OnStatus | None = None,
+        on_link: OnLink | None = None,
+    ) -> JobStatus:
         """The job's final status; rides out a restart of the daemon. Raises ``timeout`` (the job goes on)."""
-        return self._run(verbs.wait(job, timeout_s, time.monotonic), Narrator(on_progress, None), verbs.Ticket(job))
+        narrator = Narrator(on_progress, None, on_link)
+        return self._run(verbs.wait(job, timeout_s, time.monotonic), narrator, verbs.Ticket(job))
 
     def generate(
         self,
@@ -191,16 +198,17 @@ class Client:
         *,
         job: str | None = None,
         on_retry: OnRetry | None = None,
+        on_link: OnLink | None = None,
         **fields: Any,
     ) -> Result:
         """Submit, wait and fetch, with retry by code. An exception from here (Ctrl-C too) cancels the job.
 
-        ``on_progress`` gets each ``JobStatus``, ``on_retry`` the error that is tried again and the delay in seconds.
+        ``on_progress`` gets each ``JobStatus``, ``on_retry`` the error that is tried again and the delay in seconds,
+        ``on_link`` each change of the connection: a daemon that goes away is waited for, up to ``verbs.PATIENCE_S``.
         """
         message = verbs.submission(request, job, fields)
-        narrator = Narrator(on_progress, on_retry)
-        ticket = verbs.Ticket(message.job)
-        watched = ticket if on_progress is not None else None
+        ticket, narrator = verbs.Ticket(message.job), Narrator(on_progress, on_retry, on_link)
+        watched = ticket if narrator.wants_news else None
         is_watched = watched is not None
         conversation = verbs.generate(message, ticket, timeout_s, self._rng, time.monotonic, watched=is_watched)
         try:
@@ -218,15 +226,16 @@ class Client:
         *,
         job: str | None = None,
         on_retry: OnRetry | None = None,
+        on_link: OnLink | None = None,
         **fields: Any,
     ) -> Result:
         """As ``generate``, for a clip that is carried onto another rig (see ``client.retargeting``)."""
         message = verbs.retarget_submission(request, job, fields)
-        ticket = verbs.Ticket(message.job)
-        watched = ticket if on_progress is not None else None
+        ticket, narrator = verbs.Ticket(message.job), Narrator(on_progress, on_retry, on_link)
+        watched = ticket if narrator.wants_news else None
         conversation = verbs.generate(message, ticket, timeout_s, self._rng, time.monotonic)
         try:
-            return self._run(conversation, Narrator(on_progress, on_retry), watched)
+            return self._run(conversation, narrator, watched)
         except BaseException as e:
             if verbs.may_still_run(e):
                 self._engine.call(Method.JOB_CANCEL, m.JobCancel([ticket.job]))

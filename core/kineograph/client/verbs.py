@@ -35,6 +35,7 @@ LONG_POLL_S = 20.0
 """How long the daemon may hold one ``job.result`` before it answers 'not yet'."""
 PATIENCE_S = 60.0
 """How long a wait outlasts a daemon that cannot be reached."""
+_LEAST_S = 1.0
 _OUTAGE = frozenset({ErrorCode.DAEMON_UNREACHABLE, ErrorCode.HANDSHAKE_TIMEOUT, ErrorCode.CONNECTION_FAILED})
 _POLL_S = (0.05, 2.0)
 _MAX_EMPTY = 30
@@ -200,7 +201,7 @@ def wait(job: str, timeout_s: float | None, clock: Clock) -> Conversation[JobSta
     pause_s = _POLL_S[0]
     while True:
         try:
-            status: JobStatus = yield Call(Method.JOB_STATUS, m.JobRef(job))
+            status: JobStatus = yield Call(Method.JOB_STATUS, m.JobRef(job), patience.left_s(DEFAULT_DEADLINE_S))
         except LinkError as e:
             patience.bear(e)
         else:
@@ -225,10 +226,14 @@ def fetch(
     empty = refused = 0
     while True:
         wait_s = LONG_POLL_S if deadline_s is None else min(LONG_POLL_S, max(0.0, deadline_s - clock()))
+        if patience.is_tried:  # a short question has its answer as soon as the daemon is back
+            wait_s = 0.0
         asked_s = clock()
         try:
             reply: m.JobResultReply = yield Call(
-                Method.JOB_RESULT, m.JobResult(job, form, wait_s, by_file=True), wait_s + DEFAULT_DEADLINE_S
+                Method.JOB_RESULT,
+                m.JobResult(job, form, wait_s, by_file=True),
+                patience.left_s(wait_s + DEFAULT_DEADLINE_S),
             )
         except LinkError as e:
             patience.bear(e)
@@ -249,7 +254,7 @@ def fetch(
             if reply.job.state is not JobState.SUCCEEDED or empty > _MAX_EMPTY:
                 raise_if_over(reply.job)
         _check_time(deadline_s, clock, job)
-        if clock() - asked_s < min(wait_s, 1.0):  # an answer before its time must not become a busy loop
+        if clock() - asked_s < min(wait_s or 1.0, 1.0):  # an answer before its time must not become a busy loop
             yield Pause(0.2)
 
 
@@ -382,7 +387,10 @@ def job_ids(jobs: Sequence[str | JobStatus]) -> list[str]:
 
 
 class _Patience:
-    """Bears an outage for a while, so that a daemon may restart under a wait; not before it was ever ``met``."""
+    """Bears an outage for a while, so that a daemon may restart under a wait; not before it was ever ``met``.
+
+    The while begins when the connection broke, however long a question had already waited then or has since.
+    """
 
     def __init__(self, clock: Clock, met: bool) -> None:
         self._clock = clock
@@ -392,10 +400,22 @@ class _Patience:
     def bear(self, error: LinkError) -> None:
         """Raises ``error`` when it is no outage, or when the outage has lasted too long."""
         now_s = self._clock()
-        self._since_s = now_s if self._since_s is None else self._since_s
-        too_long = now_s - self._since_s > PATIENCE_S
+        if self._since_s is None:
+            self._since_s = now_s - float(error.details.get("away_s", 0.0))
+        too_long = now_s - self._since_s >= PATIENCE_S
         if error.code not in _OUTAGE or not self._met or too_long or error.details.get("client_closed"):
             raise error
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether the daemon is away."""
+        return self._since_s is not None
+
+    def left_s(self, most_s: float) -> float:
+        """How long to wait for the next answer: ``most_s``, or until patience is at its end."""
+        if self._since_s is None:
+            return most_s
+        return min(most_s, max(self._since_s + PATIENCE_S - self._clock(), _LEAST_S))
 
     def rest(self) -> None:
         """The daemon answered."""

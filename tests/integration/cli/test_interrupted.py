@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ctrl-C, as a terminal sends it, to real processes that talk to a daemon which answers when the test says so."""
+"""Ctrl-C and SIGTERM: real processes that talk to a daemon that answers when it is told to."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from kineograph.wire.messages import JobState, JobStatus, Method
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to whole consoles only")
 PROGRAM = Path(sys.executable).with_name("kineograph")
+both = pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
 
 
 @pytest.fixture
@@ -38,13 +39,15 @@ def request_file(tmp_path: Path) -> Path:
     return path
 
 
-def interrupted(fake: FakeDaemon, words: Sequence[str | Path], at: Method) -> tuple[dict[str, Any], str]:
-    """What a command says that gets Ctrl-C once the daemon has heard ``at`` from it."""
+def interrupted(
+    fake: FakeDaemon, words: Sequence[str | Path], at: Method, by: signal.Signals = signal.SIGINT
+) -> tuple[dict[str, Any], str]:
+    """What a command says that gets the signal ``by`` once the daemon has heard ``at`` from it."""
     command = [str(PROGRAM), *map(str, words), "--connect", fake.endpoint, "--json"]
     env = {**os.environ, "COLUMNS": "200"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
         fake.wait_for(at)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(by)
         out, err = process.communicate(timeout=120)
     assert process.returncode == Exit.CANCELLED, err
     assert "Traceback" not in err
@@ -53,10 +56,13 @@ def interrupted(fake: FakeDaemon, words: Sequence[str | Path], at: Method) -> tu
     return told, err
 
 
-def test_generate_cancels_its_job_and_says_so(fake: FakeDaemon, request_file: Path, tmp_path: Path) -> None:
+@both
+def test_generate_cancels_its_job_and_says_so(
+    fake: FakeDaemon, request_file: Path, tmp_path: Path, by: signal.Signals
+) -> None:
     out = tmp_path / "walk.glb"
     out.write_text("an earlier take")
-    told, said = interrupted(fake, ["generate", "--request", request_file, "--out", out], Method.GENERATE)
+    told, said = interrupted(fake, ["generate", "--request", request_file, "--out", out], Method.GENERATE, by)
     (sent,) = fake.bodies(Method.GENERATE)
     assert fake.wait_for(Method.JOB_CANCEL) == [{"jobs": [sent["job"]]}]
     assert told["details"] == {"job": sent["job"]}
@@ -74,10 +80,11 @@ def test_retry_cancels_the_new_job_and_not_the_old_one(fake: FakeDaemon) -> None
     assert fake.wait_for(Method.JOB_CANCEL) == [{"jobs": [sent["job"]]}]
 
 
-def test_wait_ends_the_waiting_and_not_the_job(fake: FakeDaemon) -> None:
+@both
+def test_wait_ends_the_waiting_and_not_the_job(fake: FakeDaemon, by: signal.Signals) -> None:
     job = new_job_id()
     fake.jobs.status[job] = JobStatus(job, JobState.RUNNING)
-    told, said = interrupted(fake, ["jobs", "wait", job], Method.JOB_STATUS)
+    told, said = interrupted(fake, ["jobs", "wait", job], Method.JOB_STATUS, by)
     assert told["details"] == {"job": job}
     assert "goes on" in said
     assert not fake.bodies(Method.JOB_CANCEL)

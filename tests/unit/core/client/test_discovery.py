@@ -19,7 +19,7 @@ from kineograph import paths
 from kineograph.client import discovery, keys
 from kineograph.client.discovery import RunFile, find_daemon
 from kineograph.client.finder import LocalFinder
-from kineograph.client.link import NotFound
+from kineograph.client.link import Found, NotFound
 from kineograph.client.lock import DaemonLock
 from kineograph.errors import AccessError, ErrorCode, LinkError
 
@@ -239,3 +239,22 @@ def test_a_daemon_that_ended_badly_is_told_and_not_tried_over_and_over(tmp_path:
     assert refused is not None
     assert "kineograph_daemon" in str(refused.error.details["log_tail"])
     assert counted.read_text().split() == ["once"]
+
+
+def test_a_daemon_that_came_up_and_was_killed_later_is_started_again(tmp_path: Path) -> None:
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o755)
+    finder = LocalFinder(str(program))
+    assert finder.start() is None
+    started = finder._process
+    assert started is not None
+    with DaemonLock():
+        RUN.write()
+        assert isinstance(finder.look(), Found)
+    started.kill()
+    until(lambda: started.poll() is not None)
+    assert finder.look() == NotFound(), "its start had not failed"
+    assert finder.start() is None
+    assert finder._process is not None
+    finder._process.kill()

@@ -41,7 +41,7 @@ VERBS = {
     "drain": "on",
     "events": "timeout_s",
     "forget": "job",
-    "generate": "request on_progress timeout_s job on_retry fields",
+    "generate": "request on_progress timeout_s job on_retry on_link fields",
     "generate_nowait": "request on_done on_progress timeout_s job on_retry fields",
     "list": "states client text jobs limit offset",
     "load": "model",
@@ -50,7 +50,7 @@ VERBS = {
     "request_of": "job",
     "result": "job format wait_s",
     "resume_nowait": "job on_done on_progress timeout_s",
-    "retarget": "request on_progress timeout_s job on_retry fields",
+    "retarget": "request on_progress timeout_s job on_retry on_link fields",
     "stats": "",
     "status": "job",
     "stop_daemon": "",
@@ -58,7 +58,7 @@ VERBS = {
     "submit_batch": "batch jobs fields",
     "submit_retarget": "request job fields",
     "unload": "model",
-    "wait": "job timeout_s on_progress",
+    "wait": "job timeout_s on_progress on_link",
     "watch_nowait": "listener snapshots",
 }
 

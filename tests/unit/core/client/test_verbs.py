@@ -104,6 +104,26 @@ def test_an_outage_is_borne_for_a_minute_and_no_longer() -> None:
     assert verbs.PATIENCE_S <= script.now_s <= verbs.PATIENCE_S + 5
 
 
+def test_an_outage_begins_where_the_connection_broke_and_is_asked_about_briefly() -> None:
+    script = Script()
+
+    def unanswered(step: Call) -> LinkError:
+        script.now_s += step.deadline_s
+        return LinkError(ErrorCode.DAEMON_UNREACHABLE, "gone", {"away_s": script.now_s - 1.0})
+
+    script.answers = [unanswered]
+    with pytest.raises(LinkError):
+        script.run(verbs.fetch("j", m.ResultFormat.ARRAYS, None, script.clock, met=True))
+    assert script.now_s == verbs.PATIENCE_S + 1.0
+    assert [s.message.wait_s for s in script.steps if isinstance(s, Call)] == [20.0, 0.0, 0.0, 0.0, 0.0]
+
+
+def test_after_an_outage_the_questions_are_long_again() -> None:
+    script = Script(OUTAGE, m.JobResultReply(status(), None), m.JobResultReply(status(JobState.SUCCEEDED), {"a": 1}))
+    script.run(verbs.fetch("j", m.ResultFormat.ARRAYS, None, script.clock, met=True))
+    assert [s.message.wait_s for s in script.steps if isinstance(s, Call)] == [20.0, 0.0, 20.0]
+
+
 def test_an_outage_at_the_first_question_is_not_borne() -> None:
     for conversation in (
         verbs.wait("j", None, lambda: 0.0),
