@@ -54,8 +54,8 @@ def advise(
     """Notes for an MMCP request, arrays or lists, before it is sent.
 
     ``capabilities``: the model's entry of MMCP's document, with ``text`` ("ignored", "weak", "full"), ``any_fps`` and
-    ``phrases`` from the daemon's extras where known. ``refs``: the client's references, for names in the texts.
-    ``first_frame``: what the client calls the request's frame 0, for frames in the texts.
+    ``phrases`` and ``words`` from the daemon's extras where known. ``refs``: the client's references, for names in the
+    texts. ``first_frame``: what the client calls the request's frame 0, for frames in the texts.
     """
     if not isinstance(request, Mapping):
         return []

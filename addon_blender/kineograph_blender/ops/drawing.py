@@ -256,7 +256,7 @@ def _facts(scene: Any) -> dict[str, Any]:
     model = session.current().models.get(str(scene.kineograph.model))
     if model is None:
         return {}
-    known = ("text", "any_fps", "phrases", "label")
+    known = ("text", "any_fps", "phrases", "words", "label")
     return {**model.facts, **{k: model.extras[k] for k in known if k in model.extras}}
 
 

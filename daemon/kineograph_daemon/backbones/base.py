@@ -54,6 +54,8 @@ class KineographBackbone(Backbone):
     phrases: Sequence[str] = ()
     """Prompts that it is known to understand, the commonest first: clients offer them. Where text support is ``full``
     no others are taken; where it is ``weak`` a prompt may say more around one."""
+    words: Sequence[str] = ()
+    """Single words that it acts on: a prompt with one of them is understood, whatever else it says."""
     any_skeleton: bool = False
     """Works on the request's own skeleton; no retargeting needed."""
     any_fps: bool = False
@@ -103,13 +105,18 @@ def _text(backbone: Backbone, name: str) -> str:
     return str(getattr(backbone, name, "") or "")
 
 
+def _texts(backbone: Backbone, name: str) -> list[str]:
+    return [str(text) for text in list(getattr(backbone, name, None) or ())[:MOST_PHRASES]]
+
+
 def extras_of(backbone: Backbone) -> dict[str, Any]:
     """What capabilities say about a model beyond MMCP, with defaults for a backbone that says nothing."""
     support = _text(backbone, "text_support")
     return {
         "label": _text(backbone, "label"),
         "text": support if support in ("ignored", "weak", "full") else "full",
-        "phrases": [str(p) for p in list(getattr(backbone, "phrases", None) or ())[:MOST_PHRASES]],
+        "phrases": _texts(backbone, "phrases"),
+        "words": _texts(backbone, "words"),
         "any_skeleton": bool(getattr(backbone, "any_skeleton", False)),
         "any_fps": bool(getattr(backbone, "any_fps", False)),
         **identity_of(backbone),

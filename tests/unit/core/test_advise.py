@@ -196,6 +196,15 @@ def test_a_phrase_that_a_model_does_not_know() -> None:
     assert "loosely" in vague.text
 
 
+def test_a_model_that_acts_on_single_words_is_told_by_its_words() -> None:
+    knows = {"text": "weak", "phrases": ["a person runs", "marches briskly"], "words": ["runs", "running", "marches"]}
+    assert notes(scene(prompt="a man is running"), **knows) == []
+    for said in ("reaches out with the right hand", "rests"):
+        (note,) = notes(scene(prompt=said), **knows)
+        assert note.text == f"'starter' does not know '{said}'. It knows: a person runs, marches briskly."
+        assert not note.fixes, "a phrase that says something else is no fix"
+
+
 def test_another_frame_rate() -> None:
     (note,) = notes(scene(timing={"fps": 24}))
     assert note.text == "The scene runs at 24 fps, 'starter' at 30; the motion is resampled."

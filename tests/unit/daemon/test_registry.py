@@ -76,6 +76,7 @@ def test_extras_have_defaults_for_a_backbone_of_another_project() -> None:
         "label": "",
         "text": "full",
         "phrases": [],
+        "words": [],
         "any_skeleton": False,
         "any_fps": False,
         "version": "",

@@ -15,6 +15,7 @@ from kineograph.fixes.notes.base import Finding, Scene
 
 DEFAULT_TRANSITION_FRAMES = 5
 _CLOSE = 0.8
+_SAME_STEM = 0.6
 _EMPTY_WORDS = frozenset(
     {"a", "an", "the", "person", "man", "woman", "someone", "character", "figure", "is", "and", "he", "she", "they"}
 )
@@ -101,18 +102,18 @@ def text_not_understood(scene: Scene) -> Iterator[Finding]:
         if s.get("type") in ("text", "pose") and isinstance(s.get("prompt"), str) and s["prompt"].strip()
     ]
     support, phrases = _support(scene.model)
+    words = _words(scene.model)
     for i, prompt in prompts:
         found = Finding(NoteCode.TEXT_NOT_UNDERSTOOD, ("segments", i)).put("model", scene.model_name)
         found.put("prompt", prompt, wording.short(prompt))
         if support == "ignored":
             yield found.put("ignored", True)
             return  # true of every prompt: saying it once is enough
-        elif phrases and not _known(prompt, phrases, loosely=support == "weak"):
-            near = difflib.get_close_matches(_plain(prompt), {_plain(p): p for p in phrases}, 1, 0.3)
-            if near:
-                best = next(p for p in phrases if _plain(p) == near[0])
+        elif phrases and not _known(prompt, phrases, words, loosely=support == "weak"):
+            best = _nearest(prompt, phrases)
+            if best:
                 found.put("nearest", best).put("nearest_prompt", best).put("prompt_segment", i)
-            yield found
+            yield found.put("phrases", phrases, wording.names(phrases))
         elif support == "weak" and not phrases:
             yield found
             return
@@ -128,14 +129,39 @@ def _support(model: Mapping[str, Any]) -> tuple[str, list[str]]:
     return (text if isinstance(text, str) else "full"), known
 
 
+def _words(model: Mapping[str, Any]) -> frozenset[str]:
+    words = model.get("words")
+    return frozenset(w for w in words if isinstance(w, str)) if isinstance(words, (list, tuple)) else frozenset()
+
+
+def _nearest(prompt: str, phrases: list[str]) -> str:
+    """A phrase that says nearly the same, or has a word of the prompt's, misspelt or bent; empty where none does."""
+    mine = _plain(prompt)
+    close = difflib.get_close_matches(mine, [_plain(p) for p in phrases], 1, _CLOSE)
+    if close:
+        return next(p for p in phrases if _plain(p) == close[0])
+    shared = [(max(_alike(a, b) for a in mine.split() for b in _plain(p).split()), p) for p in phrases]
+    score, best = max(shared, key=lambda found: found[0])
+    return best if score else ""
+
+
+def _alike(one: str, other: str) -> float:
+    """How alike two words are where they are one word, misspelt or bent, else 0."""
+    score = difflib.SequenceMatcher(None, one, other).ratio()
+    return score if score >= _CLOSE or (one[:3] == other[:3] and score >= _SAME_STEM) else 0.0
+
+
 def _plain(prompt: str) -> str:
     words = [w for w in re.findall(r"\w+", prompt.lower()) if w not in _EMPTY_WORDS]
     return " ".join(words) or prompt.strip().lower()
 
 
-def _known(prompt: str, phrases: list[str], *, loosely: bool) -> bool:
-    """Whether a prompt says what one of the phrases says: nearly the same words, or ``loosely`` these among others."""
+def _known(prompt: str, phrases: list[str], words: frozenset[str], *, loosely: bool) -> bool:
+    """Whether a prompt has one of the words, or says what one of the phrases says: nearly the same words, or
+    ``loosely`` these among others."""
     mine = _plain(prompt)
+    if not words.isdisjoint(re.findall(r"[a-z]+", prompt.lower())):
+        return True
     for phrase in phrases:
         theirs = _plain(phrase)
         if loosely and set(theirs.split()) <= set(mine.split()):

@@ -67,6 +67,7 @@ class StarterBackbone(KineographBackbone):
         self._given = net
         self.stand_in = InterpolateBackbone()
         self.phrases = words.PHRASES
+        self.words = words.WORDS
 
     @cached_property
     def net(self) -> Net:

@@ -27,6 +27,8 @@ _VERBS = {
 }  # fmt: skip
 """Words for the classes that passed. The network was told of more classes in training (``STYLES``); a word for one of
 those comes in here with the weights that pass its test."""
+WORDS = tuple(form for forms in _VERBS.values() for form in forms)
+"""Every word of which one is enough for a prompt to be understood."""
 _PACE = {
     "slowly": 0.65, "slow": 0.65, "calmly": 0.8, "quickly": 1.35, "quick": 1.35, "fast": 1.4, "briskly": 1.3,
     "brisk": 1.3,
