@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,9 @@ from kineograph.cli.output import page, print_json, tell
 
 if TYPE_CHECKING:
     from kineograph.fixes import FixRow, Row
+
+_PLACE = re.compile(r"\{\w+\}")
+"""Where a real error's names and numbers go."""
 
 
 def errors(
@@ -44,7 +48,7 @@ def errors(
     row = rows[0]
     tell(f"[bold]{escape(row.title)}[/]  [dim]{row.code}[/]\n{escape(row.cause)}")
     for fix in row.fixes:
-        tell(f"  [cyan]-[/] {escape(_label(fix))}")
+        tell(f"  [cyan]-[/] {escape(_PLACE.sub('...', _label(fix)))}")
 
 
 def _rows_like(code: str) -> tuple[Row, ...]:

@@ -83,10 +83,11 @@ def write(result: Result, built: Built, files: Files) -> list[Path]:
         if files.report is not None:
             written.append(results.write_json(files.report, told))
         if files.sheet is not None:
-            clip = result.clip(0, Skeleton.from_mmcp(built.request["skeleton"]))
+            skeleton = Skeleton.from_mmcp(built.request["skeleton"])
+            clips = [result.clip(sample, skeleton) for sample in range(len(result.rotations_xyzw))]
             title = f"{built.character}   {_prompts(built.request)}"
             marks = Marks.of_request(built.request)
-            written.append(results.whole(files.sheet, lambda path: draw(clip, marks, path, title=title)))
+            written.append(results.whole(files.sheet, lambda path: draw(clips, marks, path, title=title)))
     except SceneError:
         say(f"The motion is kept: kineograph jobs wait {result.job.job[:8]} --out FILE.glb")
         raise
@@ -129,6 +130,8 @@ def summary(report: dict[str, Any]) -> list[str]:
         for entry in report.get(group, ()):
             if entry.get("outcome") in ("ignored", "changed"):
                 name = entry.get("ref") or entry.get("name") or entry.get("type") or group[:-1]
+                if group == "segments":
+                    name = _stretch(entry)
                 told = f"{escape(str(name))}: {escape(str(entry.get('reason', '')))}"
                 lines[f"[yellow]{entry['outcome']}[/]  {told}"] = None
     constraints = report.get("constraints", ())
@@ -136,11 +139,17 @@ def summary(report: dict[str, Any]) -> list[str]:
         worst_cm = max(float(c.get("worst_cm") or 0.0) for c in constraints)
         worst_deg = max(float(c.get("worst_deg") or 0.0) for c in constraints)
         lines[f"keys, paths and pins: worst miss {worst_cm:.2f} cm, {worst_deg:.2f} degrees"] = None
-    for quality in report.get("quality", ())[:1]:
-        slide, sunk = quality.get("slide_mean_cm_s"), quality.get("penetration_cm")
-        if slide is not None and sunk is not None:
-            lines[f"feet: slide {slide:.1f} cm/s while they stand, at most {sunk:.1f} cm into the ground"] = None
+    known = [q for q in report.get("quality", ()) if None not in (q.get("slide_mean_cm_s"), q.get("penetration_cm"))]
+    if known:
+        slide, sunk = (max(float(q[name]) for q in known) for name in ("slide_mean_cm_s", "penetration_cm"))
+        most = "slide at most" if len(known) > 1 else "slide"
+        lines[f"feet: {most} {slide:.1f} cm/s while they stand, at most {sunk:.1f} cm into the ground"] = None
     return list(lines)
+
+
+def _stretch(entry: dict[str, Any]) -> str:
+    where = f"prompt {int(entry.get('index', 0)) + 1}"
+    return where if entry.get("stop") is None else f"{where}, frames {entry.get('start', 0)} to {entry['stop'] - 1}"
 
 
 def _prompts(request: dict[str, Any]) -> str:

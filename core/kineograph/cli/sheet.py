@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A contact sheet: one picture that shows a whole motion.
 
-The character from the side at even times, keys marked on the timeline, and the path from above with the pins.
+The character from the side at even times, a row for each sample, keys marked on the timeline, and the paths from above
+with the pins.
 """
 
 from __future__ import annotations
@@ -54,21 +55,25 @@ class Marks:
         return cls(sorted(set(keys)), np.asarray(path, float).reshape(-1, 2), pins)
 
 
-def draw(clip: Clip, marks: Marks, out: Path, *, title: str = "", cells: int = 12, width: int = 1680) -> None:
-    """Write the sheet of ``clip`` as a PNG of ``width`` pixels."""
-    sheet = _Sheet(clip, marks, cells, width * _SCALE)
-    sheet.figures()
+def draw(
+    clips: Sequence[Clip], marks: Marks, out: Path, *, title: str = "", cells: int = 12, width: int = 1680
+) -> None:
+    """Write the sheet of ``clips``, the samples of one motion, as a PNG of ``width`` pixels."""
+    sheet = _Sheet(clips, marks, cells, width * _SCALE)
+    for sample in range(len(clips)):
+        sheet.figures(sample)
     sheet.timeline()
     sheet.plan()
-    sheet.heading(title or clip.name)
+    sheet.heading(title or clips[0].name)
     sheet.image.resize((width, sheet.image.height // _SCALE), Image.Resampling.LANCZOS).save(out)
 
 
 class _Sheet:
-    """Lays out and draws one sheet; positions are (T, J, 3) world metres."""
+    """Lays out and draws one sheet; positions are (T, J, 3) world metres, of the sample that is drawn."""
 
-    def __init__(self, clip: Clip, marks: Marks, cells: int, width: int) -> None:
-        self.clip, self.marks = clip, marks
+    def __init__(self, clips: Sequence[Clip], marks: Marks, cells: int, width: int) -> None:
+        self.clips, self.marks = clips, marks
+        self.clip = clip = clips[0]
         self.positions, self.rotations = clip.world()
         self.frames = np.unique(np.linspace(0, len(clip) - 1, min(cells, len(clip))).round().astype(int))
         self.u = _SCALE
@@ -76,7 +81,8 @@ class _Sheet:
         self.cell_w = (width - 2 * self.margin) // len(self.frames)
         self.cell_h = int(min(max(self.cell_w * 1.9, 220 * self.u), 340 * self.u))
         self.top, self.strip_h, self.plan_h = 56 * self.u, 74 * self.u, 300 * self.u
-        height = self.top + self.cell_h + self.strip_h + self.plan_h + self.margin
+        self.strip = self.top + self.cell_h * len(clips)
+        height = self.strip + self.strip_h + self.plan_h + self.margin
         self.image = Image.new("RGB", (width, height), _PAPER)
         self.pen = ImageDraw.Draw(self.image)
         self.font = ImageFont.load_default(13 * self.u)
@@ -99,14 +105,20 @@ class _Sheet:
             x -= int(self.pen.textlength(text, self.font)) + 16 * self.u
             self.pen.text((x, 18 * self.u), text, color, self.font)
 
-    def figures(self) -> None:
+    def figures(self, sample: int) -> None:
         """The character from the side (seen from its right, travelling to the right) at even times."""
+        if self.clip is not self.clips[sample]:
+            self.clip = self.clips[sample]
+            self.positions, self.rotations = self.clip.world()
+        top = self.top + self.cell_h * sample
+        if len(self.clips) > 1:
+            self.pen.text((self.margin, top + 8 * self.u), f"sample {sample + 1}", _FAINT, self.font)
         side = self._side_axis()
         low = min(0.0, float(self.positions[..., 1].min()))
         tall = max(float(self.positions[..., 1].max()) - low, self.clip.skeleton.height_m) * 1.12
         wide = self._widest(side) * 1.1
         scale = min((self.cell_h - 30 * self.u) / tall, self.cell_w / max(wide, 1e-6))
-        ground = self.top + self.cell_h - 24 * self.u + low * scale
+        ground = top + self.cell_h - 24 * self.u + low * scale
         for column, frame in enumerate(self.frames):
             x0 = self.margin + column * self.cell_w
             keyed = self._key_near(int(frame))
@@ -115,15 +127,14 @@ class _Sheet:
             self._pins(int(frame), side, center, ground, scale)
             self._figure(int(frame), side, center, ground, scale)
             label = f"{frame / self.clip.fps_hz:.2f} s   f{frame}"
-            self.pen.text(
-                (x0 + 8 * self.u, self.top + self.cell_h - 18 * self.u), label, _KEY if keyed else _FAINT, self.font
-            )
+            below = top + self.cell_h
+            self.pen.text((x0 + 8 * self.u, below - 18 * self.u), label, _KEY if keyed else _FAINT, self.font)
             if keyed:
-                self._diamond(x0 + self.cell_w - 14 * self.u, self.top + self.cell_h - 10 * self.u, _KEY)
+                self._diamond(x0 + self.cell_w - 14 * self.u, below - 10 * self.u, _KEY)
 
     def timeline(self) -> None:
         """Keys as diamonds, pins as dots, the path's span as a bar, the pictured frames as ticks."""
-        y = self.top + self.cell_h + 34 * self.u
+        y = self.strip + 34 * self.u
         left, right = self.margin, self.image.width - self.margin
         last = max(len(self.clip) - 1, 1)
 
@@ -140,10 +151,10 @@ class _Sheet:
             self._dot(x(f), y, 5 * self.u, _PIN)
 
     def plan(self) -> None:
-        """From above: +X to the right, +Z up the page; the asked path, the root's trail, facings, pins."""
-        y0 = self.top + self.cell_h + self.strip_h
-        root = self.clip.root_m[:, [0, 2]]
-        points = [root, self.marks.path_xz, *(p[None, [0, 2]] for _, p in self.marks.pins)]
+        """From above: +X to the right, +Z up the page; the asked path, the roots' trails, facings, pins."""
+        y0 = self.strip + self.strip_h
+        roots = [clip.root_m[:, [0, 2]] for clip in self.clips]
+        points = [*roots, self.marks.path_xz, *(p[None, [0, 2]] for _, p in self.marks.pins)]
         every = np.concatenate([p for p in points if len(p)])
         center, extent = (every.min(0) + every.max(0)) / 2, np.ptp(every, axis=0) + 0.6
         w, h = self.image.width - 2 * self.margin, self.plan_h - 12 * self.u
@@ -164,10 +175,12 @@ class _Sheet:
             self.pen.line([place(p) for p in self.marks.path_xz], _PATH, 5 * self.u, joint="curve")
         for p in self.marks.path_xz:
             self._dot(*place(p), 4 * self.u, _PATH)
-        self.pen.line([place(p) for p in root], _INK, 2 * self.u, joint="curve")
-        facing = quat.rotate(self.rotations[:, self.clip.skeleton.root], np.array([0.0, 0.0, 1.0]))[:, [0, 2]]
-        for f in self.frames:
-            self.pen.line((*place(root[f]), *place(root[f] + 0.16 * facing[f])), _RIGHT, 2 * self.u)
+        for clip, root in zip(self.clips, roots, strict=True):
+            self.pen.line([place(p) for p in root], _INK, 2 * self.u, joint="curve")
+            facing = quat.rotate(clip.rotations_xyzw[:, clip.skeleton.root], np.array([0.0, 0.0, 1.0]))[:, [0, 2]]
+            for f in self.frames:
+                self.pen.line((*place(root[f]), *place(root[f] + 0.16 * facing[f])), _RIGHT, 2 * self.u)
+        root = roots[0]
         for f in (k for k in self.marks.keys if k < len(root)):
             self._diamond(*place(root[f]), _KEY)
         for _, p in self.marks.pins:

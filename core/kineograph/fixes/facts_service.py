@@ -202,7 +202,10 @@ def files(source: Source, facts: Facts) -> None:
     facts.put("json_path", source.text("json_path"))
     original = source.text("original")
     facts.put("original", original, None if original is None else _file_name(original))
-    facts.put("reason", source.text("reason") or source.text("format"))
+    reason = source.text("reason") or source.text("format")
+    facts.put("reason", reason, None if reason is None else wording.told(reason))
+    if source.text("needs"):  # nothing is wrong with the file
+        facts.put("missing", reason, facts.words.get("reason"))
 
 
 def daemon(source: Source, facts: Facts) -> None:

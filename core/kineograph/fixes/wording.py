@@ -9,6 +9,7 @@ from typing import Any
 
 MOST_NAMES = 6
 _LONGEST = 80
+_LONGEST_TOLD = 500
 
 CONSTRAINT_WORDS = {
     "root_path": ("path", "paths"),
@@ -56,9 +57,16 @@ def short(value: Any) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
+def told(text: str) -> str:
+    """A reason given in words, whole: it may end with what to do. Without the full stop, which the sentence has."""
+    text = _printable(text)
+    shown = text if len(text) <= _LONGEST_TOLD else text[: _LONGEST_TOLD - 3] + "..."
+    return shown.removesuffix(".") or shown
+
+
 def _printable(text: str) -> str:
     """Without line breaks, control characters and lone surrogates, which no screen can show; never empty."""
-    shown = "".join(ch if ch.isprintable() else " " for ch in text[: 4 * _LONGEST])
+    shown = "".join(ch if ch.isprintable() else " " for ch in text[: 2 * _LONGEST_TOLD])
     return " ".join(shown.split()) or "empty"
 
 

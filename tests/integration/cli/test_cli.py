@@ -345,7 +345,7 @@ def test_errors_explains_every_code(shell: Shell) -> None:
     rows = shell.json("errors")
     assert {"unknown_joint", "daemon_unreachable", "path_too_fast"} <= {r["code"] for r in rows}
     assert all(r["title"] and r["cause"] for r in rows)
-    assert "Rename" in shell("errors", "unknown_joint").stdout
+    assert "Rename the bone to '...'" in shell("errors", "unknown_joint").stdout, "no names of our own"
 
 
 def test_models_doctor_and_status(shell: Shell) -> None:

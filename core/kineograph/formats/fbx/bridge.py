@@ -20,11 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from kineograph.errors import SceneError
-from kineograph.formats.failure import unreadable
+from kineograph.formats.failure import install_line, unreadable
 
 VARIABLE = "KINEOGRAPH_BPY"
 """Names a Python that has ``bpy``, or Blender's own executable."""
-INSTALL = "pip install 'kineograph[fbx]'"
 START_S, ANSWER_S = 60.0, 900.0
 _MARK = "@kineograph "
 _PROGRAM = "kineograph_fbx"
@@ -150,8 +149,9 @@ def _program(path: Path) -> str:
 
 
 def _missing(path: Path, why: str) -> SceneError:
+    install = install_line("fbx")
     said = (
-        f"is FBX, and {why}. Install it with: {INSTALL}"
+        f"is FBX, and {why}. Install it with: {install}"
         f" - or name a Python that has bpy, or Blender itself, in {VARIABLE}"
     )
-    return unreadable(path, said, needs="kineograph[fbx]", install=INSTALL, setting=VARIABLE)
+    return unreadable(path, said, needs="kineograph[fbx]", install=install, setting=VARIABLE)

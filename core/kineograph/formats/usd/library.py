@@ -8,9 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from kineograph.formats.failure import unreadable
+from kineograph.formats.failure import install_line, unreadable
 
-INSTALL = "pip install 'kineograph[usd]'"
 _MODULES = ("Gf", "Sdf", "Tf", "Usd", "UsdGeom", "UsdSkel", "Vt")
 
 
@@ -19,5 +18,6 @@ def load(path: Path) -> Any:
     try:
         return SimpleNamespace(**{name: importlib.import_module(f"pxr.{name}") for name in _MODULES})
     except ImportError as problem:
-        said = f"is USD, and usd-core is not installed here. Install it with: {INSTALL}"
-        raise unreadable(path, said, needs="kineograph[usd]", install=INSTALL) from problem
+        install = install_line("usd")
+        said = f"is USD, and usd-core is not installed here. Install it with: {install}"
+        raise unreadable(path, said, needs="kineograph[usd]", install=install) from problem

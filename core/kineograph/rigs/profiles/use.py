@@ -2,8 +2,8 @@
 """Reading a rig the way everybody does: by its profile where there is one, else by names, tree and positions.
 
 Profiles are looked for in the project's folders, then in the user's own (what ``KINEOGRAPH_RIGS`` names, and
-``profiles`` in the data folder), then among the built-in ones. A file that cannot be read is logged and passed over:
-one bad profile must not stop every rig.
+``profiles`` in the data folder), then among the built-in ones. A profile that cannot be read is logged and passed over:
+one bad profile must not stop every rig. Other TOML, as projects keep it beside their rigs, is none of ours.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from kineograph import paths
 from kineograph.errors import KineographError
 from kineograph.rigs.mapping import RigMap, roles_of
-from kineograph.rigs.profiles.files import read
+from kineograph.rigs.profiles.files import MAX_BYTES, read
 from kineograph.rigs.profiles.find import best_of
 from kineograph.rigs.profiles.maps import to_map
 from kineograph.rigs.profiles.model import Profile
@@ -30,6 +30,8 @@ from kineograph.rigs.profiles.signature import signature
 FOLDERS_VARIABLE = "KINEOGRAPH_RIGS"
 _PLACES = ("XDG_DATA_HOME", "HOME", "LOCALAPPDATA")
 """What in the environment decides where the data folder is, if nobody named one."""
+_MARK = b"kineograph_prof"
+"""What a profile begins with, its last letters misspelt or not."""
 _log = logging.getLogger(__name__)
 
 Stamp = tuple[tuple[str, int, int], ...]
@@ -96,10 +98,20 @@ def _readable(now: Stamp) -> tuple[tuple[Path, ...], tuple[Profile, ...]]:
         try:
             found.append(read(path))
         except KineographError as e:
-            _log.warning("a profile is passed over: %s", e)
+            if _is_meant(path):
+                _log.warning("a profile is passed over: %s", e)
         else:
             where.append(Path(path))
     return tuple(where), tuple(found)
+
+
+def _is_meant(path: str) -> bool:
+    """Whether a file that cannot be read as a profile was meant to be one, as far as anybody can tell."""
+    try:
+        with open(path, "rb") as file:
+            return _MARK in file.read(MAX_BYTES)
+    except OSError:
+        return True
 
 
 def profile_of(names: Sequence[str], parents: Sequence[int], project: Iterable[str | Path] = ()) -> Profile | None:

@@ -261,6 +261,12 @@ def test_the_place_in_a_batch() -> None:
         ),
         ("file_unreadable", {"file": "C:\\clips\\walk.bvh", "line": 12}, {}, "Could not read walk.bvh, line 12."),
         (
+            "file_unreadable",
+            {"file": "/out/walk.fbx", "reason": f"is FBX. Install it with: {'x' * 90} -m pip.", "needs": "an extra"},
+            {},
+            f"walk.fbx is FBX. Install it with: {'x' * 90} -m pip.",
+        ),
+        (
             "profile_missing",
             {"joints": 65, "closest": "Character Creator", "closest_share": 0.93},
             {},

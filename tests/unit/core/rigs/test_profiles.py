@@ -163,14 +163,18 @@ def test_what_a_profile_says_wins_everywhere_and_at_once(home: Path) -> None:
     assert known.rig_map(nameless).confidence < 0.5
 
 
-def test_one_bad_file_does_not_stop_the_others(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (home / "broken.toml").write_text("[")
+def test_one_bad_file_does_not_stop_the_others(
+    home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (home / "broken.toml").write_text("kineograph_profile = 1\n[")
+    (home / "studio.toml").write_text('in = "mocap"  # rules of a watcher, kept beside the rig')
     project = tmp_path / "project"
     project.mkdir()
     skeleton = test_rigs.vrm55()
     profiles.write(own(skeleton, "Shared"), project / "x.toml")
     profiles.write(own(skeleton, "Mine"), home / "y.toml")
     assert profiles.profile_of(skeleton.names, skeleton.parents.tolist()).name == "Mine"  # type: ignore[union-attr]
+    assert [("broken.toml" in said, "studio.toml" in said) for said in caplog.messages] == [(True, False)]
     monkeypatch.setenv(FOLDERS_VARIABLE, str(project))
     assert profiles.profile_of(skeleton.names, skeleton.parents.tolist()).name == "Shared"  # type: ignore[union-attr]
 
