@@ -68,6 +68,27 @@ def quadruped() -> Skeleton:
     return _build(_DOG_TRUNK + _both(_DOG_SIDE))
 
 
+def spider() -> Skeleton:
+    """44 joints, eight legs that stand out to the sides, knees above the body."""
+    rows: list[Row] = [
+        ("Body", None, (0.0, 0.30, 0.0)),
+        ("Abdomen", "Body", (0.0, 0.05, -0.25)),
+        ("AbdomenEnd", "Abdomen", (0.0, 0.0, -0.25)),
+        ("Front", "Body", (0.0, 0.02, 0.20)),
+    ]
+    legs: list[Row] = []
+    for i in range(4):
+        z, fan = 0.12 - 0.08 * i, 0.5 - i / 3
+        legs += [
+            (f"Coxa{i}", "Body", (0.08, 0.0, z)),
+            (f"Femur{i}", f"{{s}}Coxa{i}", (0.05, 0.0, 0.03 * fan)),
+            (f"Tibia{i}", f"{{s}}Femur{i}", (0.18, 0.16, 0.20 * fan)),
+            (f"Tarsus{i}", f"{{s}}Tibia{i}", (0.16, -0.36, 0.22 * fan)),
+            (f"Tip{i}", f"{{s}}Tarsus{i}", (0.03, -0.09, 0.03 * fan)),
+        ]
+    return _build(rows + _both(legs))
+
+
 def chain(n: int = 8, bone_m: float = 0.2) -> Skeleton:
     """``n`` joints standing on top of each other: a tail, a rope, a desk lamp."""
     rows: list[Row] = [("j0", None, (0.0, 0.0, 0.0))]

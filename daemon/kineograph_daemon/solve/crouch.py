@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph_daemon.solve import blend, correct, two_bone
+from kineograph_daemon.solve import blend, correct, feet, two_bone
 from kineograph_daemon.solve.body import Body, Limb
 from kineograph_daemon.solve.goals import EffectorTrack, Goals
 from kineograph_daemon.solve.pose import Pose
@@ -65,4 +65,4 @@ def _needed(pose: Pose, body: Body, goals: Goals, track: EffectorTrack, limb: Li
     level2 = np.minimum(away[:, 0] ** 2 + away[:, 2] ** 2, reach * reach)
     need = np.clip(away[:, 1] - np.sqrt(reach * reach - level2), 0.0, MOST * body.size_m)
     fade = blend.fade_for(need, SPEED * body.size_m, goals.fps_hz, 0.35, 1.0)
-    return np.maximum(blend.bumps(frames, need, len(pose), fade, sorted(goals.root_keys())), 0.0)
+    return np.maximum(blend.bumps(frames, need, len(pose), fade, feet.fixing(goals, body)), 0.0)

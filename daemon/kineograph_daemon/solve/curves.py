@@ -218,7 +218,7 @@ def _hermite_slope(u: FloatArray, d: FloatArray, m0: FloatArray, m1: FloatArray)
 
 
 def _held_direction(v: FloatArray, moving: NDArray[np.bool_]) -> tuple[FloatArray, bool]:
-    """Unit directions (T, 2): nearest known one where there is none; +Z where nothing ever moves."""
+    """Unit directions (T, 2); where there is none, turning from the last to the next; +Z where nothing ever moves."""
     length = np.linalg.norm(v, axis=-1)
     known = np.flatnonzero(moving & (length > 1e-9))
     if not len(known):
@@ -226,5 +226,10 @@ def _held_direction(v: FloatArray, moving: NDArray[np.bool_]) -> tuple[FloatArra
     where = np.searchsorted(known, np.arange(len(v)))
     left, right = known[np.clip(where - 1, 0, len(known) - 1)], known[np.clip(where, 0, len(known) - 1)]
     t = np.arange(len(v))
-    near = np.where(np.abs(t - left) <= np.abs(right - t), left, right)
-    return v[near] / length[near][:, None], True
+    angle = np.unwrap(np.arctan2(v[known, 0], v[known, 1]))
+    a, b = (angle[np.searchsorted(known, at)] for at in (left, right))
+    u = smoothstep((t - left) / np.maximum(right - left, 1))
+    facing = a + u * (b - a)
+    out = np.stack([np.sin(facing), np.cos(facing)], axis=1)
+    out[known] = v[known] / length[known][:, None]
+    return out, True

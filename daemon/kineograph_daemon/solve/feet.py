@@ -183,9 +183,13 @@ def apply(pose: Pose, lock: Lock) -> None:
         roll.bring(pose, lock.foot, frames, target, 1.0 if lock.rolls is None else lock.rolls[frames])
 
 
-def drop(
-    pose: Pose, goals: Goals, wanted: list[Lock], size_m: float, most: float = 0.25, straight: float = REACH
-) -> None:
+def fixing(goals: Goals, body: Body) -> list[int]:
+    """Frames, ascending, that fix how high the root is: by a key of its place, or of a leg, whose foot goes with it."""
+    legs = [j for f in body.feet for j in (f.limb.top, f.limb.hinge, f.limb.end)]
+    return sorted({*goals.root_keys(), *correct.keyed_frames(goals, legs)})
+
+
+def drop(pose: Pose, goals: Goals, body: Body, wanted: list[Lock], most: float = 0.25, straight: float = REACH) -> None:
     """Lower the root where a leg could not reach its place, smoothly, and never on a frame that fixes its height.
 
     ``straight`` is the share of its reach beyond which no leg shall go.
@@ -209,11 +213,13 @@ def drop(
         high = away[:, 1] - np.sqrt(np.maximum(reach * reach - level2, 0.0))
         asked = np.zeros(len(pose), bool)
         asked[lock.frames] = True
-        need = np.maximum(need, np.where(asked, np.clip(high, 0.0, most * size_m), 0.0))
+        # Long legs that stand out to the sides carry a low body: half of its height is the most that it goes down.
+        deepest = np.minimum(most * body.size_m, np.maximum(0.5 * away[:, 1], 0.0))
+        need = np.maximum(need, np.where(asked, np.clip(high, 0.0, deepest), 0.0))
     if need.max(initial=0.0) < 1e-6:
         return
     half = max(1, round(0.12 * goals.fps_hz))
-    lower = blend.spread(need, half) * blend.away_from(goals.root_keys(), len(pose), 0.25 * goals.fps_hz)
+    lower = blend.spread(need, half) * blend.away_from(fixing(goals, body), len(pose), 0.25 * goals.fps_hz)
     pose.shift(np.stack([np.zeros_like(lower), -lower, np.zeros_like(lower)], axis=1))
 
 

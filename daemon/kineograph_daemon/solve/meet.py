@@ -98,7 +98,7 @@ def _settle_feet(
     wanted = feet.locks(pose, body, goals, stands, ground, by_foot)
     if wanted:
         at = pose.root_m.copy()
-        feet.drop(pose, goals, wanted, body.size_m)
+        feet.drop(pose, goals, body, wanted)
         if not np.array_equal(at, pose.root_m):
             targets.meet(pose, body, goals)
             wanted = feet.locks(pose, body, goals, stands, ground, by_foot)

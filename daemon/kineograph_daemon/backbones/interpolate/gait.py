@@ -111,11 +111,16 @@ def _clock(way: FloatArray, gathered: tuple[bool, bool], total: float) -> FloatA
 def walking_order(sides: FloatArray, along: FloatArray, first: int) -> list[int]:
     """The order in which feet swing, by their place in the rest pose: side (positive is left) and how far in front.
 
-    Two legs alternate, ``first`` first. Four walk hind, fore on one side, then on the other.
+    Two legs alternate, ``first`` first. Four walk hind, fore on one side, then on the other. Of more every second one
+    of each side steps with those between them on the other side, and then the rest: it never stands on one side alone.
     """
     feet = range(len(sides))
     if len(sides) <= 2:
         return [first, *(f for f in feet if f != first)]
     one = sorted((f for f in feet if sides[f] >= 0), key=lambda f: along[f])
     other = sorted((f for f in feet if sides[f] < 0), key=lambda f: along[f])
+    if len(sides) > 4:
+        now = sorted([*one[::2], *other[1::2]], key=lambda f: along[f])
+        then = sorted([*other[::2], *one[1::2]], key=lambda f: along[f])
+        return [*then, *now] if first in then else [*now, *then]
     return [*other, *one] if first in other else [*one, *other]

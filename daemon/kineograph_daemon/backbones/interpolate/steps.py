@@ -39,12 +39,18 @@ TURN_WAY = 0.45
 """Turning by a radian takes as many steps as travelling this many leg lengths."""
 STILL = 0.02
 """A body that travels less than this between two keys, in leg lengths, stays."""
+LAST_OFF = 1.25
+"""How much of a step, to both sides together, the last of many feet is left behind before it sets off from a stance."""
+SPRAWLED = 0.25
+"""Many feet that rest further than this out of their hips, in leg lengths, on average, stay that wide."""
 WIDE = 0.06
 """How far out of its hip a walking foot stands, at most, in leg lengths."""
 UNDER = 0.4
 """When a walker's foot lies under its hip, as a share of its stand: on its ball it reaches further back than ahead."""
 BENT = 0.985
 """A walking leg is never straighter than this share of its reach: nearer to straight a knee snaps."""
+REACHED = 0.03
+"""A foot whose leg leaves it further than this from its place, in leg lengths, does not stand there."""
 CROUCH = 0.018
 """How much a walking body sinks below standing upright, leg lengths."""
 
@@ -75,8 +81,9 @@ def walk(pose: Pose, body: Body, goals: Goals, ground: Ground) -> dict[str, Bool
     if not body.feet or len(pose) < 2:
         return {}
     walker = _Walker(pose, body, goals, ground)
-    for start, stop in walker.stretches():
-        walker.fill(start, stop)
+    for together in walker.groups():
+        for start, stop in walker.stretches(together):
+            walker.fill(together, start, stop)
     walker.apply()
     names = body.skeleton.names
     return {names[t.foot.contact]: t.contact for t in walker.tracks}
@@ -86,16 +93,16 @@ class _Walker:
     def __init__(self, pose: Pose, body: Body, goals: Goals, ground: Ground) -> None:
         self.pose, self.body, self.goals, self.ground = pose, body, goals, ground
         self.size = body.size_m
+        self.sprawls = _sprawls(body)
         root = goals.skeleton.root
         rest = quat.conj(goals.skeleton.rest_rotations_xyzw[root])
         self.heading = np.unwrap(quat.heading_rad(quat.mul(pose.rotations_xyzw[:, root], rest)))
         step = np.linalg.norm(np.diff(pose.root_m[:, [0, 2]], axis=0), axis=1)
-        turn = TURN_WAY * self.size * np.abs(np.diff(self.heading))
+        turn = self._turn_way() * np.abs(np.diff(self.heading))
         self.way = np.concatenate([[0.0], np.cumsum(step + turn)])
         self.speed = np.gradient(self.way) * goals.fps_hz
-        self.keyed = [
-            goals.frames_fixing([f.limb.top, f.limb.hinge, f.limb.end], all_of_them=True) for f in body.feet
-        ]  # fmt: skip
+        # A key of one of a leg's joints places the foot: it is exact, and the others are where their curves have them.
+        self.keyed = [goals.frames_fixing([f.limb.top, f.limb.hinge, f.limb.end]) for f in body.feet]
         self.keyed_set = [set(k) for k in self.keyed]
         self.clear = [feet.clearance(pose, f, ground) for f in body.feet]
         t = len(pose)
@@ -111,23 +118,36 @@ class _Walker:
             for f in body.feet
         ]
 
-    def stretches(self) -> list[tuple[int, int]]:
-        """Spans between neighbouring keys of all legs, and the open ends."""
-        common = sorted(set.intersection(*self.keyed_set))
-        borders = sorted({0, *common, len(self.pose) - 1})
+    def _turn_way(self) -> float:
+        """How much travel (metres) turning by a radian counts as: the feet of a long body go round its root."""
+        rest = self.body.skeleton.rest_positions_m
+        away = [np.linalg.norm((rest[f.limb.end] - rest[self.body.skeleton.root])[[0, 2]]) for f in self.body.feet]
+        return max(TURN_WAY * self.size, float(max(away)))
+
+    def groups(self) -> list[list[int]]:
+        """Feet that step together: those whose legs have keys on the same frames."""
+        found: dict[tuple[int, ...], list[int]] = {}
+        for i, frames in enumerate(self.keyed):
+            found.setdefault(tuple(frames), []).append(i)
+        return list(found.values())
+
+    def stretches(self, together: list[int]) -> list[tuple[int, int]]:
+        """Spans between neighbouring keys of the legs of a group, and the open ends."""
+        borders = sorted({0, *self.keyed[together[0]], len(self.pose) - 1})
         return list(pairwise(borders))
 
-    def fill(self, start: int, stop: int) -> None:
-        """Decide for each foot between two frames: stand, step, or follow its keys."""
+    def fill(self, together: list[int], start: int, stop: int) -> None:
+        """Decide for each foot of a group between two frames: stand, step, or follow its keys."""
         if stop - start < 2:
-            self._touch(start, stop)
+            self._touch(together, start, stop)
             return
         still = float(self.way[stop] - self.way[start]) < STILL * self.size
-        before = [self._state(i, start, still) for i in range(len(self.tracks))]
-        after = [self._state(i, stop, still) for i in range(len(self.tracks))]
+        before = {i: self._state(i, start, still) for i in together}
+        after = {i: self._state(i, stop, still) for i in together}
         stepping = []
-        for i, (a, b) in enumerate(zip(before, after, strict=True)):
-            if self._is_keyed_between(i, start, stop) or not (a.stands and b.stands):
+        for i in together:
+            a, b = before[i], after[i]
+            if not (a.stands and b.stands):
                 continue
             if self._same_place(i, a, b) and not self._walks_off(i, start, stop):
                 self._stand(i, start, stop, a, b)
@@ -136,14 +156,10 @@ class _Walker:
         if stepping:
             self._step(stepping, start, stop, before, after)
 
-    def _is_keyed_between(self, i: int, start: int, stop: int) -> bool:
-        """Whether this leg has keys of its own between two frames."""
-        first, last = np.searchsorted(self.keyed[i], [start + 1, stop])
-        return bool(first < last)
-
-    def _touch(self, start: int, stop: int) -> None:
+    def _touch(self, together: list[int], start: int, stop: int) -> None:
         """Neighbouring frames that are both keyed: nothing lies between, but a foot may stand."""
-        for i, track in enumerate(self.tracks):
+        for i in together:
+            track = self.tracks[i]
             if (
                 start in self.keyed_set[i]
                 and stop in self.keyed_set[i]
@@ -179,8 +195,10 @@ class _Walker:
 
     def _splay(self, i: int) -> FloatArray:
         """How much wider than a walking stance a rest pose sets its foot."""
-        rest, limb = self.body.skeleton.rest_positions_m, self.body.feet[i].limb
         across = np.cross([0.0, 1.0, 0.0], self.body.front)
+        if self.sprawls:
+            return np.zeros(3)
+        rest, limb = self.body.skeleton.rest_positions_m, self.body.feet[i].limb
         wide = float((rest[limb.end] - rest[limb.top]) @ across)
         return np.asarray(across * (wide - float(np.clip(wide, -WIDE * self.size, WIDE * self.size))))
 
@@ -227,7 +245,9 @@ class _Walker:
         track = self.tracks[i]
         track.ankle_m[span], track.end_xyzw[span], track.active[span] = ankle, rotation, True
 
-    def _step(self, stepping: list[int], start: int, stop: int, before: list[State], after: list[State]) -> None:
+    def _step(
+        self, stepping: list[int], start: int, stop: int, before: dict[int, State], after: dict[int, State]
+    ) -> None:
         way = self.way[start : stop + 1]
         seconds = (stop - start) / self.goals.fps_hz
         moved = [float(np.linalg.norm((after[i].ankle_m - before[i].ankle_m)[[0, 2]])) for i in stepping]
@@ -236,7 +256,7 @@ class _Walker:
         if far < 0.5 * SAME_PLACE * self.size:
             return
         gathered = (self._gathered(before, start), self._gathered(after, stop))
-        stride = min(gait.stride_m(far / seconds, self.size), self._longest_stride())
+        stride = min(gait.stride_m(far / seconds, self.size), self._longest_stride(start, stop))
         count = gait.step_count(len(stepping), far, seconds, stride, self.size, gathered)
         order = self._order(stepping, start, stop, before)
         last = None if gathered[1] else self._furthest(stepping, start, stop, after)
@@ -246,28 +266,43 @@ class _Walker:
             own = [(s.start + start, s.stop + start) for s in swings if s.foot == i]
             self._walk_foot(i, start, stop, before[i], after[i], own)
 
-    def _longest_stride(self) -> float:
+    def _longest_stride(self, start: int, stop: int) -> float:
         """What the shortest leg can cover while the foot stands and the body sinks only a little."""
-        rest = self.body.skeleton.rest_positions_m
-        half = []
-        for foot in self.body.feet:
-            limb = foot.limb
-            reach = np.linalg.norm(rest[limb.hinge] - rest[limb.top]) + np.linalg.norm(
-                rest[limb.end] - rest[limb.hinge]
-            )
-            high = 0.96 * float(rest[limb.top, 1] - rest[limb.end, 1])
-            room = np.sqrt(max(float(reach) ** 2 - high * high, (0.2 * self.size) ** 2))
-            if len(self.body.feet) > 2:
-                # A paw that rests behind or ahead of its shoulder has less way to go on that side.
-                room = max(room - abs(float((rest[limb.end] - rest[limb.top]) @ self.body.front)), 0.15 * self.size)
-            half.append(room)
+        half = min(self._room(foot, self._course(start, stop)) for foot in self.body.feet)
+        if self.sprawls:
+            return half * 2 / LAST_OFF
         stands = 1 - gait.swing_share(len(self.body.feet))
         # A foot that rolls over its ball reaches further back than a flat one.
-        return float(min(half)) * 2 / stands * (1.3 if len(self.body.feet) == 2 else 1.0)
+        return half * 2 / stands * (1.3 if len(self.body.feet) == 2 else 1.0)
 
-    def _gathered(self, states: list[State], frame: int) -> bool:
+    def _room(self, foot: Foot, course: FloatArray) -> float:
+        """How far a foot can go either way from its place under the body, metres."""
+        rest, limb = self.body.skeleton.rest_positions_m, foot.limb
+        reach = np.linalg.norm(rest[limb.hinge] - rest[limb.top]) + np.linalg.norm(rest[limb.end] - rest[limb.hinge])
+        away = rest[limb.end] - rest[limb.top]
+        high = 0.96 * float(-away[1])
+        free2 = float(reach) ** 2 - high * high
+        if self.sprawls:
+            along = abs(float(away @ course))
+            beside2 = float(away[[0, 2]] @ away[[0, 2]]) - along * along
+            return max(float(np.sqrt(max(free2 - beside2, 0.0))) - along, 0.1 * self.size)
+        room = float(np.sqrt(max(free2, (0.2 * self.size) ** 2)))
+        if len(self.body.feet) > 2:
+            # A paw that rests behind or ahead of its shoulder has less way to go on that side.
+            room = max(room - abs(float(away @ self.body.front)), 0.15 * self.size)
+        return room
+
+    def _course(self, start: int, stop: int) -> FloatArray:
+        """The direction (3,) of a stretch's travel as the body sees it; to the side where it turns about its place."""
+        gone = (self.pose.root_m[stop] - self.pose.root_m[start]) * [1.0, 0.0, 1.0]
+        far = float(np.linalg.norm(gone))
+        if far <= max(0.5 * float(self.way[stop] - self.way[start]), STILL * self.size):
+            return np.cross([0.0, 1.0, 0.0], self.body.front)
+        return quat.rotate(quat.about_y(-float(self.heading[(start + stop) // 2])), gone / far)
+
+    def _gathered(self, states: dict[int, State], frame: int) -> bool:
         """Whether all feet stand together under the body."""
-        away = [np.linalg.norm((s.ankle_m - self._neutral(i, frame).ankle_m)[[0, 2]]) for i, s in enumerate(states)]
+        away = [np.linalg.norm((s.ankle_m - self._neutral(i, frame).ankle_m)[[0, 2]]) for i, s in states.items()]
         return bool(max(away) < 0.2 * self.size)
 
     def _lead(self, i: int, frame: int, state: State, start: int, stop: int) -> float:
@@ -275,10 +310,10 @@ class _Walker:
         direction = (self.pose.root_m[stop] - self.pose.root_m[start]) * [1.0, 0.0, 1.0]
         return float((state.ankle_m - self._neutral(i, frame).ankle_m) @ direction)
 
-    def _furthest(self, stepping: list[int], start: int, stop: int, after: list[State]) -> int:
+    def _furthest(self, stepping: list[int], start: int, stop: int, after: dict[int, State]) -> int:
         return max(stepping, key=lambda i: self._lead(i, stop, after[i], start, stop))
 
-    def _order(self, stepping: list[int], start: int, stop: int, before: list[State]) -> list[int]:
+    def _order(self, stepping: list[int], start: int, stop: int, before: dict[int, State]) -> list[int]:
         lag = [-self._lead(i, start, before[i], start, stop) for i in stepping]
         rest = self.body.skeleton.rest_positions_m
         ends = [self.body.feet[i].limb.end for i in stepping]
@@ -328,7 +363,7 @@ class _Walker:
 
     def _under_its_top(self, i: int, state: State) -> State:
         """Of many feet each walks about the place under its own shoulder, where its leg has most room both ways."""
-        if len(self.body.feet) <= 2:
+        if len(self.body.feet) <= 2 or self.sprawls:
             return state
         rest, limb = self.body.skeleton.rest_positions_m, self.body.feet[i].limb
         ahead = float((rest[limb.end] - rest[limb.top]) @ self.body.front)
@@ -374,11 +409,13 @@ class _Walker:
     def apply(self) -> None:
         """Lower the body where legs would not reach, then bring the legs to their feet."""
         self._sink()
-        feet.drop(self.pose, self.goals, self._locks(), self.size, MOST_DROP, BENT)
+        feet.drop(self.pose, self.goals, self.body, self._locks(), MOST_DROP, BENT)
         for lock in self._locks():
             feet.apply(self.pose, lock)
         for track in self.tracks:
             self._bend_toes(track)
+            away_m = np.linalg.norm(track.ankle_m - self.pose.positions_m[:, track.foot.limb.end], axis=1)
+            track.contact &= away_m < REACHED * self.size
 
     def _sink(self) -> None:
         walking = np.zeros(len(self.pose))
@@ -386,15 +423,21 @@ class _Walker:
             walking = np.maximum(walking, (track.active & (self.speed > 0.15 * self.size)).astype(float))
         if walking.any():
             half = round(0.25 * self.goals.fps_hz)
-            lower = CROUCH * self.size * feet.eased_mask(walking, half, self.goals.root_keys(), self.goals.fps_hz)
+            lower = (
+                CROUCH
+                * self.size
+                * feet.eased_mask(walking, half, feet.fixing(self.goals, self.body), self.goals.fps_hz)
+            )
             self.pose.shift(np.stack([np.zeros_like(lower), -lower, np.zeros_like(lower)], axis=1))
 
     def _locks(self) -> list[feet.Lock]:
         out = []
-        for track in self.tracks:
-            if track.active.any():
+        for track, keyed in zip(self.tracks, self.keyed, strict=True):
+            # On its keys' frames a leg is as the keys and its curves have it, in all its joints.
+            active = track.active & ~np.isin(np.arange(len(self.pose)), keyed)
+            if active.any():
                 offset = track.ankle_m - self.pose.positions_m[:, track.foot.limb.end]
-                out.append(feet.Lock(track.foot, offset, track.end_xyzw, track.active))
+                out.append(feet.Lock(track.foot, offset, track.end_xyzw, active))
         return out
 
     def _bend_toes(self, track: Track) -> None:
@@ -410,6 +453,13 @@ class _Walker:
         flat = quat.mul(quat.from_axis_angle(axis, -track.toe_rad[frames]), world)
         self.pose.set_world(foot.contact, frames, flat, self.pose.parent_xyzw(foot.contact, frames))
         self.pose.touch()
+
+
+def _sprawls(body: Body) -> bool:
+    """Whether many legs stand out to the sides, as a spider's or a lizard's: such feet do not go under their hips."""
+    rest, across = body.skeleton.rest_positions_m, np.cross([0.0, 1.0, 0.0], body.front)
+    wide = [abs(float((rest[f.limb.end] - rest[f.limb.top]) @ across)) for f in body.feet]
+    return len(body.feet) > 2 and float(np.mean(wide)) > SPRAWLED * body.size_m
 
 
 def _hump(u: FloatArray) -> FloatArray:
