@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from rich.markup import escape
 
 from kineograph.advise import advise
 from kineograph.cli import results
+from kineograph.cli.character import remember
 from kineograph.cli.outage import Outage
 from kineograph.cli.output import print_json, say
 from kineograph.cli.request import Built
@@ -19,7 +21,7 @@ from kineograph.cli.sheet import Marks, draw
 from kineograph.client import Client, Result
 from kineograph.errors import SceneError
 from kineograph.motion.skeleton import Skeleton
-from kineograph.wire.messages import CapabilitiesReply, Priority
+from kineograph.wire.messages import CapabilitiesReply, JobStatus, Priority
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,11 @@ def run(
     address: str | None = None,
 ) -> Result:
     """The job's result, its progress shown. An error, or Ctrl-C, is told and ends the command."""
-    return results.follow(
-        lambda update, job: client.generate(
+
+    def send(update: Callable[[JobStatus], None], job: str) -> Result:
+        if built.source is not None:
+            remember(job, built.source)
+        result = client.generate(
             built.request,
             update,
             job=job,
@@ -67,7 +72,13 @@ def run(
             deadline_s=deadline_s,
             label=label,
             on_link=Outage(address),
-        ),
+        )
+        if built.source is not None and result.job.job != job:  # a retry is a job of its own
+            remember(result.job.job, built.source)
+        return result
+
+    return results.follow(
+        send,
         as_json=as_json,
         context={"request": built.request, "refs": built.refs},
     )

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.markup import escape
@@ -26,6 +26,9 @@ from kineograph.cli.output import (
 from kineograph.errors import ErrorCode, JobError, KineographError, LinkError, from_envelope
 from kineograph.wire.messages import JobState, JobStatus, to_body
 
+if TYPE_CHECKING:
+    from kineograph.client import Result
+
 app = typer.Typer(help="The queue: list, show, wait, cancel, retry, replay.", no_args_is_help=True)
 
 
@@ -38,6 +41,10 @@ def _named(value: str | list[str]) -> str | list[str]:
 
 JobArgument = Annotated[
     str, typer.Argument(metavar="JOB", callback=_named, help="A job's id, or enough of its first characters.")
+]
+RigOption = Annotated[
+    Path | None,
+    typer.Option("--rig", help="Your character, for --out; default: the file that generate was given here."),
 ]
 _LOOKS = {
     JobState.SUCCEEDED: "green",
@@ -127,6 +134,7 @@ def wait(
     out: Annotated[
         Path | None, typer.Option("--out", help="Write the motion here when it is done (.glb or .bvh).")
     ] = None,
+    rig: RigOption = None,
     as_json: JsonOption = False,
     address: ConnectOption = None,
 ) -> None:
@@ -138,6 +146,8 @@ def wait(
         results.check_motion(out, "--out")
     with connect(address) as client:
         whole = _whole_id(client, job)
+        if rig is not None:
+            _check_rig(rig, out, client.request_of(whole).request)
         try:
             with results.progress(quiet=as_json) as update:
                 status = client.wait(whole, timeout_s=timeout, on_progress=update, on_link=Outage(address))
@@ -154,7 +164,7 @@ def wait(
                         whole, as_json=as_json)  # fmt: skip
             raise typer.Exit(Exit.CANCELLED) from None
         wanted = out is not None and status.state is JobState.SUCCEEDED
-        files = results.save_job(client, whole, out) if wanted and out is not None else []
+        files = results.save_job(client, whole, out, rig) if wanted and out is not None else []
     _end(status, files, as_json)
 
 
@@ -184,11 +194,12 @@ def cancel(
 def retry(
     job: JobArgument,
     out: Annotated[Path | None, typer.Option("--out", help="Write the motion here (.glb or .bvh).")] = None,
+    rig: RigOption = None,
     as_json: JsonOption = False,
     address: ConnectOption = None,
 ) -> None:
     """Send a job again as it was, under a new id."""
-    _again(job, None, out, as_json, address)
+    _again(job, None, out, rig, as_json, address)
 
 
 @app.command("replay")
@@ -200,17 +211,26 @@ def replay(
         typer.Option(callback=seed_in_range, help="Another seed; without it the same bytes come back."),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the motion here (.glb or .bvh).")] = None,
+    rig: RigOption = None,
     as_json: JsonOption = False,
     address: ConnectOption = None,
 ) -> None:
     """Run a finished job again: the same request, the same seed, so the same motion (or another seed)."""
-    _again(job, seed, out, as_json, address, same_seed=True)
+    _again(job, seed, out, rig, as_json, address, same_seed=True)
 
 
 def _again(
-    job: str, seed: int | None, out: Path | None, as_json: bool, address: str | None, *, same_seed: bool = False
+    job: str,
+    seed: int | None,
+    out: Path | None,
+    rig: Path | None,
+    as_json: bool,
+    address: str | None,
+    *,
+    same_seed: bool = False,
 ) -> None:
     from kineograph.cli import results
+    from kineograph.cli.character import pass_on
     from kineograph.cli.outage import Outage
 
     if out is not None:
@@ -219,20 +239,38 @@ def _again(
         whole = _whole_id(client, job)
         sent = client.request_of(whole)
         request: dict[str, Any] = dict(sent.request)
+        if rig is not None:
+            _check_rig(rig, out, request)
         retarget = sent.job.kind == "retarget"  # no seed: the same request is the same motion
         if not retarget and (same_seed or seed is not None):
             used = seed if seed is not None else results.seed_used(client, whole)
             request["options"] = {**(request.get("options") or {}), **({} if used is None else {"seed": used})}
-        send = client.retarget if retarget else client.generate
+        ask = client.retarget if retarget else client.generate
         about: dict[str, Any] = {"label": sent.job.label, "character": sent.job.character, "on_link": Outage(address)}
-        result = results.follow(lambda update, new: send(request, update, job=new, **about), as_json=as_json)
-    files = [] if out is None else results.save(result, request, out)
+
+        def send(update: Callable[[JobStatus], None], new: str) -> Result:
+            pass_on(whole, new, rig)
+            return ask(request, update, job=new, **about)
+
+        result = results.follow(send, as_json=as_json)
+    files = [] if out is None else results.save_again(result, request, out, whole, rig)
     if as_json:
         print_json({"job": to_body(result.job), "files": [str(f) for f in files], "report": result.report})
         return
     say(f"{result.job.job[:8]}: done")
     for path in files:
         say(f"[green]wrote[/] {escape(str(path))}")
+
+
+def _check_rig(rig: Path, out: Path | None, request: Mapping[str, Any]) -> None:
+    """Before the work, where the request has its skeleton (a retarget's comes with the result)."""
+    if out is None:
+        raise typer.BadParameter("--rig says on whom the motion is written: name a file for it with --out.")
+    if "skeleton" in request:
+        from kineograph.cli.character import fitting
+        from kineograph.motion.skeleton import Skeleton
+
+        fitting(rig, Skeleton.from_mmcp(request["skeleton"]))
 
 
 def _not_yet(e: KineographError, text: str, *, as_json: bool) -> NoReturn:

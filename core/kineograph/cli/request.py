@@ -51,6 +51,8 @@ class Built:
     character: str = ""
     file: Path | None = None
     """The rig's file where it has a mesh that a result can keep."""
+    source: Path | None = None
+    """The rig's file."""
 
     def saved(self) -> dict[str, Any]:
         """As it is kept in a ``.kineograph.json``."""
@@ -79,7 +81,7 @@ def build(ask: Ask) -> Built:
         "options": _options(ask),
     }
     file = ask.rig if formats.has_mesh(ask.rig) else None
-    return Built(request, asset.skeleton, character=ask.rig.stem, file=file)
+    return Built(request, asset.skeleton, character=ask.rig.stem, file=file, source=ask.rig)
 
 
 def read_json(path: Path) -> Any:

@@ -15,12 +15,13 @@ import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from kineograph import files, formats
+from kineograph.cli.character import of_job
 from kineograph.cli.output import Exit, _plain, console, exit_code, interrupted, say, show_problem
 from kineograph.client import Client, Result, new_job_id
 from kineograph.errors import ErrorCode, KineographError, LinkError, SceneError, error
 from kineograph.formats import mannequin
 from kineograph.motion.clip import Clip
-from kineograph.motion.rest import unalign_clip
+from kineograph.motion.rest import align, unalign_clip
 from kineograph.motion.skeleton import Skeleton
 from kineograph.wire.messages import JobState, JobStatus
 
@@ -102,7 +103,7 @@ def save(
     """
     if out.suffix.lower() == ".json":
         return [write_json(out, {"job": result.job.job, "report": result.report, "provenance": result.provenance})]
-    sent = Skeleton.from_mmcp(request.get("skeleton") or result.body["skeleton"])  # a retarget's comes with the result
+    sent = skeleton_of(result, request) if rig is None else align(rig)
     clips = [_own_rest(result.clip(b, sent), rig) for b in range(len(result.rotations_xyzw))]
     if len(clips) > 1:
         clips = [replace(clip, name=f"{clip.name} {b + 1}".strip()) for b, clip in enumerate(clips)]
@@ -120,6 +121,11 @@ def save(
     return [out]
 
 
+def skeleton_of(result: Result, request: Mapping[str, Any]) -> Skeleton:
+    """The skeleton that a job was about; that of a retarget comes with its result."""
+    return Skeleton.from_mmcp(request.get("skeleton") or result.body["skeleton"])
+
+
 def fetch(client: Client, job: str) -> Result:
     """A finished job's result. Raises the job's own error, ``result_expired``, or ``rate_limited`` while it runs."""
     body = client.result(job)
@@ -129,9 +135,17 @@ def fetch(client: Client, job: str) -> Result:
     return Result.from_body(status, body)
 
 
-def save_job(client: Client, job: str, out: Path) -> list[Path]:
-    """Fetch a finished job's motion and write it."""
-    return save(fetch(client, job), client.request_of(job).request, out)
+def save_job(client: Client, job: str, out: Path, rig: Path | None = None) -> list[Path]:
+    """Fetch a finished job's motion and write it, on the character in ``rig`` or the one that the job was sent for."""
+    return save_again(fetch(client, job), client.request_of(job).request, out, job, rig)
+
+
+def save_again(result: Result, request: Mapping[str, Any], out: Path, job: str, rig: Path | None) -> list[Path]:
+    """As ``save``, for a ``job`` of which the rig's file is not at hand: it is remembered, or ``rig`` names it."""
+    if out.suffix.lower() == ".json":
+        return save(result, request, out)
+    body = of_job(job, rig, skeleton_of(result, request), out)
+    return save(result, request, out, rig=body.rig, character=body.file)
 
 
 def seed_used(client: Client, job: str) -> int | None:

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from kineograph import demo, formats
-from kineograph.cli import generating, jobs
+from kineograph.cli import character, generating, jobs
 from kineograph.cli.main import app
 from kineograph.cli.output import Exit, reports_errors
 from kineograph.cli.request import Ask, Built, build
@@ -144,6 +145,52 @@ def test_a_character_keeps_its_mesh_and_each_sample_has_a_name(shell: Shell, tmp
     shell("generate", "--rig", rig, "-p", "walks", "-s", 1, "-n", 2, "-m", "kineograph-interpolate", "--out", out)
     assert [mesh.name for mesh in pygltflib.GLTF2().load(str(out)).meshes] == ["the hero's own"]
     assert [clip.name for clip in formats.load(out).clips] == ["walks 1", "walks 2"]
+
+
+def heroes_mesh(path: Path) -> bool:
+    return [mesh.name for mesh in pygltflib.GLTF2().load(str(path)).meshes] == ["the hero's own"]
+
+
+def test_a_job_that_is_fetched_or_run_again_is_on_the_character_it_was_sent_for(shell: Shell, tmp_path: Path) -> None:
+    skeleton, rig, out = demo.character(), tmp_path / "hero.glb", tmp_path / "again.glb"
+    formats.save(rig, skeleton, [], mesh=mannequin.build(skeleton))
+    document = pygltflib.GLTF2().load(str(rig))
+    document.meshes[0].name = "the hero's own"
+    document.save(str(rig))
+    job = shell.json("generate", "--rig", rig, "--seconds", "1", "--out", tmp_path / "first.glb")["job"]
+    shell("jobs", "wait", job, "--out", out)
+    assert out.read_bytes() == (tmp_path / "first.glb").read_bytes()
+    replayed = shell.json("jobs", "replay", job, "--out", out)["job"]["job"]
+    assert heroes_mesh(out)
+    shell("jobs", "wait", replayed, "--out", out)
+    assert heroes_mesh(out)
+
+    moved = rig.rename(tmp_path / "moved.glb")
+    assert "hero.glb' is gone" in shell("jobs", "wait", job, "--out", out).stderr
+    assert not heroes_mesh(out)
+    shell("jobs", "wait", job, "--out", out, "--rig", moved)
+    assert heroes_mesh(out)
+    rig.write_bytes(moved.read_bytes() + b"    ")
+    assert "has changed" in shell("jobs", "wait", job, "--out", out).stderr
+
+    formats.save(rig, Skeleton.build(["a", "b"], [-1, 0], [[0, 0, 0], [0, 1, 0]]), [])
+    assert "another character" in shell("jobs", "replay", job, "--out", out, "--rig", rig, code=Exit.USAGE).stderr
+    formats.save(rig, replace(skeleton, rest_translations_m=skeleton.rest_translations_m * 1.1), [])
+    refused = shell("jobs", "wait", job, "--out", out, "--rig", rig, code=Exit.USAGE)
+    assert "kineograph retarget" in " ".join(refused.stderr.split())
+
+
+def test_only_so_many_characters_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rig: Path) -> None:
+    monkeypatch.setenv("KINEOGRAPH_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(character, "MOST", 2)
+    for job in ("one", "two", "three"):
+        character.remember(job, rig)
+        os.utime(character._folder() / f"{job}.json", ns=(0, len(list(character._folder().iterdir()))))
+    assert character.recall("one") is None
+    assert character.recall("three") == (rig, True)
+    for damage in ("", "[]", "{}", '{"rig": 3, "sha256": ""}', '{"rig": "nowhere", "sha256": ""'):
+        (character._folder() / "three.json").write_text(damage)
+        assert character.recall("three") is None
 
 
 def test_jobs_are_listed_shown_waited_for_and_replayed(shell: Shell, rig: Path, tmp_path: Path) -> None:
