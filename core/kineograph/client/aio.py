@@ -13,11 +13,12 @@ from types import TracebackType
 from typing import Any
 
 from kineograph.client import verbs
+from kineograph.client.aio_runner import AsyncRunner
 from kineograph.client.engine import DEFAULT_DEADLINE_S
 from kineograph.client.events import ClientEvent, JobPage, LinkChanged
 from kineograph.client.link import LinkSettings, LinkState
 from kineograph.client.result import Result
-from kineograph.client.runners import AsyncRunner, Narrator, OnLink, OnRetry, OnStatus
+from kineograph.client.runners import Narrator, OnLink, OnRetry, OnStatus
 from kineograph.client.sync import Address, build_engine
 from kineograph.client.transport import Transport
 from kineograph.errors import ErrorCode, KineographError, LinkError

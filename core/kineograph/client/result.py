@@ -5,18 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from kineograph.errors import ErrorCode, LinkError, RequestError
-from kineograph.motion.clip import Clip
-from kineograph.motion.skeleton import Skeleton
 from kineograph.wire.messages import JobStatus
 
-FloatArray = NDArray[np.floating[Any]]
-BoolArray = NDArray[np.bool_]
+if TYPE_CHECKING:  # imported with the first result: most questions have none
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from kineograph.motion.clip import Clip
+    from kineograph.motion.skeleton import Skeleton
+
+    FloatArray = NDArray[np.floating[Any]]
+    BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +45,8 @@ class Result:
     @classmethod
     def from_body(cls, job: JobStatus, body: Mapping[str, Any]) -> Result:
         """From the ``arrays`` form of a result. Raises ``bad_response`` when shapes do not fit together."""
+        import numpy as np
+
         try:
             names = tuple(map(str, body["joint_names"]))
             rotations = np.asarray(body["rotations_xyzw"])
@@ -97,6 +101,8 @@ class Result:
         Without a skeleton, the one of the answer is used if it came with one. Raises ``invalid_parameters`` for a
         sample that does not exist and ``unknown_joint`` for a skeleton with other joints.
         """
+        from kineograph.motion.clip import Clip
+
         if not -self.samples <= sample < self.samples:
             raise RequestError(
                 ErrorCode.INVALID_PARAMETERS,
@@ -117,6 +123,8 @@ class Result:
         )
 
     def _own_skeleton(self) -> Skeleton:
+        from kineograph.motion.skeleton import Skeleton
+
         mine = self.body.get("skeleton")
         if not isinstance(mine, Mapping):
             raise RequestError(ErrorCode.INVALID_PARAMETERS, "this result came without a skeleton; name the one to use")

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Three ways to run a conversation: waiting on futures, on an asyncio loop, or step by step from a main thread."""
+"""Two ways to run a conversation: waiting on futures, or step by step from a main thread. A third: ``aio_runner``."""
 
 from __future__ import annotations
 
-import asyncio
 import queue
 import time
 from collections.abc import Callable
@@ -73,7 +72,8 @@ def _age(job: JobStatus) -> tuple[int, int, float]:
     return (job.attempt, _RANK.get(job.state, 3), job.progress.fraction)
 
 
-def _is_end(news: News) -> bool:
+def is_end(news: News) -> bool:
+    """Whether a job is over."""
     return isinstance(news, JobStatus) and news.state.is_final
 
 
@@ -173,78 +173,8 @@ class SyncRunner:
                 return
             if news is not None:
                 self._narrator.hear(news)
-                if _is_end(news) and step.error is None:
+                if is_end(news) and step.error is None:
                     return
-
-
-class AsyncRunner:
-    """Runs a conversation on the running event loop; ``narrator`` is called there too."""
-
-    def __init__(self, engine: Engine, narrator: Narrator | None = None, watch: Ticket | None = None) -> None:
-        self._engine = engine
-        self._narrator = narrator or Narrator(None, None)
-        self._watch = watch
-        self._over = asyncio.Event()
-        self._failed: BaseException | None = None
-
-    async def run(self, conversation: Conversation[T]) -> T:
-        """The conversation's value; raises what it raises."""
-        stop = None
-        if self._watch is not None:
-            loop = asyncio.get_running_loop()
-            heard = listen_to(self._watch, lambda news: void_if_closed(loop, self._hear, news))
-            stop = self._engine.watch(heard, snapshots=False)
-        try:
-            step = advance(conversation)
-            while not isinstance(step, Done):
-                step = await self._step(conversation, step)
-                if self._failed is not None:
-                    raise self._failed
-            value: T = step.value
-            return value
-        finally:
-            conversation.close()
-            if stop is not None:
-                stop()
-
-    def _hear(self, news: News) -> None:
-        try:
-            self._narrator.hear(news)
-        except BaseException as e:  # noqa: BLE001 - the caller's callback; raised again on the caller's own task
-            self._failed = e
-        if _is_end(news) or self._failed is not None:
-            self._over.set()
-
-    async def _step(self, conversation: Conversation[T], step: Step) -> Step | Done[T]:
-        match step:
-            case Call(method, message, deadline_s):
-                try:
-                    reply = await asyncio.wrap_future(self._engine.call(method, message, deadline_s))
-                except KineographError as e:
-                    return advance(conversation, error=e)
-                return advance(conversation, reply)
-            case Pause(delay_s, error):
-                self._narrator.retrying(step)
-                await self._pause(delay_s, may_end_early=error is None)
-            case Tell(job):
-                self._narrator.show(job)
-        return advance(conversation)
-
-    async def _pause(self, delay_s: float, may_end_early: bool) -> None:
-        if not may_end_early or self._watch is None:
-            await asyncio.sleep(delay_s)
-            return
-        try:
-            await asyncio.wait_for(self._over.wait(), delay_s)
-        except TimeoutError:
-            return
-        self._over.clear()
-
-
-def void_if_closed(loop: asyncio.AbstractEventLoop, function: Callable[[News], None], news: News) -> None:
-    """Call ``function`` on the loop; a loop that has ended needs no news."""
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(function, news)
 
 
 class Errand(Generic[T]):

@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from kineograph.client import keys
 from kineograph.client.transport import Arrival, PeerGone, PeerReached, PeerRefused, Published, Replied
@@ -233,6 +232,8 @@ def _receive(socket: Any) -> list[list[Buffer]]:
 
 
 def _news(monitor: Any) -> list[Arrival]:
+    from zmq.utils.monitor import recv_monitor_message  # it imports asyncio, which who speaks on ipc need not have
+
     out: list[Arrival] = []
     while monitor.poll(0):
         match recv_monitor_message(monitor)["event"]:

@@ -15,17 +15,20 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgpack
-import numpy as np
-from numpy.typing import NDArray
 
 from kineograph.errors import ErrorCode, LinkError, PayloadTooLarge
 from kineograph.wire import version as limits
 
+if TYPE_CHECKING:  # imported where an array travels: who lists jobs has none, and numpy takes longer than the list
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
 Buffer = bytes | bytearray | memoryview
-Array = NDArray[Any]
 
 
 class Kind(StrEnum):
@@ -38,7 +41,6 @@ class Kind(StrEnum):
 
 
 _KINDS: Mapping[str, Kind] = {str(kind): kind for kind in Kind}
-_DTYPES: Mapping[str, np.dtype[Any]] = {code: np.dtype(code) for code in limits.DTYPES}
 _INT = frozenset({int})
 _EXT_KNOWN, _SECRET = 127, os.urandom(8)
 """What stands in a body for a value that is known already. No peer can send it: it is of this process."""
@@ -88,6 +90,8 @@ class _Packer:
         self._own = own
 
     def default(self, value: Any) -> Any:
+        import numpy as np
+
         if isinstance(value, np.ndarray):
             return self._array(value)
         if self._own is not None:
@@ -105,12 +109,14 @@ class _Packer:
         raise TypeError(f"{what} cannot travel on the wire")
 
     def _array(self, value: Array) -> msgpack.ExtType:
+        import numpy as np
+
         a = np.ascontiguousarray(value)
         code = a.dtype.str
         if code[0] == ">":
             a = a.astype(a.dtype.newbyteorder("<"))
             code = a.dtype.str
-        if code not in _DTYPES:
+        if code not in limits.DTYPES:
             raise TypeError(f"arrays of dtype {a.dtype} cannot travel on the wire; use one of {limits.DTYPES}")
         self.frames.append(memoryview(a.data).cast("B") if a.size else b"")
         shape = list(value.shape)
@@ -373,11 +379,13 @@ def _ext_of(arrays: Sequence[Buffer]) -> Any:
 @functools.lru_cache(maxsize=256)
 def _referred(reference: bytes) -> tuple[np.dtype[Any], list[int], int, int]:
     """``(dtype, shape, frame, bytes)`` of an array reference, of which a peer has few."""
+    import numpy as np
+
     ref = _unpack(reference, "array reference")
     if not (isinstance(ref, list) and len(ref) == 3):
         raise _bad("an array reference is [dtype, shape, frame]")
     code, shape, index = ref
-    dtype = _DTYPES.get(code) if type(code) is str else None
+    dtype = np.dtype(code) if type(code) is str and code in limits.DTYPES else None
     if dtype is None:
         raise _bad(f"array dtype {code!r} is not one of {', '.join(limits.DTYPES)}"[:200])
     if type(index) is not int or index < 0:
@@ -398,6 +406,8 @@ def _referred(reference: bytes) -> tuple[np.dtype[Any], list[int], int, int]:
 
 
 def _view(reference: bytes, arrays: Sequence[Buffer]) -> Array:
+    import numpy as np
+
     dtype, shape, index, expected = _referred(reference)
     if index >= len(arrays):
         raise _bad(f"an array refers to frame {index} of {len(arrays)}")

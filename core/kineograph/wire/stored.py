@@ -14,8 +14,6 @@ import stat
 import struct
 import weakref
 
-import numpy as np
-
 try:
     import fcntl
 except ImportError:  # Windows
@@ -111,6 +109,8 @@ def _mapped(fd: int) -> memoryview:
 
 
 def _copied(fd: int, size: int) -> memoryview:
+    import numpy as np  # its memory is not zeroed first
+
     buffer = np.empty(size, np.uint8)
     with os.fdopen(os.dup(fd), "rb", buffering=0) as file:
         if file.readinto(buffer.data) != size:

@@ -11,8 +11,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-import numpy as np
-
 from kineograph.wire import version as limits
 from kineograph.wire.codec import Buffer
 from kineograph.wire.parts import COPY_BYTES
@@ -168,6 +166,8 @@ class Inbound:
         self._large_sum += size
         if self._large_sum > limits.MAX_MESSAGE_BYTES:
             raise Broken(f"a message of more than {limits.MAX_MESSAGE_BYTES} bytes")
+        import numpy as np  # its memory is not zeroed first
+
         large = memoryview(np.empty(size, np.uint8).data)
         got = self._stop - at
         large[:got] = self._room[at : self._stop]

@@ -8,9 +8,9 @@ import time
 from typing import Any
 
 from kineograph.client import verbs
+from kineograph.client.aio_runner import AsyncRunner
 from kineograph.client.engine import DEFAULT_DEADLINE_S
 from kineograph.client.link import LinkSettings
-from kineograph.client.runners import AsyncRunner
 from kineograph.client.sync import build_engine
 from kineograph.errors import ErrorCode, KineographError
 from kineograph.wire.messages import Empty, JobRef, JobStatus, Method, ResultFormat

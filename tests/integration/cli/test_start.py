@@ -9,8 +9,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from tests.fakes.daemon import FakeDaemon
 from typer.testing import CliRunner
 
 from kineograph.cli.lazy import load
@@ -49,6 +51,28 @@ def test_what_needs_no_daemon_imports_no_client_and_no_numpy() -> None:
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_a_question_without_arrays_imports_no_numpy(tmp_path: Path) -> None:
+    code = """
+import sys
+from kineograph.cli.main import app
+try:
+    app(sys.argv[1:])
+except SystemExit as end:
+    assert not end.code, end.code
+print(*[name for name in ("numpy", "kineograph.motion", "PIL") if name in sys.modules])
+print("asyncio" in sys.modules)
+"""
+    with FakeDaemon(tmp_path) as fake:
+        for words in (["jobs", "list"], ["daemon", "status"]):
+            done = subprocess.run([sys.executable, "-c", code, *words, "--connect", fake.endpoint, "--json"],
+                                  capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+            assert done.returncode == 0, done.stderr
+            _, heavy, has_asyncio = done.stdout.splitlines()
+            assert heavy == ""
+            if sys.platform == "linux":  # elsewhere ipc is libzmq's, whose monitor is read with it
+                assert has_asyncio == "False"
 
 
 def test_the_listing_imports_no_command() -> None:
