@@ -135,3 +135,63 @@ def test_a_spider_keeps_its_legs_out_and_stands_on_half_of_them(points: Any, hea
     for f, is_left in zip(body.feet, left, strict=True):
         assert (inside[:, f.limb.end, 0] * (1 if is_left else -1)).min() > 0.2, "a foot under the body"
     assert out.root_m[0, :, 1].min() > 0.2, "of 0.3 m"
+
+
+def slope(rise: float, turn_rad: float = 0.0) -> asks.Spec:
+    """A field of ground that rises along +Z, turned about the origin."""
+    points = np.array([[x / 6, 0.0, z / 6] for x in range(-8, 9) for z in range(-10, 28)])
+    # Not a grid: of two points that are as near as each other the next rounding chooses.
+    points[:, [0, 2]] += np.random.default_rng(1).normal(0.0, 0.02, (len(points), 2))
+    points[:, 1] = rise * points[:, 2]
+    return asks.ground(quat.rotate(quat.about_y(turn_rad), points))
+
+
+@pytest.mark.parametrize("rise", [0.25, -0.25], ids=["up", "down"])
+def test_a_dog_goes_along_with_the_slope_and_its_legs_stay_long(rise: float) -> None:
+    asked = request(DOG, 120, [slope(rise), path([0, 119], [[0, -0.3], [0, 2.4]])], fps=24.0)
+    out = run(asked)
+    at, rot = world(asked, out)
+    body = read_body(DOG)
+    back = quat.rotate(rot[:, DOG.root], np.array([0.0, 0.0, 1.0]))
+    np.testing.assert_allclose(np.degrees(np.arcsin(back[:, 1])), np.degrees(np.arctan(rise)), atol=4.0)
+    for foot in body.feet:
+        stands = out.contacts[DOG.names[foot.contact]][0]
+        length = np.linalg.norm(at[:, foot.limb.end] - at[:, foot.limb.top], axis=-1) / foot.limb.reach_m
+        assert length[stands].min() > 0.6, "a leg folded under the body"
+    assert turned_deg(out) < 50
+    quality = out.report["quality"][0]
+    assert quality["slide_worst_cm_s"] < 1.0
+    assert quality["penetration_cm"] < 0.5
+
+
+def test_a_key_of_the_root_is_kept_on_a_slope() -> None:
+    asked_xyzw, place = asks.about_y(20.0), [0.0, 0.86, 0.9]
+    keyed = key(DOG, 60, {"Pelvis": asked_xyzw}, place, full=False)
+    out = run(request(DOG, 120, [slope(0.25), path([0, 119], [[0, -0.3], [0, 2.4]]), keyed], fps=24.0))
+    made = out.rotations_xyzw[0, 60, DOG.root].astype(float)
+    assert np.degrees(quat.angle_between_rad(made, asked_xyzw)) < 0.1
+    np.testing.assert_allclose(out.root_m[0, 60], place, atol=1e-4)
+    assert turned_deg(out) < 42
+
+
+def test_a_dog_on_a_slope_moves_and_turns_with_its_request() -> None:
+    turn_rad = 0.9
+    turn = quat.about_y(turn_rad)
+    points = np.array([[0.0, 0, -0.3], [0.3, 0, 1.0], [0.1, 0, 2.0]])
+    made = []
+    for by in (0.0, turn_rad):
+        way = path([0, 60, 119], quat.rotate(quat.about_y(by), points)[:, [0, 2]])
+        asked = request(DOG, 120, [slope(0.3, by), way], fps=24.0)
+        made.append(world(asked, run(asked))[0])
+    np.testing.assert_allclose(quat.rotate(turn, made[0]), made[1], atol=2e-4)
+
+
+@pytest.mark.parametrize(("way_m", "most_deg", "paired"), [(1.2, 25, 0.0), (5.0, 40, 0.6)], ids=["walks", "trots"])
+def test_a_dog_goes_over_from_a_walk_into_a_trot(way_m: float, most_deg: float, paired: float) -> None:
+    """Faster, its paws swing longer, in pairs across the body, instead of hurrying one after the other."""
+    out = run(request(DOG, 150, [path([0, 149], [[0, -0.3], [0, way_m - 0.3]])], fps=24.0))
+    fore, hind = ~out.contacts["RightForePaw"][0], ~out.contacts["LeftHindClaw"][0]
+    together = float((fore & hind).sum() / fore.sum())
+    assert together > paired if paired else together < 0.5
+    assert turned_deg(out) < most_deg
+    assert out.report["quality"][0]["slide_worst_cm_s"] < 1.0

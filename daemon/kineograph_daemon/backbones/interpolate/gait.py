@@ -18,6 +18,8 @@ from kineograph_daemon.solve import curves
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
 
+TROT = (0.8, 1.8)
+"""Between these speeds, leg lengths a second, four feet go over from a walk into a trot."""
 PAD = 0.06
 """Cycles of standing before the first and after the last step."""
 _SWING = {1: 0.75, 2: 0.42, 3: 0.36}
@@ -38,9 +40,16 @@ class Swing:
     stop: float
 
 
-def swing_share(feet: int) -> float:
-    """The share of a cycle that each of so many feet spends in the air."""
-    return _SWING.get(feet, _SWING_MANY)
+def swing_share(feet: int, trot: float = 0.0) -> float:
+    """The share of a cycle that each of so many feet spends in the air; at a ``trot`` (0 to 1) half of it."""
+    walking = _SWING.get(feet, _SWING_MANY)
+    return walking + (0.5 - walking) * trot
+
+
+def trotting(feet: int, speed_per_s: float) -> float:
+    """How far from a walk, 0, to a trot, 1, so many feet go at a speed in leg lengths a second."""
+    slow, fast = TROT
+    return float(curves.smoothstep(np.array((speed_per_s - slow) / (fast - slow)))) if feet == 4 else 0.0
 
 
 def stride_m(speed_m_s: float, size_m: float) -> float:
@@ -71,19 +80,23 @@ def sequence(order: list[int], count: int, last: int | None) -> list[int]:
     return [order[i % m] for i in range(count)]
 
 
-def plan(steps: list[int], feet: int, way: FloatArray, gathered: tuple[bool, bool], fps_hz: float) -> list[Swing]:
+def plan(
+    steps: list[int], feet: int, way: FloatArray, gathered: tuple[bool, bool], fps_hz: float, trot: float = 0.0
+) -> list[Swing]:
     """Swings for ``steps``, the foot of each in turn, over a stretch whose ``way`` (N,) grows with the travel.
 
-    ``feet`` take turns; ``gathered`` says whether all stand together, under the body, at the start and at the end.
+    ``feet`` take turns; ``gathered`` says whether all stand together, under the body, at the start and at the end. At a
+    ``trot`` (0 to 1) every second of four feet goes earlier, with the one before it: fore and the other hind together.
     """
-    swing = swing_share(feet)
-    total = (len(steps) - 1) / feet + swing + 2 * PAD
+    swing = swing_share(feet, trot)
+    early = 0.25 * trot
+    total = (len(steps) - 1) / feet - early + swing + 2 * PAD
     # A clock that stands still has no inverse: give it the smallest tick.
     ticks = np.arange(len(way), dtype=float)
     clock = _clock(way, gathered, total) + ticks * 1e-9
     out = []
     for i, foot in enumerate(steps):
-        begin = PAD + i / feet
+        begin = PAD + i / feet - early * (i % 2)
         start, stop = np.interp([begin, begin + swing], clock, ticks)
         longest = LONGEST_SWING_S * fps_hz
         if stop - start > longest:
@@ -108,11 +121,12 @@ def _clock(way: FloatArray, gathered: tuple[bool, bool], total: float) -> FloatA
     return np.interp(x, gone / gone[-1], phase)
 
 
-def walking_order(sides: FloatArray, along: FloatArray, first: int) -> list[int]:
+def walking_order(sides: FloatArray, along: FloatArray, first: int, trots: bool = False) -> list[int]:
     """The order in which feet swing, by their place in the rest pose: side (positive is left) and how far in front.
 
-    Two legs alternate, ``first`` first. Four walk hind, fore on one side, then on the other. Of more every second one
-    of each side steps with those between them on the other side, and then the rest: it never stands on one side alone.
+    Two legs alternate, ``first`` first. Four walk hind, fore on one side, then on the other; a trot begins with the
+    fore that goes with the first hind. Of more every second one of each side steps with those between them on the other
+    side, and then the rest: it never stands on one side alone.
     """
     feet = range(len(sides))
     if len(sides) <= 2:
@@ -123,4 +137,5 @@ def walking_order(sides: FloatArray, along: FloatArray, first: int) -> list[int]
         now = sorted([*one[::2], *other[1::2]], key=lambda f: along[f])
         then = sorted([*other[::2], *one[1::2]], key=lambda f: along[f])
         return [*then, *now] if first in then else [*now, *then]
-    return [*other, *one] if first in other else [*one, *other]
+    out = [*other, *one] if first in other else [*one, *other]
+    return [out[-1], *out[:-1]] if trots else out

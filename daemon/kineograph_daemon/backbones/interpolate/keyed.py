@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kineograph.motion import quat
+from kineograph_daemon.backbones.interpolate import slope
 from kineograph_daemon.solve import curves
 from kineograph_daemon.solve.curves import Ease
 from kineograph_daemon.solve.goals import Goals, groups
@@ -30,6 +31,7 @@ def plain(goals: Goals, ground: Ground, ease: Ease) -> Pose:
     rotations = joint_rotations(goals, ease, skip=frozenset({root}))
     path, way = root_motion(goals, ground, ease)
     rotations[:, root] = root_rotations(goals, way, ease)
+    slope.tilt(goals, ground, path, rotations[:, root])
     return Pose(goals.skeleton, rotations, path)
 
 

@@ -39,6 +39,8 @@ TURN_WAY = 0.45
 """Turning by a radian takes as many steps as travelling this many leg lengths."""
 STILL = 0.02
 """A body that travels less than this between two keys, in leg lengths, stays."""
+SUNK, TROT_SUNK = 0.04, 0.04
+"""How much a body may sink, as a share of its hips' height, for longer strides; and how much more at a trot."""
 LAST_OFF = 1.25
 """How much of a step, to both sides together, the last of many feet is left behind before it sets off from a stance."""
 SPRAWLED = 0.25
@@ -105,6 +107,7 @@ class _Walker:
         self.keyed = [goals.frames_fixing([f.limb.top, f.limb.hinge, f.limb.end]) for f in body.feet]
         self.keyed_set = [set(k) for k in self.keyed]
         self.clear = [feet.clearance(pose, f, ground) for f in body.feet]
+        self.carried = self._carried()
         t = len(pose)
         self.tracks = [
             Track(
@@ -117,6 +120,18 @@ class _Walker:
             )
             for f in body.feet
         ]
+
+    def _carried(self) -> FloatArray | None:
+        """How far (T, F, 2) the root's lean carries the top of each of many legs over the ground; under it the foot
+        stands. None for two: a person's hips are where they are."""
+        if len(self.body.feet) <= 2:
+            return None
+        rest, root = self.body.skeleton.rest_positions_m, self.body.skeleton.root
+        tops = np.array([rest[f.limb.top] - rest[root] for f in self.body.feet])
+        rest_root = quat.conj(self.body.skeleton.rest_world_rotations_xyzw[root])
+        leaned = quat.mul(self.pose.rotations_xyzw[:, root], rest_root)
+        level = quat.about_y(self.heading)
+        return np.asarray((quat.rotate(leaned[:, None], tops) - quat.rotate(level[:, None], tops))[..., [0, 2]])
 
     def _turn_way(self) -> float:
         """How much travel (metres) turning by a radian counts as: the feet of a long body go round its root."""
@@ -188,6 +203,8 @@ class _Walker:
         from_root = (rest[end] - rest[skeleton.root]) * [1.0, 0.0, 1.0] - self._splay(i)
         root = np.array([np.interp(frame, t, self.pose.root_m[:, k]) for k in range(3)])
         at = root + quat.rotate(turn, from_root)
+        if self.carried is not None:
+            at[[0, 2]] += [np.interp(frame, t, self.carried[:, i, k]) for k in (0, 1)]
         height = float(self.ground.under(at[[0, 2]]))
         below = bool(np.isfinite(height))
         at[1] = (height if below else self.ground.floor_m) + rest[end, 1] - self.ground.rest_floor_m
@@ -256,31 +273,33 @@ class _Walker:
         if far < 0.5 * SAME_PLACE * self.size:
             return
         gathered = (self._gathered(before, start), self._gathered(after, stop))
-        stride = min(gait.stride_m(far / seconds, self.size), self._longest_stride(start, stop))
+        trot = gait.trotting(len(stepping), far / seconds / self.size)
+        stride = min(gait.stride_m(far / seconds, self.size), self._longest_stride(start, stop, trot))
         count = gait.step_count(len(stepping), far, seconds, stride, self.size, gathered)
-        order = self._order(stepping, start, stop, before)
+        order = self._order(stepping, start, stop, before, trots=trot > 0)
         last = None if gathered[1] else self._furthest(stepping, start, stop, after)
         steps = gait.sequence(order, count, last)
-        swings = gait.plan(steps, len(stepping), way, gathered, self.goals.fps_hz)
+        swings = gait.plan(steps, len(stepping), way, gathered, self.goals.fps_hz, trot)
         for i in stepping:
             own = [(s.start + start, s.stop + start) for s in swings if s.foot == i]
             self._walk_foot(i, start, stop, before[i], after[i], own)
 
-    def _longest_stride(self, start: int, stop: int) -> float:
-        """What the shortest leg can cover while the foot stands and the body sinks only a little."""
-        half = min(self._room(foot, self._course(start, stop)) for foot in self.body.feet)
+    def _longest_stride(self, start: int, stop: int, trot: float) -> float:
+        """What the shortest leg can cover while the foot stands and the body sinks only a little, more at a trot."""
+        course = self._course(start, stop)
+        half = min(self._room(foot, course, SUNK + TROT_SUNK * trot) for foot in self.body.feet)
         if self.sprawls:
             return half * 2 / LAST_OFF
-        stands = 1 - gait.swing_share(len(self.body.feet))
+        stands = 1 - gait.swing_share(len(self.body.feet), trot)
         # A foot that rolls over its ball reaches further back than a flat one.
         return half * 2 / stands * (1.3 if len(self.body.feet) == 2 else 1.0)
 
-    def _room(self, foot: Foot, course: FloatArray) -> float:
+    def _room(self, foot: Foot, course: FloatArray, sunk: float) -> float:
         """How far a foot can go either way from its place under the body, metres."""
         rest, limb = self.body.skeleton.rest_positions_m, foot.limb
         reach = np.linalg.norm(rest[limb.hinge] - rest[limb.top]) + np.linalg.norm(rest[limb.end] - rest[limb.hinge])
         away = rest[limb.end] - rest[limb.top]
-        high = 0.96 * float(-away[1])
+        high = (1 - sunk) * float(-away[1])
         free2 = float(reach) ** 2 - high * high
         if self.sprawls:
             along = abs(float(away @ course))
@@ -313,12 +332,13 @@ class _Walker:
     def _furthest(self, stepping: list[int], start: int, stop: int, after: dict[int, State]) -> int:
         return max(stepping, key=lambda i: self._lead(i, stop, after[i], start, stop))
 
-    def _order(self, stepping: list[int], start: int, stop: int, before: dict[int, State]) -> list[int]:
+    def _order(self, stepping: list[int], start: int, stop: int, before: dict[int, State], *, trots: bool) -> list[int]:
         lag = [-self._lead(i, start, before[i], start, stop) for i in stepping]
         rest = self.body.skeleton.rest_positions_m
         ends = [self.body.feet[i].limb.end for i in stepping]
         side = np.cross([0.0, 1.0, 0.0], self.body.front)
-        order = gait.walking_order(rest[ends] @ side, rest[ends] @ self.body.front, int(np.argmax(np.round(lag, 3))))
+        first = int(np.argmax(np.round(lag, 3)))
+        order = gait.walking_order(rest[ends] @ side, rest[ends] @ self.body.front, first, trots)
         return [stepping[k] for k in order]
 
     def _walk_foot(self, i: int, start: int, stop: int, a: State, b: State, swings: list[tuple[float, float]]) -> None:
