@@ -15,6 +15,7 @@ from kineograph import __version__
 from kineograph.client import LinkSettings
 from kineograph_gui.link import Link
 from kineograph_gui.model.desk import Desk
+from kineograph_gui.model.kept import KeptDraft
 from kineograph_gui.model.notices import Notices
 from kineograph_gui.model.settings import PanelSettings
 from kineograph_gui.model.words import say
@@ -115,7 +116,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     app.setApplicationName("Kineograph")
     app.setApplicationDisplayName(say("app"))
     app.setDesktopFileName("kineograph")
-    panel = Panel(app, PanelSettings(), options.connect, options.theme)
+    settings = PanelSettings()
+    panel = Panel(app, settings, options.connect, options.theme)
+    if not options.screenshot:
+        panel.window.new.go_on(KeptDraft(settings.draft_file), afresh=options.file is not None)
     if options.file is not None and panel.window.open_file(options.file):
         options.page = options.page or "new"
     elif not options.page and not panel.desk.settings.seen_first and not options.screenshot:

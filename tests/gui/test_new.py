@@ -25,6 +25,7 @@ from kineograph.rigs.roles import Role
 from kineograph.wire.messages import Method
 from kineograph_gui.app import Panel
 from kineograph_gui.model.draft import Draft
+from kineograph_gui.model.kept import KeptDraft
 from kineograph_gui.model.words import say
 from kineograph_gui.ui.lanes import RULER_PX, Kind
 from kineograph_gui.ui.map_dialog import MapDialog
@@ -276,6 +277,41 @@ def test_notes_stand_beside_what_they_are_about(page: NewPage, qtbot: QtBot) -> 
     assert fixes
     fixes[0].click()
     assert page.draft is not before
+
+
+def test_what_is_being_written_is_there_again_after_the_panel_ended(make_panel: MakePanel, tmp_path: Path) -> None:
+    file = tmp_path / "kept.json"
+
+    def opened(*, afresh: bool = False) -> NewPage:
+        page = make_panel(ready=False).window.new
+        page.go_on(KeptDraft(file), afresh=afresh)
+        return page
+
+    first = opened()
+    first.use_demo()
+    first.composer.set_block(0, prompt="waves")
+    first.window().close()
+    assert opened().draft.blocks[0].prompt == "waves"
+    with_a_file = opened(afresh=True)
+    assert with_a_file.draft.is_blank, "a rig that is opened from outside begins a new job"
+    with_a_file.composer.undo()
+    assert with_a_file.draft.blocks[0].prompt == "waves"
+    file.write_text("[")
+    assert opened().draft.is_blank, "a broken file stops nobody"
+
+
+def test_the_view_follows_what_is_drawn_until_somebody_turns_it(page: NewPage) -> None:
+    def seen(x_m: float, z_m: float) -> bool:
+        (at,), _ = page.stage.pixels(np.array([[x_m, 0.0, z_m]]))
+        return bool(0 <= at[0] <= page.stage.width() and 0 <= at[1] <= page.stage.height())
+
+    page.composer.add_way(0.0, 0.0, 0)
+    page.composer.add_way(-9.0, 6.0, 80)
+    assert seen(-9.0, 6.0)
+    page.stage.camera.orbit(40, 0)
+    place = page.stage.camera.place
+    page.composer.add_way(30.0, 30.0, 85)
+    assert page.stage.camera.place == place
 
 
 def test_an_unfinished_request_is_not_sent(panel: Panel) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPushButton
+from PySide6.QtWidgets import QApplication, QCheckBox, QFileDialog, QLabel, QPushButton, QRadioButton, QWidget
 from pytestqt.qtbot import QtBot
 from tests.fakes.daemon import FakeDaemon
 from tests.gui import scenes
@@ -19,6 +19,7 @@ from kineograph.wire import messages as m
 from kineograph.wire.messages import EventName, JobState, Method
 from kineograph_gui.app import Panel
 from kineograph_gui.model.words import say
+from kineograph_gui.ui.look import Theme
 from kineograph_gui.ui.player import Player
 from kineograph_gui.ui.preview import Arrangement
 
@@ -202,3 +203,16 @@ def test_the_chosen_sample_is_exported(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(file / f"x{ending}"), ""))
     panel.window.aid.export(0)
     assert "Saved" not in panel.window.bottom.words.text(), "a file is no folder"
+
+
+@pytest.mark.parametrize("theme", [Theme.LIGHT, Theme.DARK])
+def test_a_box_that_is_not_ticked_can_be_seen(panel: Panel, theme: Theme, qtbot: QtBot) -> None:
+    panel.dresser.choose(theme)
+    holder = QWidget()
+    qtbot.addWidget(holder)
+    for box in (QCheckBox(holder), QRadioButton(holder)):
+        box.resize(24, 24)
+        holder.show()
+        image = box.grab().toImage()
+        greys = {image.pixelColor(x, y).lightness() for x in range(image.width()) for y in range(image.height())}
+        assert max(greys) - min(greys) > 60, type(box)

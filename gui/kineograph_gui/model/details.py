@@ -92,11 +92,12 @@ def report_lines(report: Mapping[str, Any], refs: Mapping[str, Any] | None = Non
     """What came of it: first the sum, then what was missed, changed or ignored, then the quality."""
     constraints = _entries(report, "constraints")
     off = [e for e in constraints if e.get("outcome") != "applied"]
+    one = "_one" if len(constraints) == 1 else ""
     out = []
     if constraints and not off:
-        out.append(Line(say("details.all_met", count=len(constraints)), "good"))
+        out.append(Line(say(f"details.all_met{one}", count=len(constraints)), "good"))
     elif off:
-        out.append(Line(say("details.not_met", missed=len(off), count=len(constraints)), "off"))
+        out.append(Line(say(f"details.not_met{one}", missed=len(off), count=len(constraints)), "off"))
     for group in ("constraints", "segments", "options", "request"):
         for entry in _entries(report, group):
             if entry.get("outcome") not in (None, "applied"):

@@ -27,7 +27,8 @@ def model_lines(spec: Mapping[str, Any]) -> list[str]:
     elif number(spec.get("fps")):
         lead.append(say("models.fps", fps=f"{number(spec['fps']):g}"))
     out = [", ".join(lead)]
-    kinds = [_kind(str(k)) for name in _KINDS for k in _list(spec.get(name))]
+    unread = "text" if spec.get("text") == "ignored" else ""  # it takes prompts, but makes nothing of them
+    kinds = [_kind(str(k)) for name in _KINDS for k in _list(spec.get(name)) if k != unread]
     if kinds:
         out.append(say("models.takes", kinds=", ".join(dict.fromkeys(kinds))))
     description = spec.get("description") or spec.get("summary")

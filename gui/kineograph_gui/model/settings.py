@@ -112,6 +112,11 @@ class PanelSettings:
     def last_folder(self, value: str) -> None:
         self._store.setValue("files/folder", value)
 
+    @property
+    def draft_file(self) -> Path:
+        """Where the new job that is being written is kept."""
+        return Path(self._store.fileName()).with_name("panel-draft.kineograph.json")
+
     def layout(self, name: str) -> QByteArray | None:
         """A window's or splitter's remembered state."""
         value: Any = self._store.value(f"layout/{name}")

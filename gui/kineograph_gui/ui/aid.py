@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTemporaryDir, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QInputDialog
+from PySide6.QtWidgets import QFileDialog, QLineEdit
 
 from kineograph import formats
 from kineograph.errors import KineographError, SceneError
@@ -21,7 +21,7 @@ from kineograph_gui.model.desk import log_folder
 from kineograph_gui.model.mending import Mending
 from kineograph_gui.model.repair import Repair
 from kineograph_gui.model.words import say
-from kineograph_gui.ui.ask import Choice
+from kineograph_gui.ui.ask import Choice, Question
 from kineograph_gui.ui.joint_dialog import JointDialog, Scope
 from kineograph_gui.ui.map_dialog import MapDialog
 
@@ -126,11 +126,10 @@ class Aid(QObject):
 
     def ask_address(self) -> None:
         """Another daemon."""
-        dialog = QInputDialog(self._window)
-        dialog.setWindowTitle(say("link.address"))
-        dialog.setLabelText(say("link.ask_address"))
-        dialog.setTextValue(self._desk.link.address or "")
-        dialog.textValueSelected.connect(self._desk.connect_to)
+        field = QLineEdit(self._desk.link.address or "")
+        field.setAccessibleName(say("link.address"))
+        dialog = Question(self._window, say("link.ask_address"), say("link.connect"), say("problem.cancel"), [field])
+        dialog.accepted.connect(lambda: self._desk.connect_to(field.text()))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 

@@ -123,6 +123,7 @@ class Lanes(QWidget):
         x = self.x_of(self.frame)
         painter.setPen(QPen(color("accent"), 1.5))
         painter.drawLine(QPointF(x, 2), QPointF(x, self.height() - 2))
+        self._paint_head(painter, x)
         if self.hasFocus():
             painter.setPen(QPen(color("accent"), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -135,6 +136,17 @@ class Lanes(QWidget):
         for frame in range(0, self.frames + 1, step):
             x = self.x_of(frame)
             painter.drawText(QRectF(x - 24, 0, 48, RULER_PX), int(Qt.AlignmentFlag.AlignCenter), str(frame))
+
+    def _paint_head(self, painter: QPainter, x: float) -> None:
+        """The frame that is looked at, over the ruler's own number."""
+        text = str(self.frame)
+        wide = painter.fontMetrics().horizontalAdvance(text) + 10
+        box = QRectF(min(max(x - wide / 2, 0), self.width() - wide), 2, wide, RULER_PX - 4)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(color("accent"))
+        painter.drawRoundedRect(box, 4, 4)
+        painter.setPen(color("on_accent"))
+        painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), text)
 
     def _paint_item(self, painter: QPainter, item: Item) -> None:
         chosen = self.chosen == (item.kind, item.index)

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, QTemporaryDir
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QStyleFactory
 
@@ -105,12 +108,17 @@ def severity_color(severity: Severity) -> str:
     }[severity]
 
 
+_SHAPES = {"tick": "M2.5 6.5 L5 9 L9.5 3.5", "down": "M3 4.5 L6 7.5 L9 4.5", "up": "M3 7.5 L6 4.5 L9 7.5"}
+"""What style sheets have no word for, as strokes on a square of 12: they take pictures from files alone."""
+
+
 class Dresser(QObject):
     """Dresses the application, and again when the system changes."""
 
     def __init__(self, app: QApplication, theme: Theme = Theme.SYSTEM) -> None:
         super().__init__(app)
         self._app = app
+        self._pictures = QTemporaryDir()
         _Choice.theme = theme
         app.setStyle(QStyleFactory.create("Fusion"))
         app.styleHints().colorSchemeChanged.connect(self.dress)
@@ -124,7 +132,21 @@ class Dresser(QObject):
     def dress(self) -> None:
         """Palette and style sheet of now."""
         self._app.setPalette(_palette(look()))
-        self._app.setStyleSheet(_sheet(look()))
+        self._app.setStyleSheet(_sheet(look()) + _controls(look(), self._draw(look())))
+
+    def _draw(self, now: Look) -> dict[str, str]:
+        """The shapes in the look's colours: name to path. Each look has files of its own: Qt keeps what it has read."""
+        drawn = {}
+        for name, strokes in _SHAPES.items():
+            stroke = now.on_accent if name == "tick" else now.quiet
+            path = Path(self._pictures.path(), f"{name}{stroke.replace('#', '-')}.svg")
+            with suppress(OSError):
+                path.write_text(
+                    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 12 12" width="12" height="12"><path '
+                    f'd="{strokes}" fill="none" stroke="{stroke}" stroke-width="1.8" stroke-linecap="round"/></svg>'
+                )
+            drawn[name] = path.as_posix()
+        return drawn
 
 
 def _palette(now: Look) -> QPalette:
@@ -140,6 +162,39 @@ def _palette(now: Look) -> QPalette:
     for which in (role.WindowText, role.Text, role.ButtonText):
         out.setColor(QPalette.ColorGroup.Disabled, which, QColor(now.quiet))
     return out
+
+
+def _controls(now: Look, pictures: Mapping[str, str]) -> str:
+    """Boxes that are ticked, chosen from and counted in: the platform's own lines are lost on a dark ground."""
+    return f"""
+    QCheckBox::indicator, QRadioButton::indicator {{
+        width: 13px; height: 13px; border: 1px solid {now.quiet}; border-radius: 3px; background: {now.base};
+    }}
+    QRadioButton::indicator {{ border-radius: 7px; }}
+    QCheckBox::indicator:checked {{
+        border-color: {now.accent}; background: {now.accent}; image: url("{pictures["tick"]}");
+    }}
+    QRadioButton::indicator:checked {{ border: 4px solid {now.accent}; width: 7px; height: 7px; }}
+    QCheckBox::indicator:disabled, QRadioButton::indicator:disabled {{ border-color: {now.line}; }}
+    QCheckBox::indicator:focus, QRadioButton::indicator:focus {{ border-color: {now.accent}; }}
+    QComboBox, QSpinBox, QDoubleSpinBox {{
+        border: 1px solid {now.line}; border-radius: 4px; padding: 2px 4px; background: {now.base}; min-height: 20px;
+    }}
+    QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus {{ border-color: {now.accent}; }}
+    QComboBox:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled {{ color: {now.quiet}; background: transparent; }}
+    QComboBox::drop-down {{ border: 0; width: 20px; }}
+    QComboBox::down-arrow, QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{ image: url("{pictures["down"]}"); }}
+    QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url("{pictures["up"]}"); }}
+    QComboBox::down-arrow {{ width: 12px; height: 12px; }}
+    QSpinBox::up-button, QDoubleSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::down-button {{
+        subcontrol-origin: border; width: 17px; border: 0; background: transparent;
+    }}
+    QSpinBox::up-button, QDoubleSpinBox::up-button {{ subcontrol-position: top right; }}
+    QSpinBox::down-button, QDoubleSpinBox::down-button {{ subcontrol-position: bottom right; }}
+    QSpinBox::up-arrow, QSpinBox::down-arrow, QDoubleSpinBox::up-arrow, QDoubleSpinBox::down-arrow {{
+        width: 10px; height: 10px;
+    }}
+    """
 
 
 def _sheet(now: Look) -> str:
@@ -169,8 +224,9 @@ def _sheet(now: Look) -> str:
         border: 1px solid {now.line}; border-radius: 4px; padding: 3px 6px; background: {now.base}; min-height: 20px;
     }}
     QLineEdit:focus, QPlainTextEdit:focus {{ border-color: {now.accent}; }}
-    QComboBox, QSpinBox, QDoubleSpinBox {{ min-height: 22px; }}
-    QComboBox QLineEdit, QSpinBox QLineEdit, QDoubleSpinBox QLineEdit {{ border: 0; background: transparent; }}
+    QComboBox QLineEdit, QSpinBox QLineEdit, QDoubleSpinBox QLineEdit {{
+        border: 0; background: transparent; padding: 0 4px; min-height: 0;
+    }}
     QTableView::item {{ padding: 0 5px; }}
     QTreeView::item {{ padding: 3px 5px; }}
     QTableView, QTreeView, QListView {{ border: 1px solid {now.line}; background: {now.base}; outline: 0; }}

@@ -61,7 +61,8 @@ class MapDialog(QDialog):
     def _lay_out(self) -> None:
         self.tree.setHeaderLabels([say("new.bone"), say("new.role")])
         self.tree.setAccessibleName(say("new.bone"))
-        self.tree.setColumnWidth(0, 260)
+        self.tree.setColumnWidth(0, 300)
+        self.tree.setIndentation(12)  # a finger's tip lies twelve deep, and its name is to be read
         self.roles.setHeaderLabels([say("new.role"), say("new.bone"), say("new.why")])
         self.roles.setAccessibleName(say("new.role"))
         self.roles.setRootIsDecorated(False)
@@ -70,7 +71,7 @@ class MapDialog(QDialog):
         split = QSplitter(Qt.Orientation.Horizontal)
         for part in (self.tree, self.figure, self.roles):
             split.addWidget(part)
-        split.setSizes([390, 190, 480])
+        split.setSizes([450, 190, 440])
         first, last = QHBoxLayout(), QHBoxLayout()
         first.addWidget(self.use)
         first.addWidget(self.clear)
@@ -93,6 +94,7 @@ class MapDialog(QDialog):
             parent = int(rig.parents[joint])
             made[joint] = QTreeWidgetItem(self.tree if parent < 0 else made[parent], [name, ""])
             made[joint].setData(0, ROLE, name)
+            made[joint].setToolTip(0, name)
         self.tree.expandAll()
         self._bones = made
 

@@ -15,6 +15,7 @@ from kineograph.errors import KineographError
 from kineograph_gui.model.composer import Composer
 from kineograph_gui.model.desk import Desk
 from kineograph_gui.model.draft import Draft, rig_kinds
+from kineograph_gui.model.kept import KeptDraft
 from kineograph_gui.model.settings import PanelSettings
 from kineograph_gui.model.words import say
 from kineograph_gui.ui.item_editor import ItemEditor
@@ -25,6 +26,7 @@ from kineograph_gui.ui.parts import button, label, toggle
 from kineograph_gui.ui.stage import Stage, Tool
 
 NOTES_MS = 250
+KEEP_MS = 2000
 
 
 class NewPage(QWidget):
@@ -53,7 +55,7 @@ class NewPage(QWidget):
             "pin": button(say("new.add_pin"), lambda: self._add("pin", self.composer.frame)),
         }
         self.frame_words = label(quiet=True, wrap=False)
-        self.summary = label(wrap=False)
+        self.summary = label()
         self.save_button = button(say("new.save"), self.ask_save)
         self.send_button = button(say("new.send"), self.send, primary=True)
         self._lay_out()
@@ -62,6 +64,11 @@ class NewPage(QWidget):
         self._later.setSingleShot(True)
         self._later.setInterval(NOTES_MS)
         self._later.timeout.connect(lambda: self.side.show_notes(self.composer.notes))
+        self._kept: KeptDraft | None = None
+        self._keep_later = QTimer(self)
+        self._keep_later.setSingleShot(True)
+        self._keep_later.setInterval(KEEP_MS)
+        self._keep_later.timeout.connect(self.keep)
         self.choose_tool(Tool.LOOK)
         self.refresh()
 
@@ -155,6 +162,8 @@ class NewPage(QWidget):
         self.send_button.setEnabled(rig and ready and bool(draft.model))
         self.send_button.setToolTip("" if rig else say("new.no_rig"))
         self._later.start()
+        if self._kept is not None and not self._keep_later.isActive():
+            self._keep_later.start()
 
     @property
     def is_busy(self) -> bool:
@@ -265,6 +274,21 @@ class NewPage(QWidget):
         chosen, _ = QFileDialog.getSaveFileName(self, say("new.save"), start, say("new.files_job"))
         if chosen:
             self.save(Path(chosen))
+
+    def go_on(self, kept: KeptDraft, *, afresh: bool = False) -> None:
+        """Go on with what was being written when the panel ended; ``afresh``: with a blank draft, undo brings it."""
+        self._kept = kept
+        draft = kept.load()
+        if draft is not None:
+            self.take_draft(draft)
+            if afresh:
+                self.take_draft(Draft())
+
+    def keep(self) -> None:
+        """Keep what is being written for the next start."""
+        self._keep_later.stop()
+        if self._kept is not None:
+            self._kept.keep(self.draft)
 
     def save(self, path: Path) -> bool:
         """Write the request; whether it worked."""

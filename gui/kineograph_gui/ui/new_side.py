@@ -59,6 +59,8 @@ class NewSide(QScrollArea):
         self.seed.setSpecialValueText(say("new.seed_free"))
         self.seed.setValue(NO_SEED)
         self.seed.setAccessibleName(say("new.seed"))
+        for box in (self.samples, self.seed):
+            box.setMinimumWidth(72)  # not as wide as their longest number: they share a line of a narrow column
         self.name = QLineEdit()
         self.name.setAccessibleName(say("new.name"))
         self.name.setPlaceholderText(say("new.name_hint"))

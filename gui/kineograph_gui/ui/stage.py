@@ -67,7 +67,8 @@ class Stage(Preview):
 
     # --- what is shown ------------------------------------------------------------------------------------------------
     def show_draft(self, take: Take | None, ways: Sequence[Waypoint] = (), pins: Sequence[Pin] = ()) -> None:
-        """Another pose, path or pins; the view stays unless the rig is another one."""
+        """Another pose, path or pins. The view stays, unless the rig is another one or something lies outside of a view
+        that nobody has turned."""
         self._ways, self._pins = ways, pins
         self.hint = say("new.no_rig")
         self.take, self.frame = take, 0
@@ -75,7 +76,29 @@ class Stage(Preview):
         if rig is not self._framed_rig:
             self._framed_rig, self.joint = rig, -1
             self.frame_view()
+        elif self._held is None and self.camera.place == self._framed_eye and not self._sees_all():
+            self.frame_view()
         self.update()
+
+    def frame_view(self) -> None:
+        """The figure, wherever its path takes it, and all pins in view."""
+        if self.take is not None:
+            self.camera.frame(self._whole(self.take), self.width() / max(self.height(), 1))
+            self._framed_eye = self.camera.place
+        self.update()
+
+    def _whole(self, take: Take) -> FloatArray:
+        """Everything there is to see: (N, 3) metres."""
+        ways = [[way.x_m, y_m, way.z_m] for way in self._ways for y_m in (0.0, take.skeleton.height_m)]
+        pins = [point.position_m for pin in self._pins for point in pin.points]
+        return np.concatenate([take.positions_m.reshape(-1, 3), np.array([*ways, *pins], float).reshape(-1, 3)])
+
+    def _sees_all(self) -> bool:
+        if self.take is None:
+            return True
+        pixels, _ = self.pixels(self._whole(self.take))
+        inside = (pixels >= 0) & (pixels <= [self.width(), self.height()])
+        return bool(inside.all())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

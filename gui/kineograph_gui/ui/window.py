@@ -376,6 +376,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.queue.player.stop()
+        self.new.keep()
         for name, part in self._layout_parts():
             self.settings_memory.keep_layout(name, part.saveState())
         self.settings_memory.keep_layout("window", self.saveGeometry())

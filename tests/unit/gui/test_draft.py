@@ -15,7 +15,9 @@ from kineograph.errors import ErrorCode, KineographError
 from kineograph.motion.clip import Clip
 from kineograph_gui.model import posing
 from kineograph_gui.model.composer import Composer
+from kineograph_gui.model.details import report_lines
 from kineograph_gui.model.draft import Draft
+from kineograph_gui.model.machine import model_lines
 
 
 @pytest.fixture
@@ -207,3 +209,14 @@ def test_a_note_has_a_fix_that_changes_the_draft(composer: Composer) -> None:
     assert composer.apply_note(fix)
     assert not any(n.code == "key_outside_blocks" for n in composer.notes)
     assert composer.draft.rig is not None
+
+
+def test_a_model_that_makes_nothing_of_prompts_does_not_take_text() -> None:
+    spec = {"supported_segments": ["text", "unconditioned"], "supported_constraints": ["root_path"]}
+    assert model_lines({**spec, "text": "ignored"})[-1] == "takes free blocks, paths"
+    assert model_lines({**spec, "text": "weak"})[-1] == "takes text, free blocks, paths"
+
+
+def test_one_thing_that_was_asked_is_told_as_one() -> None:
+    (line,) = report_lines({"constraints": [{"type": "root_path", "outcome": "applied"}]})
+    assert line.text == "What was asked was met: one key, path or pin."
