@@ -174,7 +174,7 @@ class Daemon:
             zap=self._zap,
             link=link,
             supervisor=self.supervisor,
-            dispatcher=Dispatcher(_table(parts, daemon_handlers), parts.outbox, READERS),
+            dispatcher=Dispatcher(_table(parts, daemon_handlers), parts.outbox, READERS, settings.body_limit_mb * 2**20),
             desk=parts.desk,
             results=parts.results,
             parking=parts.parking,

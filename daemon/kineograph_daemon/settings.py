@@ -111,6 +111,7 @@ class Settings:
     progress_every_s: float = _row(0.1, "s", "The least time between two progress events of one job.", 0.0)
     wait_limit_s: float = _row(60.0, "s", "The longest that a request for a result may wait.", 0.0)
     waiters_limit: int = _row(10_000, "requests", "Requests that may wait for results at once.", 1)
+    body_limit_mb: int = _row(32, "MB", "A larger request, its arrays aside, is refused before it is read.", 1, 64)
     frame_limit_mb: int = _row(256, "MB", "A larger frame from a client drops the client.", 1, 1024)
     peer_queue: int = _row(10_000, "messages", "Messages kept for one client that does not read; 0: no limit.", 0)
 

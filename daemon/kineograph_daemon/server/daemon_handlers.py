@@ -143,7 +143,7 @@ class DaemonHandlers:
 
     def _limits(self) -> dict[str, Any]:
         return {
-            "max_body_bytes": limits.MAX_BODY_BYTES,
+            "max_body_bytes": min(limits.MAX_BODY_BYTES, self._settings.body_limit_mb * 2**20),
             "max_array_bytes": min(limits.MAX_ARRAY_BYTES, self._settings.frame_limit_mb * 2**20),
             "max_arrays": limits.MAX_ARRAYS,
             "max_wait_s": self._settings.wait_limit_s,

@@ -7,8 +7,9 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from kineograph.errors import ErrorCode, KineographError, LinkError, RequestError
+from kineograph.errors import ErrorCode, KineographError, LinkError, PayloadTooLarge, RequestError
 from kineograph.wire import codec
+from kineograph.wire import version as limits
 from kineograph.wire.codec import Buffer
 from kineograph.wire.messages import REQUEST_OF, Method, from_body
 from kineograph_daemon.server.auth import check_role
@@ -29,7 +30,11 @@ class Dispatcher:
     """Takes messages in, sees to it that each is answered."""
 
     def __init__(
-        self, handlers: Mapping[Method, Handler], outbox: Outbox, readers: Mapping[Method, Reader] | None = None
+        self,
+        handlers: Mapping[Method, Handler],
+        outbox: Outbox,
+        readers: Mapping[Method, Reader] | None = None,
+        most_bytes: int = limits.MAX_BODY_BYTES,
     ) -> None:
         missing = set(Method) - set(handlers)
         if missing:
@@ -37,6 +42,7 @@ class Dispatcher:
         self._handlers = dict(handlers)
         self._outbox = outbox
         self._readers = dict(readers or {})
+        self._most_bytes = most_bytes
 
     def take(self, incoming: Incoming) -> None:
         """Answer a message, or leave that to the handler that took it."""
@@ -63,9 +69,19 @@ class Dispatcher:
             raise RequestError(ErrorCode.SCHEMA_VALIDATION, f"there is no method {header.method[:80]!r}", details)
         check_role(incoming.role, method)
         frames = incoming.frames[1 : 2 + arrays]
+        if len(frames[0]) > self._most_bytes:
+            raise _too_large(len(frames[0]), self._most_bytes)
         read = self._readers.get(method, _decoded)
         message = from_body(REQUEST_OF[method], read(frames))
         self._handlers[method](Call(to, method, incoming.role, frames, message))
+
+
+def _too_large(got: int, most: int) -> PayloadTooLarge:
+    return PayloadTooLarge(
+        ErrorCode.PAYLOAD_TOO_LARGE,
+        f"the request has {got} bytes beside its arrays, this daemon takes {most} (its setting body_limit_mb)",
+        {"got": got, "allowed": most, "setting": "body_limit_mb"},
+    )
 
 
 def _decoded(frames: Sequence[Buffer]) -> dict[str, Any]:

@@ -12,12 +12,13 @@ from collections.abc import Callable
 import msgpack
 import pytest
 import zmq
-from tests.integration.daemon.conftest import House, generate, wait_until
+from tests.integration.daemon.conftest import House, generate, shown, wait_until
 
 from kineograph.errors import ErrorCode, from_envelope
 from kineograph.wire import codec, zmtp
 from kineograph.wire import version as limits
 from kineograph.wire.codec import Header, Kind
+from kineograph_daemon.settings import Settings
 
 
 def packed(method: str = "hello", request_id: str = "7", **changes: object) -> bytes:
@@ -99,6 +100,18 @@ def test_a_frame_beyond_the_limit_drops_its_sender_only(make_house: Callable[...
     assert not bad.socket.poll(500), "no answer: the connection was dropped"
     assert good.call("hello")["limits"]["max_array_bytes"] == 2**20
     assert good.call("daemon.stats")["memory_bytes"] < 120e6
+
+
+def test_a_body_beyond_the_limit_is_refused_before_it_is_read(house: House) -> None:
+    wire = house.wire()
+    most = wire.call("hello")["limits"]["max_body_bytes"]
+    assert most == Settings().body_limit_mb * 2**20
+    wire.socket.send_multipart([packed("generate"), b"\xc1" * (most + 2**21)])  # no msgpack at all
+    refused = from_envelope(wire.receive().body)
+    assert refused.code is ErrorCode.PAYLOAD_TOO_LARGE
+    assert "body_limit_mb" in refused.message
+    assert "limit 33.6 MB" in shown(refused).text
+    assert wire.call("hello")["pid"], "the connection is kept"
 
 
 def test_too_many_frames_are_refused_without_being_kept(house: House) -> None:
