@@ -174,7 +174,9 @@ class Daemon:
             zap=self._zap,
             link=link,
             supervisor=self.supervisor,
-            dispatcher=Dispatcher(_table(parts, daemon_handlers), parts.outbox, READERS, settings.body_limit_mb * 2**20),
+            dispatcher=Dispatcher(
+                _table(parts, daemon_handlers), parts.outbox, READERS, settings.body_limit_mb * 2**20
+            ),
             desk=parts.desk,
             results=parts.results,
             parking=parts.parking,

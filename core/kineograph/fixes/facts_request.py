@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from kineograph.fixes import facts_options, schema_words, timeline, wording
@@ -23,17 +25,21 @@ def schema(source: Source, facts: Facts) -> None:
     kind, field = str(record.get("type", "")), _field(source.path)
     facts.put("field", field)
     got = source.details.get("got", source.item(*source.path) if source.path else None)
+    taken = schema_words.takes(record)
     if kind.startswith("union_tag"):
         field, got = "type", got.get("type") if isinstance(got, Mapping) else got
         facts.put("field", field)
-    taken = schema_words.takes(record)
+        if taken is None and source.path[:1] == ("constraints",):
+            taken = ", ".join(wording.CONSTRAINTS)
+    elif source.path and isinstance(source.path[-1], int):
+        _numbered(source, facts)
     if taken is not None:
         facts.put("allowed", taken, taken)
     elif record:
         facts.words.pop("allowed", None)
         facts.put("problem", schema_words.problem(record))
     if record and taken is not None and (got is not None or "got" in source.details):
-        facts.put("got", "nothing" if got is None else got)
+        facts.put("got", "nothing" if got is None else got, _kind_of(got, taken))
     _fault(source, facts, kind, field, got)
     if kind == "extra_forbidden" or source.path[:1] == ("protocol_version",):
         facts.put("version_fault", "unknown")
@@ -49,13 +55,42 @@ def _fault(source: Source, facts: Facts, kind: str, field: str | None, got: Any)
         facts.put("empty_prompt", source.path[1] if len(source.path) > 1 else None)
     elif kind in ("missing", "union_tag_not_found") or source.details.get("missing") is True:
         facts.put("absent", True)
+        facts.put("instead", _misspelt(source, field))
     elif kind == "extra_forbidden":
         facts.put("extra", True)
 
 
 def _field(path: Sequence[Any]) -> str | None:
-    """The last name in a path, as a word."""
-    return next((str(p).replace("_", " ") for p in reversed(path) if isinstance(p, str)), None)
+    """The last name in a path, as it is written there."""
+    return next((p for p in reversed(path) if isinstance(p, str)), None)
+
+
+def _kind_of(got: Any, taken: str) -> str | None:
+    """What stands there, where its kind is what is wrong; None where its own words say it."""
+    if isinstance(got, Mapping):
+        return "a group of values"
+    if isinstance(got, (list, tuple)):
+        return f"a list of {len(got)}" if got else "an empty list"
+    if taken == "text" and isinstance(got, (int, float)) and not isinstance(got, bool):
+        return f"the number {wording.number(got)}"
+    return None
+
+
+def _numbered(source: Source, facts: Facts) -> None:
+    """A value in a list has no name of its own: it is the list itself that has one, or the place."""
+    if len(source.path) == 2 and source.path[0] in ("constraints", "segments"):
+        facts.put("whole", True)
+    elif isinstance(source.path[-2], str):
+        facts.put("entry", int(source.path[-1]) + 1)
+
+
+def _misspelt(source: Source, field: str | None) -> str | None:
+    """What stands beside a missing field under almost its name."""
+    around = source.item(*source.path[:-1])
+    if field is None or not isinstance(around, Mapping):
+        return None
+    names = [key for key in islice(around, 100) if isinstance(key, str)]
+    return next(iter(difflib.get_close_matches(field, names, 1, 0.8)), None)
 
 
 def unknown_joint(source: Source, facts: Facts) -> None:

@@ -25,7 +25,7 @@ SEGMENT_WORDS = {
     "video_reference": ("video prompt", "videos"),
 }
 _GROUPS = {"options": "the settings", "timing": "the timing", "skeleton": "the skeleton", "segments": "the prompts"}
-_PLACE_WORDS = {"root_path": "path", "effector_target": "pin", "pose_keyframe": "key", "ground_height": "ground"}
+CONSTRAINTS = {"root_path": "path", "effector_target": "pin", "pose_keyframe": "key", "ground_height": "ground"}
 
 
 def number(value: Any) -> str:
@@ -159,7 +159,7 @@ def _kind(path: list[Any], request: Mapping[str, Any] | None) -> str:
     what = item.get("type") if isinstance(item, Mapping) else None
     if path[0] == "segments":
         return "prompt"
-    return _PLACE_WORDS.get(what, "constraint") if isinstance(what, str) else "constraint"
+    return CONSTRAINTS.get(what, "constraint") if isinstance(what, str) else "constraint"
 
 
 def item_at(tree: Any, path: Sequence[Any]) -> Any:

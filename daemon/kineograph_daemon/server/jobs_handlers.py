@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kineograph.errors import ErrorCode, PayloadTooLarge
+from kineograph.errors import ErrorCode, PayloadTooLarge, RequestError
 from kineograph.wire import codec
 from kineograph.wire.messages import (
     JobCancel,
@@ -68,9 +68,12 @@ class JobHandlers:
     def list(self, call: Call) -> None:
         """``job.list``: columns and rows, oldest first."""
         m: JobList = call.message
+        for name, number in (("limit", m.limit), ("offset", m.offset)):
+            if number < 0:
+                details = {"where": {"path": [name]}, "got": number, "allowed": {"minimum": 0}}
+                raise RequestError(ErrorCode.SCHEMA_VALIDATION, f"{name} is {number}, it takes at least 0", details)
         wanted = list(self._matching(m))
-        start = max(0, m.offset)
-        page = wanted[start : start + max(0, min(m.limit, MOST_JOBS))]
+        page = wanted[m.offset : m.offset + min(m.limit, MOST_JOBS)]
         places = {job: n for n, job in enumerate(self._desk.machine.waiting(), 1)}
         eta_s = self._desk.machine.eta_s
         rows = [job_row(job, at := places.get(job.id), eta_s(job, at)) for job in page]

@@ -57,7 +57,7 @@ def _rootless_clip(request: Request) -> None:
 REFUSED: list[tuple[str, Change, str]] = [
     ("schema_validation", lambda r: _pin(r).update(positions=[[float("nan"), 0, 0]]), "shelf"),
     ("schema_validation", lambda r: r.pop("skeleton"), "skeleton"),
-    ("schema_validation", lambda r: r.update(unknown_field=1), "unknown field"),
+    ("schema_validation", lambda r: r.update(unknown_field=1), "unknown_field"),
     ("unknown_model", lambda r: r.update(model="kineograph-interpolat"), MODEL),
     ("unsupported_segment", lambda r: r["segments"].append({"type": "video_reference"}), "video"),
     ("unknown_joint", lambda r: _pin(r).update(joint="RihgtHand"), r"'RihgtHand'.*'RightHand'"),

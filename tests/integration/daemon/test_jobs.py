@@ -258,6 +258,10 @@ def test_the_list_filters_and_pages(house: House) -> None:
     assert listed(jobs=[jobs[4], jobs[1], new_id()]) == [jobs[4], jobs[1]]
     assert listed(limit=2, offset=1) == jobs[1:3]
     assert wire.call("job.list", {"limit": 2})["total"] == 5
+    for name in ("limit", "offset"):
+        refused = wire.error("job.list", {name: -1})
+        assert refused.code is ErrorCode.SCHEMA_VALIDATION
+        assert f"'{name}' is -1, it takes at least 0" in shown(refused).text
 
 
 def test_a_client_that_asked_to_be_refused_is_refused(make_house: Callable[..., House]) -> None:
