@@ -89,7 +89,8 @@ class _Search:
         self.skeleton = skeleton
         self.points = BodyPoints(skeleton)
         self.limit = tolerance_m * (1.0 - 1e-6)
-        self.q = _time_first(rotations_xyzw, 4)
+        # In single precision a rotation is as much as 1e-7 too long, and then its own key would miss it.
+        self.q = quat.normalize(_time_first(rotations_xyzw, 4))
         root = _time_first(root_m, 3)
         moved = None if translations_m is None else _time_first(translations_m, 4)
         self.frames, self.joints = len(root), len(skeleton)
@@ -158,6 +159,8 @@ class _Search:
                 self._key_worst(channel, score[:, channel])
             if int(self.keys.sum()) == before:  # only rounding is left to blame: key those frames whole
                 self.keys[bad.any(axis=(1, 2))] = True
+            if int(self.keys.sum()) == before:  # keys can do no more: the tolerance is finer than numbers are
+                return
 
     def _blame(self, bad: BoolArray, strays: FloatArray) -> FloatArray:
         """(T, C): the largest part a channel has in a miss, at points where no other channel has a larger one."""

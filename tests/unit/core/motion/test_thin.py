@@ -89,6 +89,15 @@ def test_stillness_needs_two_keys_and_kept_frames_stay_everywhere() -> None:
     assert all(frames == [0, 7, 31, 49] for channels in kept.values() for frames in channels.values())
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("tolerance_m", [1e-9, 1e-300])
+def test_a_tolerance_finer_than_single_precision_ends_and_keys_what_moves(tolerance_m: float) -> None:
+    clip = wild(rigs.human(), 12, np.random.default_rng(0))
+    sent = clip.rotations_xyzw.astype(np.float32).astype(np.float64)  # as results travel: as much as 1e-7 too long
+    keys = thin(clip.skeleton, sent, clip.root_m, tolerance_m)
+    assert all(channels["rotation"] == list(range(12)) for channels in keys.values())
+
+
 def test_what_is_linear_already_needs_no_more_keys() -> None:
     skeleton, t = rigs.human(), np.linspace(0, 1, 60)
     turns = quat.identity(60, len(skeleton))
