@@ -62,7 +62,8 @@ def squared_length_range(q_xyzw: FloatArray) -> tuple[float, float]:
 
 def is_zero(q_xyzw: FloatArray) -> NDArray[np.bool_]:
     """Which quaternions (..., 4) have length zero: ``normalize`` takes them as the identity."""
-    return np.asarray(np.sqrt(squared_length(q_xyzw)) <= _TINY)
+    with np.errstate(over="ignore"):
+        return np.asarray(np.sqrt(squared_length(q_xyzw)) <= _TINY)
 
 
 def normalize(q_xyzw: FloatArray) -> FloatArray:
@@ -70,7 +71,11 @@ def normalize(q_xyzw: FloatArray) -> FloatArray:
     q = np.asarray(q_xyzw)
     if not np.issubdtype(q.dtype, np.floating):
         q = q.astype(np.float64)
-    length = np.sqrt(squared_length(q))[..., None]
+    with np.errstate(over="ignore"):
+        length = np.sqrt(squared_length(q))[..., None]
+    if np.isinf(length).any():  # too long to be squared: first by its largest number
+        q = q / np.where(np.isinf(length), np.abs(q).max(axis=-1, keepdims=True), 1.0)
+        length = np.sqrt(squared_length(q))[..., None]
     safe = np.where(length > _TINY, length, 1.0)
     return np.where(length > _TINY, q / safe, IDENTITY_XYZW.astype(q.dtype))
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -110,6 +112,14 @@ def test_about_y_turns_z_towards_x_and_heading_reads_it(angle: float) -> None:
 
 def test_heading_of_a_pure_half_turn_swing_is_zero() -> None:
     assert float(quat.heading_rad(HALF_TURN_X)) == 0.0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_quaternion_too_long_to_be_squared_keeps_its_direction(dtype: type[np.floating[Any]]) -> None:
+    most = np.finfo(dtype).max
+    sent = np.array([[0, most, 0, 0], [most, most, most, most], [0, 0, 0, 2]], dtype)
+    np.testing.assert_allclose(quat.normalize(sent), [[0, 1, 0, 0], [0.5] * 4, [0, 0, 0, 1]], rtol=1e-6)
+    assert not quat.is_zero(sent).any()
 
 
 def test_a_quaternion_of_length_zero_becomes_the_identity() -> None:
