@@ -85,10 +85,13 @@ class Carrier:
 
     @cached_property
     def _lift_m(self) -> float:
-        """What to add to scaled heights of the hips: floor on floor, and sole on sole."""
+        """What to add to scaled heights of the hips: floor on floor, sole on sole, and legs as far below the hips as
+        they are: one rig's hips lie over its legs, another's between them."""
         plan = self.plan
         soles = _sole_m(plan.target, plan.target_map) - plan.scale * _sole_m(plan.source, plan.source_map)
-        return self.target_floor_m - plan.scale * self.source_floor_m + soles
+        hung = _hung_m(plan.target, plan.target_map, plan.hips.target)
+        hung -= plan.scale * _hung_m(plan.source, plan.source_map, plan.hips.source)
+        return self.target_floor_m - plan.scale * self.source_floor_m + soles + hung
 
     @cached_property
     def target_of(self) -> dict[int, int]:
@@ -117,6 +120,12 @@ class Carrier:
 def _sole_m(skeleton: Skeleton, rig: RigMap) -> float:
     """How high the feet's ends stand above the floor at rest, the mean of both."""
     return float(np.mean([root.sole_m(skeleton, leg.end) for leg in legs(skeleton, rig)]))
+
+
+def _hung_m(skeleton: Skeleton, rig: RigMap, hips: int) -> float:
+    """How far the legs' tops lie below the hips at rest, the mean of both."""
+    high = skeleton.rest_positions_m[:, 1]
+    return float(np.mean([high[hips] - high[leg.top] for leg in legs(skeleton, rig)]))
 
 
 def onto_root(plan: Plan, rotations_xyzw: FloatArray, root_m: FloatArray, hips_m: FloatArray) -> FloatArray:

@@ -20,6 +20,8 @@ IntArray = NDArray[np.integer[Any]]
 
 TROT = (0.8, 1.8)
 """Between these speeds, leg lengths a second, four feet go over from a walk into a trot."""
+LONGEST_STEP = 1.2
+"""No foot that goes from a stance into a stance takes longer steps than this, in strides of the speed."""
 PAD = 0.06
 """Cycles of standing before the first and after the last step."""
 _SWING = {1: 0.75, 2: 0.42, 3: 0.36}
@@ -65,6 +67,8 @@ def step_count(
     Out of and into a stance steps are shorter, so there is half a step more at each such end.
     """
     wanted = round(feet * way_m / stride + 0.25 * feet * sum(gathered))
+    if all(gathered) and wanted // feet * LONGEST_STEP * stride < way_m:
+        wanted += 1  # of an odd number of steps one foot has fewer, for the same way
     # Legs are pendulums: short ones may step faster.
     shortest_s = SHORTEST_CYCLE_S * float(np.sqrt(size_m))
     return max(feet, min(wanted, int(feet * seconds / shortest_s)))

@@ -35,7 +35,7 @@ def carry(scene: Scene, strides: Mapping[str, Stride], rotations_xyzw: FloatArra
 
     The mean lean is mended, not its sway: one turn about the body's own side for all such frames, faded out to keys.
     """
-    share = _bare(scene)
+    share = bare(scene)
     if words.WALK not in strides or not share.any():
         return
     usual = strides[words.WALK].poses_xyzw
@@ -47,7 +47,7 @@ def carry(scene: Scene, strides: Mapping[str, Stride], rotations_xyzw: FloatArra
         _turn(rotations_xyzw, joints, np.minimum(gain * back, 0.0))
 
 
-def _bare(scene: Scene) -> FloatArray:
+def bare(scene: Scene) -> FloatArray:
     """(T,) how much of the usual carriage frames get: 1 on a way that is walked, 0 off it, near keys and in a run."""
     near = np.full(len(scene), np.inf)
     frames = np.arange(len(scene))
