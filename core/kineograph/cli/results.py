@@ -107,17 +107,19 @@ def save(
     clips = [_own_rest(result.clip(b, sent), rig) for b in range(len(result.rotations_xyzw))]
     if len(clips) > 1:
         clips = [replace(clip, name=f"{clip.name} {b + 1}".strip()) for b, clip in enumerate(clips)]
-    skeleton = clips[0].skeleton
+    skeleton, keys = clips[0].skeleton, result.keys
     if out.suffix.lower() == ".bvh":
+        if keys is not None:
+            say("[yellow]note[/]  a BVH has every frame: fewer keys are kept by .glb and .gltf only")
         names = [out] + [out.with_stem(f"{out.stem}_{b + 1}") for b in range(1, len(clips))]
         for path, clip in zip(names, clips, strict=True):
             formats.save(path, skeleton, [clip])
         return names
     if character is not None:
         with suppress(ValueError):  # the file was given other joints meanwhile: the motion comes on a figure
-            formats.save(out, skeleton, clips, character=character)
+            formats.save(out, skeleton, clips, character=character, keys=keys)
             return [out]
-    formats.save(out, skeleton, clips, mesh=mannequin.build(skeleton))
+    formats.save(out, skeleton, clips, mesh=mannequin.build(skeleton), keys=keys)
     return [out]
 
 

@@ -95,6 +95,13 @@ class Result:
         """T."""
         return int(self.root_m.shape[1])
 
+    @property
+    def keys(self) -> dict[str, dict[str, list[int]]] | None:
+        """The frames worth keying by joint name and ``rotation`` or ``translation``, where the request had a
+        ``keyframe_budget``; None: all of them."""
+        thinned = self.body.get("keyframes")
+        return {self.joint_names[int(joint)]: channels for joint, channels in thinned.items()} if thinned else None
+
     def clip(self, sample: int = 0, skeleton: Skeleton | None = None) -> Clip:
         """One sample as a clip on ``skeleton``, which must have the request's joints in any order.
 

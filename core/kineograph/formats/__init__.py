@@ -9,7 +9,7 @@ asks for them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -61,12 +61,14 @@ def save(
     character: str | Path | None = None,
     units_per_metre: float = 1.0,
     up: Literal["y", "z"] = "y",
+    keys: Mapping[str, Mapping[str, Sequence[int]]] | None = None,
 ) -> None:
     """Write clips on a skeleton; the file appears whole or not at all. A BVH or VRMA file holds one clip.
 
     ``character`` is the file that the skeleton was read from: where its format fits that of ``path``, its mesh, skin
-    and materials are kept. ``units_per_metre`` and ``up`` are for formats that leave them open (BVH, USD). Raises
-    ``file_unreadable`` for an extension, a missing library, or a place that cannot be written.
+    and materials are kept. ``units_per_metre`` and ``up`` are for formats that leave them open (BVH, USD). ``keys`` are
+    the frames that have keys, joint name to ``rotation`` and ``translation``, where not all have; only glTF can say so.
+    Raises ``file_unreadable`` for an extension, a missing library, or a place that cannot be written.
     """
     from kineograph.formats import bvh, fbx, glb, usd
 
@@ -90,11 +92,11 @@ def save(
             case ".usd" | ".usda" | ".usdc":
                 usd.write(out, skeleton, clips, mesh, up=up, units_per_metre=units_per_metre)
             case _ if kept is not None:
-                glb.write_onto(out, kept, clips)
+                glb.write_onto(out, kept, clips, keys=keys)
             case ".vrm" | ".vrma":
                 glb.write_vrm(out, skeleton, clips, mesh, animation=kind == ".vrma", name=path.stem)
             case _:
-                glb.write(out, skeleton, clips, mesh)
+                glb.write(out, skeleton, clips, mesh, keys=keys)
 
     whole.write(path, make)
 

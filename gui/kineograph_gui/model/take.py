@@ -98,7 +98,7 @@ class Take:
         chosen = range(self.samples) if sample is None and path.suffix.lower() != ".bvh" else [sample or 0]
         clips = [self.result.clip(b, self.skeleton) for b in chosen]
         mesh = None if path.suffix.lower() == ".bvh" else mannequin.build(self.skeleton)
-        formats.save(path, self.skeleton, clips, mesh)
+        formats.save(path, self.skeleton, clips, mesh, keys=self.result.keys)
         return path
 
 

@@ -114,6 +114,20 @@ def test_the_saved_request_runs_again_with_the_same_motion(shell: Shell, tmp_pat
     assert (tmp_path / "b.png").stat().st_size > 10_000
 
 
+def test_fewer_keys_are_fewer_keys_in_the_file(shell: Shell, rig: Path, tmp_path: Path) -> None:
+    line = ("generate", "--rig", rig, "--prompt", "walks", "--seconds", "2")
+    shell(*line, "--out", tmp_path / "all.glb")
+    shell(*line, "--out", tmp_path / "few.glb", "--option", "keyframe_budget=0.01")
+    keys, places = {}, {}
+    for name in ("all.glb", "few.glb"):
+        data = (tmp_path / name).read_bytes()
+        document = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])
+        inputs = [document["accessors"][s["input"]]["count"] for s in document["animations"][0]["samplers"]]
+        keys[name], places[name] = sum(inputs), formats.load(tmp_path / name).clips[0].world()[0]
+    assert keys["few.glb"] < 0.6 * keys["all.glb"]
+    assert np.abs(places["few.glb"] - places["all.glb"]).max() < 0.011, "within what was asked"
+
+
 def test_generate_on_a_rig_with_keys_of_a_clip(shell: Shell, rig: Path, tmp_path: Path) -> None:
     shell("demo", "--out", tmp_path / "demo")
     answer = shell.json(

@@ -29,8 +29,9 @@ FloatArray = NDArray[np.floating[Any]]
 _IMAGE_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 
 
-def write(path: str | Path, character: str | Path, clips: Sequence[Clip]) -> None:
-    """The file ``character`` (.glb, .gltf, .vrm) with ``clips`` as its animations, everything in one file.
+def write(path: str | Path, character: str | Path, clips: Sequence[Clip], *, keys: writer.Keys | None = None) -> None:
+    """The file ``character`` (.glb, .gltf, .vrm) with ``clips`` as its animations, everything in one file; ``keys`` as
+    in ``writer.write``.
 
     Raises ValueError for a clip on other joints than the character's, and what reading the character raises.
     """
@@ -40,7 +41,7 @@ def write(path: str | Path, character: str | Path, clips: Sequence[Clip]) -> Non
     out = dict(told)
     buffer = writer.Buffer(data, out.get("bufferViews", ()), out.get("accessors", ()))
     if fitted:
-        out["animations"] = [writer.animation(buffer, c, _tracks(opened, c), i) for i, c in enumerate(fitted)]
+        out["animations"] = [writer.animation(buffer, c, _tracks(opened, c), i, keys) for i, c in enumerate(fitted)]
     out |= {"accessors": buffer.accessors, "bufferViews": buffer.views}
     writer.store(Path(path), out, buffer.bytes())
 

@@ -30,6 +30,9 @@ _CODES = {"<f4": _FLOAT, "|u1": _UBYTE, "<u2": _USHORT, "<u4": _UINT}
 _VERTICES, _INDICES = 34962, 34963
 _MOVED_M = 1e-6
 
+Keys = Mapping[str, Mapping[str, Sequence[int]]]
+"""Which frames have keys, where not all: joint name to ``rotation`` and ``translation``, each a list of frames."""
+
 
 def write(
     path: str | Path,
@@ -39,11 +42,13 @@ def write(
     *,
     extras: Mapping[str, Any] | None = None,
     extensions: Mapping[str, Any] | None = None,
+    keys: Keys | None = None,
 ) -> None:
     """Write .glb, or .gltf with its bytes embedded. ``extras`` (JSON values) go into ``asset.extras``, ``extensions``
     into the document; nodes have the joints' indices.
 
-    Rotations are keyed on every joint and frame, translations on the root and on joints that leave their rest.
+    Rotations are keyed on every joint and frame, translations on the root and on joints that leave their rest; where
+    ``keys`` names a joint, on the frames that it lists.
     """
     path = Path(path)
     buffer = Buffer()
@@ -68,7 +73,7 @@ def write(
     out |= {"nodes": nodes, "scenes": [{"nodes": scene}], "scene": 0}
     if clips:
         fitted = [fit.onto(skeleton, clip) for clip in clips]
-        out["animations"] = [animation(buffer, clip, Tracks.of(clip), i) for i, clip in enumerate(fitted)]
+        out["animations"] = [animation(buffer, clip, Tracks.of(clip), i, keys) for i, clip in enumerate(fitted)]
     out |= {"accessors": buffer.accessors, "bufferViews": buffer.views}
     store(path, out, buffer.bytes())
 
@@ -204,15 +209,22 @@ class Tracks:
         return cls(quat.continuous(clip.rotations_xyzw), moves, range(len(skeleton)))
 
 
-def animation(buffer: Buffer, clip: Clip, tracks: Tracks, index: int) -> dict[str, Any]:
+def animation(buffer: Buffer, clip: Clip, tracks: Tracks, index: int, keys: Keys | None = None) -> dict[str, Any]:
     """One glTF animation; rate and contacts of ``clip``, and what is kept beside it, stand in its extras."""
-    times = buffer.add((np.arange(len(clip)) / clip.fps_hz).astype("<f4"), bounds=True)
+    times: dict[tuple[int, ...], int] = {}
+    all_frames = tuple(range(len(clip)))
     samplers: list[dict[str, Any]] = []
     channels: list[dict[str, Any]] = []
 
     def channel(joint: int, path: str, values: NDArray[Any]) -> None:
+        frames = tuple((keys or {}).get(clip.skeleton.names[joint], {}).get(path) or all_frames)
+        if frames not in times:
+            times[frames] = buffer.add((np.array(frames) / clip.fps_hz).astype("<f4"), bounds=True)
+        if frames is not all_frames:
+            values = quat.continuous(values[list(frames)]) if path == "rotation" else values[list(frames)]
+        output = buffer.add(np.asarray(values, "<f4"))
         channels.append({"sampler": len(samplers), "target": {"node": tracks.nodes[joint], "path": path}})
-        samplers.append({"input": times, "output": buffer.add(np.asarray(values, "<f4")), "interpolation": "LINEAR"})
+        samplers.append({"input": times[frames], "output": output, "interpolation": "LINEAR"})
 
     by_joint = np.ascontiguousarray(tracks.rotations.transpose(1, 0, 2), "<f4")
     for j, rotations in enumerate(by_joint):
