@@ -2,7 +2,8 @@
 """From numbered messages to what listeners hear: in order, without a hole that nobody notices. No I/O.
 
 A gap in the numbers asks for a snapshot. Events that come before the snapshot are held and then told if they are newer
-than it, so that what is known never goes backwards.
+than it, so that what is known never goes backwards. A snapshot that did not come, or came after more events than are
+held, is asked for again.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class EventFeed:
         self._held: list[Message] = []
         self._resyncing = 0
         self._asked = 0
+        self._is_stale = False
 
     @property
     def is_wanted(self) -> bool:
@@ -54,14 +56,16 @@ class EventFeed:
     def end(self) -> None:
         """The subscription is over; a snapshot under way belongs to it and is dropped."""
         self._resyncing = 0
+        self._is_stale = False
         self._held.clear()
 
     def take(self, message: Message) -> Verdict:
         """One message of the event socket."""
         verdict = self._count.take(message.header.epoch, message.header.seq)
-        if verdict is Verdict.GAP:
+        is_new = verdict in (Verdict.GAP, Verdict.NEXT)
+        if verdict is Verdict.GAP or (is_new and self._is_stale):
             self.resync()
-        if verdict in (Verdict.GAP, Verdict.NEXT):
+        if is_new:
             self._hear(message)
         return verdict
 
@@ -69,6 +73,7 @@ class EventFeed:
         """Ask for a snapshot, if anybody wants one and none is under way."""
         if self._resyncing or not any(snapshots for _, snapshots in self._listeners.values()):
             return
+        self._is_stale = False
         self._asked += 1
         number = self._resyncing = self._asked
         self._ask_for_jobs(lambda future: self._resynced(number, future))
@@ -90,7 +95,10 @@ class EventFeed:
             log.exception("a listener failed on %s", type(event).__name__)
 
     def _hear(self, message: Message) -> None:
-        if self._resyncing and len(self._held) < _MAX_HELD:
+        if self._resyncing:
+            if len(self._held) >= _MAX_HELD:
+                self._held.clear()
+                self._is_stale = True
             self._held.append(message)
             return
         event = events.typed(message)
@@ -108,6 +116,8 @@ class EventFeed:
             covered = page.seq
             self._count.known_up_to(covered)
             self.tell(Snapshot(page, self._count.epoch))
+        else:
+            self._is_stale = True  # until the next event, a heartbeat at the latest: the line may be bad right now
         for message in held:
             if message.header.seq > covered:
                 self._hear(message)

@@ -98,6 +98,31 @@ def test_a_failed_snapshot_still_tells_what_was_held() -> None:
     assert numbers(heard) == [1]
 
 
+def test_a_snapshot_that_did_not_come_is_asked_for_again() -> None:
+    feed, asked, heard = begun()
+    asked.answer(0)
+    feed.take(event(4))  # what came before it is missed
+    asked.fail()
+    assert asked.waiting == [], "not at once: the line may be bad"
+    feed.take(event(5))
+    asked.answer(5)
+    feed.take(event(6))
+    assert asked.waiting == []
+    assert numbers(heard) == [0, 4, 5, 6]
+
+
+def test_more_events_than_are_held_are_made_good_by_another_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kineograph.client.feed._MAX_HELD", 3)
+    feed, asked, heard = begun()
+    for seq in range(1, 6):
+        feed.take(event(seq))
+    asked.answer(0)
+    feed.take(event(6))
+    asked.answer(6)
+    assert numbers(heard) == [0, 4, 5, 6], "in order, and the last of them a snapshot"
+    assert isinstance(heard[-1], Snapshot)
+
+
 def test_listeners_without_snapshots_cost_no_question() -> None:
     feed, asked, heard = begun(snapshots=False)
     feed.take(event(1))
