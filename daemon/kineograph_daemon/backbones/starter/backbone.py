@@ -184,10 +184,8 @@ class _Work:
         stitch.keep_to_path(self.scene, made)
         leap.fly(self.flights, made.root_m)
         grounded.bring_down(self.scene, self.flights, made.rotations_xyzw, made.root_m)
-        if slow.is_slow(self.read, self.goals):
-            contacts = slow.step(self.goals, made.rotations_xyzw, made.root_m)
-        else:
-            contacts = planted.contacts(made.rotations_xyzw, made.root_m, made.contacts, made.share >= BELIEVED)
+        contacts = planted.contacts(made.rotations_xyzw, made.root_m, made.contacts, made.share >= BELIEVED)
+        contacts = slow.step(self.read, self.goals, self.flights, made.rotations_xyzw, made.root_m, contacts)
         floor = self.ground.smooth_under(made.root_m[:, [0, 2]], self.goals.fps_hz)
         root = made.root_m + floor[:, None] * [0.0, 1.0, 0.0]
         return _Take(made.rotations_xyzw, root, contacts, made.borders, made.share, drawn)
