@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -111,6 +112,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.page and options.page not in (*PAGES, "first"):
         sys.stderr.write(say("said.no_page", page=options.page, pages=", ".join((*PAGES, "first"))) + "\n")
         return 2
+    if not _has_screen():
+        if not options.screenshot:
+            sys.stderr.write(say("said.no_screen") + "\n")
+            return 1
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
     app.setApplicationName("Kineograph")
@@ -135,6 +141,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return app.exec()
     finally:
         panel.close()
+
+
+def _has_screen() -> bool:
+    """Whether a window can open; Qt ends the program where none can."""
+    told = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    return not sys.platform.startswith("linux") or any(os.environ.get(name) for name in told)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -241,6 +241,14 @@ def test_wrong_words_on_the_command_line_are_told(wrong: list[str], capsys: pyte
     assert wrong[1] in capsys.readouterr().err
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a screen")
+def test_without_a_screen_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    assert main([]) == 1
+    assert "no screen" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("opens", [True, False])
 def test_a_result_is_opened_by_another_program(
     fake: FakeDaemon, panel: Panel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, opens: bool

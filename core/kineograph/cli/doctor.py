@@ -17,6 +17,7 @@ from kineograph import __version__, paths
 from kineograph.cli.options import JsonOption, connect
 from kineograph.cli.output import Exit, print_json, reports_errors, tell
 from kineograph.errors import KineographError
+from kineograph.extras import install_line
 
 _MIN_FREE_BYTES = 500 * 2**20
 _ELSEWHERE = "Give your user the right to write there, or set KINEOGRAPH_HOME to another folder."
@@ -55,7 +56,7 @@ def _python() -> Finding:
 def _parts() -> Finding:
     missing = [m for m in ("kineograph_daemon", "motionmcp", "pydantic") if importlib.util.find_spec(m) is None]
     if missing:
-        return Finding("parts", False, f"missing: {', '.join(missing)}", "pip install 'kineograph[daemon]'")
+        return Finding("parts", False, f"missing: {', '.join(missing)}", install_line("daemon"))
     return Finding("parts", True, "daemon and command line")
 
 

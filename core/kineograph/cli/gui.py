@@ -9,6 +9,7 @@ import importlib.util
 import typer
 
 from kineograph.cli.output import Exit, say
+from kineograph.extras import install_line
 
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
@@ -16,7 +17,7 @@ CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True, "help_optio
 def gui(ctx: typer.Context) -> None:
     """Open the desktop panel. --help tells its options."""
     if any(importlib.util.find_spec(part) is None for part in ("kineograph_gui", "PySide6")):
-        say("The panel is not installed. Install it with: pip install 'kineograph[gui]'")
+        say(f"The panel is not installed. Install it with: {install_line('gui')}")
         raise typer.Exit(Exit.FAILED)
     try:
         # By name: the core knows no panel, it only starts one that is there.

@@ -19,6 +19,7 @@ from kineograph import __version__
 from kineograph.cli.options import JsonOption, finite
 from kineograph.cli.output import Exit, console, exit_code, print_json, reports_errors, say, show_problem
 from kineograph.errors import KineographError
+from kineograph.extras import install_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -104,7 +105,7 @@ def _is_one_file(source: Sequence[Path], out: Path) -> bool:
 
 def _check_installed() -> None:
     if importlib.util.find_spec("kineograph_daemon") is None:
-        raise typer.BadParameter("What retargets is not installed: pip install 'kineograph[daemon]'")
+        raise typer.BadParameter(f"What retargets is not installed: {install_line('daemon')}")
 
 
 def _check_target(to: Path, maps: Sequence[Path]) -> None:

@@ -22,6 +22,7 @@ from rich.markup import escape
 from kineograph.cli.options import ConnectOption, JsonOption, finite
 from kineograph.cli.output import console, print_json, reports_errors, say, show_problem
 from kineograph.errors import ErrorCode, SceneError, from_envelope
+from kineograph.extras import install_line
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -78,7 +79,7 @@ def watch(
     [bold]kineograph watch --rules studio.toml[/]
     """
     if importlib.util.find_spec("kineograph_daemon") is None:
-        raise typer.BadParameter("What watches is not installed: pip install 'kineograph[daemon]'")
+        raise typer.BadParameter(f"What watches is not installed: {install_line('daemon')}")
     told = _from_file(rules) if rules is not None else {}
     options = {"root": root, "feet": None if feet else False, "fps_hz": fps, "mirror": mirror or None}
     given = {

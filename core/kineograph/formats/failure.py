@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,6 @@ from kineograph.errors import ErrorCode, SceneError
 
 MAX_FILE_BYTES = 2 << 30
 MAX_VALUES = 1 << 25  # frames times joints of one clip: a gigabyte of rotations
-
-
-def install_line(extra: str) -> str:
-    """The command that adds an optional part to this very Python, for any shell."""
-    python = f'"{sys.executable}"' if " " in sys.executable else sys.executable or "python"
-    return f'{python} -m pip install "kineograph[{extra}]"'
 
 
 def unreadable(path: Path, what: str, **details: Any) -> SceneError:

@@ -48,7 +48,7 @@ def _segment_lines(request: Mapping[str, Any]) -> list[Line]:
     out, start = [], 0
     for _, segment in timeline.items(request, "segments"):
         frames = timeline.segment_frames(segment)
-        span = {"start": start, "stop": start + frames}
+        span = {"start": start, "stop": max(start + frames - 1, start)}  # as paths and keys are told
         match segment.get("type"):
             case "text":
                 text = say("details.prompt", prompt=segment.get("prompt", ""), **span)

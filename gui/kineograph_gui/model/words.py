@@ -111,6 +111,8 @@ TABLE: dict[str, str] = {
     "said.saved": "Saved {file}.",
     "said.in_profile": "'{joint}' means '{to}' on this rig from now on, for every program here: {file}.",
     "said.not_saved": "'{file}' cannot be written.",
+    "said.no_screen": "There is no screen here (DISPLAY is not set). On a computer with one: kineograph gui --connect "
+    "ADDRESS. Without one: kineograph gui --screenshot FILE.png, and the terminal's own commands.",
     "said.no_page": "There is no page '{page}'. Pages: {pages}.",
     "said.removed": "Removed '{job}'.",
     "said.nothing": "There is no job '{job}' here.",

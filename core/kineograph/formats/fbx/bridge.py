@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from kineograph.errors import SceneError
-from kineograph.formats.failure import install_line, unreadable
+from kineograph.extras import install_line
+from kineograph.formats.failure import unreadable
 
 VARIABLE = "KINEOGRAPH_BPY"
 """Names a Python that has ``bpy``, or Blender's own executable."""

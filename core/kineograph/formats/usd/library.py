@@ -8,7 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from kineograph.formats.failure import install_line, unreadable
+from kineograph.extras import install_line
+from kineograph.formats.failure import unreadable
 
 _MODULES = ("Gf", "Sdf", "Tf", "Usd", "UsdGeom", "UsdSkel", "Vt")
 
