@@ -57,6 +57,8 @@ def convert(
     from kineograph import formats
     from kineograph.formats import mannequin
 
+    if out.suffix.lower() not in formats.WRITTEN:
+        raise typer.BadParameter(f"'{out}': a motion is written as {', '.join(formats.WRITTEN)}.", param_hint="OUT")
     asset = formats.load(
         source,
         metres_per_unit=None if in_units is None else METRES[in_units],

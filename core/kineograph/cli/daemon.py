@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``kineograph daemon``: start, stop, status, run.
+"""``kineograph daemon``: start, stop, status, run, drain.
 
 The daemon is another process, perhaps in another environment, and is only ever spoken to: its own program does the
 work, so that this command needs none of its libraries.
@@ -13,22 +13,26 @@ import sys
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from kineograph.cli.options import ConnectOption, JsonOption, connect
 from kineograph.cli.output import print_json, reports_errors, say, tell
 
-app = typer.Typer(help="The daemon: start, stop, status, run.", no_args_is_help=True)
+app = typer.Typer(help="The daemon: start, stop, status, run, drain.", no_args_is_help=True)
 _FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 @app.command("start", context_settings=_FORWARD)
 @reports_errors
 def start(ctx: typer.Context, as_json: JsonOption = False) -> None:
-    """Start the daemon in the background, or adopt the one that runs. Further options go to it."""
+    """Start the daemon in the background, or adopt the one that runs. Its options: kineograph daemon run --help."""
     from kineograph.client import discovery
     from kineograph.wire.messages import to_body
 
     running = discovery.find_daemon()
+    if running is not None and ctx.args:
+        told = escape(" ".join(ctx.args))
+        say(f"[yellow]note[/]  {told} has no effect: a daemon runs already. Before: [bold]kineograph daemon stop[/]")
     found = running or discovery.start_daemon(extra_args=tuple(ctx.args))
     with connect(found.endpoint) as client:
         stats = client.stats()

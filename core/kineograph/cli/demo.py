@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from kineograph.cli.options import ConnectOption, JsonOption, connect
+from kineograph.cli.options import ConnectOption, JsonOption, connect, whole_model
 from kineograph.cli.output import print_json, reports_errors, say
 
 
@@ -34,7 +34,8 @@ def demo(
     files = generating.Files(out / "demo.glb", out / "demo.json", out / "demo.png", out / "demo.kineograph.json")
     files.check()
     with connect(address, start=True) as client:
-        chosen = model or client.capabilities().default_model
+        caps = client.capabilities()
+        chosen = whole_model(model or caps.default_model, caps.models)
         built = Built(scene.request(chosen), refs=scene.refs(), character="demo")
         result = generating.run(built, client, as_json=as_json, label="demo", address=address)
     written = generating.write(result, built, files)

@@ -8,14 +8,17 @@ from typing import Annotated
 
 import typer
 
-from kineograph.cli.options import ConnectOption, JsonOption, StartOption, connect, finite, seed_in_range
+from kineograph.cli.options import ConnectOption, JsonOption, StartOption, connect, finite, seed_in_range, whole_model
 from kineograph.cli.output import reports_errors
 
 
 @reports_errors
 def generate(
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Where the motion goes: .glb, .bvh, or .json for the report.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="Where the motion goes: .glb, .bvh, or .json for the report. Without it: jobs wait."
+        ),
     ] = None,
     rig: Annotated[Path | None, typer.Option(help="Your character: .glb, .gltf or .bvh.")] = None,
     prompt: Annotated[
@@ -48,7 +51,10 @@ def generate(
     fps: Annotated[
         float | None, typer.Option(min=0.1, callback=finite, help="Frame rate; default: the rig file's, else 30.")
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="See: kineograph models list.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="An id of kineograph models list; 'kineograph-' may be left out."),
+    ] = None,
     loop: Annotated[bool, typer.Option("--loop", help="A seamless cycle.")] = False,
     option: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other MMCP option, as JSON.")
@@ -102,7 +108,7 @@ def generate(
     built = requests.build(ask)
     with connect(address, start=start) as client:
         caps = client.capabilities()
-        built.request["model"] = built.request.get("model") or caps.default_model or ""
+        built.request["model"] = whole_model(built.request.get("model") or caps.default_model or "", [*caps.models])
         if not as_json:
             generating.advised(built.request, caps)
         if save_request is not None:

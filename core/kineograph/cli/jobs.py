@@ -132,7 +132,7 @@ def wait(
         float | None, typer.Option(min=0.0, callback=finite, help="Give up after this many seconds; the job goes on.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write the motion here when it is done (.glb or .bvh).")
+        Path | None, typer.Option("--out", "-o", help="Write the motion here when it is done (.glb or .bvh).")
     ] = None,
     rig: RigOption = None,
     as_json: JsonOption = False,
@@ -171,9 +171,7 @@ def wait(
 @app.command("cancel")
 @reports_errors
 def cancel(
-    jobs: Annotated[
-        list[str], typer.Argument(metavar="JOB...", callback=_named, help="The jobs to stop, and no other.")
-    ],
+    jobs: Annotated[list[str], typer.Argument(metavar="JOB", callback=_named, help="The jobs to stop, and no other.")],
     as_json: JsonOption = False,
     address: ConnectOption = None,
 ) -> None:
@@ -193,7 +191,7 @@ def cancel(
 @reports_errors
 def retry(
     job: JobArgument,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the motion here (.glb or .bvh).")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the motion here (.glb or .bvh).")] = None,
     rig: RigOption = None,
     as_json: JsonOption = False,
     address: ConnectOption = None,
@@ -210,7 +208,7 @@ def replay(
         int | None,
         typer.Option(callback=seed_in_range, help="Another seed; without it the same bytes come back."),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the motion here (.glb or .bvh).")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the motion here (.glb or .bvh).")] = None,
     rig: RigOption = None,
     as_json: JsonOption = False,
     address: ConnectOption = None,

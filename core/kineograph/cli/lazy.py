@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
+
+from kineograph.cli.words import Usage, Wrong, retold
 
 
 class Place(NamedTuple):
@@ -33,10 +35,30 @@ class LazyGroup(TyperGroup):
         for name, place in self.places.items():
             self.add_command(TyperCommand(name, help=place.line, rich_markup_mode="rich"))
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that is called. A wrong command line is told in plain words."""
+        try:
+            return super().invoke(ctx)
+        except Wrong as wrong:
+            raise retold(wrong) from None
+
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """The command that ``args`` begin with, imported. Raises the usual error for a word that is none."""
-        name, announced, rest = super().resolve_command(ctx, args)
+        try:
+            name, announced, rest = super().resolve_command(ctx, args)
+        except Usage as wrong:
+            home = next((name for name, place in self.places.items() if args[0] in _words_of(place)), None)
+            if home is None:
+                raise
+            said = f"No such command '{args[0]}'. Did you mean 'kineograph {home} {args[0]}'?"
+            raise Usage(said, cast(Any, wrong.ctx)) from None
         return name, announced if name is None or announced is None else load(name, self.places[name]), rest
+
+
+def _words_of(place: Place) -> list[str]:
+    """A group's own commands, as its line of help names them."""
+    _, colon, listed = place.line.partition(": ")
+    return [word.strip(" .") for word in listed.split(",")] if colon and place.where.endswith(":app") else []
 
 
 def load(name: str, place: Place) -> Any:

@@ -5,20 +5,18 @@ from __future__ import annotations
 
 import sys
 from types import MappingProxyType
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
 from kineograph import __version__
 from kineograph.cli.lazy import LazyGroup, Place
+from kineograph.cli.words import Wrong
 
 EPILOG = """
 Exit codes: 0 done, 1 the model or daemon failed, 2 wrong command line, 3 request refused, 4 no daemon, \
 5 job unknown or in conflict, 6 cancelled, 7 file trouble, 8 try later, 9 not allowed.
 """
-
-Wrong = cast(type[typer.BadParameter], typer.BadParameter.__mro__[2])
-"""What every error of a command line is: ``ClickException``, wherever typer has it from."""
 
 
 class Commands(LazyGroup):
@@ -58,7 +56,7 @@ class Commands(LazyGroup):
                 "Generate a short motion on the character that comes with Kineograph, and write it in every form.",
             ),
             "gui": Place("gui:gui", "Open the desktop panel. --help tells its options."),
-            "daemon": Place("daemon:app", "The daemon: start, stop, status, run."),
+            "daemon": Place("daemon:app", "The daemon: start, stop, status, run, drain."),
             "jobs": Place("jobs:app", "The queue: list, show, wait, cancel, retry, replay."),
             "models": Place("models:app", "Models: list, load, install, encode for them."),
             "rig": Place("rig:app", "Check, write and compare rig profiles; find what is wrong with a rig."),

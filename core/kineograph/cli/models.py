@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from kineograph.cli.options import ConnectOption, JsonOption, StartOption, connect
+from kineograph.cli.options import ConnectOption, JsonOption, StartOption, connect, whole_model
 from kineograph.cli.output import page, print_json, reports_errors, say
 
 if TYPE_CHECKING:
@@ -54,26 +54,26 @@ def list_models(as_json: JsonOption = False, address: ConnectOption = None, star
 @app.command("load")
 @reports_errors
 def load(
-    model: Annotated[str, typer.Argument(help="The model's id.")],
+    model: Annotated[str, typer.Argument(help="The model's id; 'kineograph-' may be left out.")],
     as_json: JsonOption = False,
     address: ConnectOption = None,
     start: StartOption = True,
 ) -> None:
     """Load a model now, so that its first job starts at once."""
     with connect(address, start=start) as client:
-        _state(client.load(model), as_json)
+        _state(client.load(whole_model(model, client.hello.models)), as_json)
 
 
 @app.command("unload")
 @reports_errors
 def unload(
-    model: Annotated[str, typer.Argument(help="The model's id.")],
+    model: Annotated[str, typer.Argument(help="The model's id; 'kineograph-' may be left out.")],
     as_json: JsonOption = False,
     address: ConnectOption = None,
 ) -> None:
     """Free a model's memory; it loads again when it is next used."""
     with connect(address) as client:
-        _state(client.unload(model), as_json)
+        _state(client.unload(whole_model(model, client.hello.models)), as_json)
 
 
 @app.command("install", context_settings=_FORWARD)

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import getpass
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -36,6 +36,12 @@ def seed_in_range(value: int | None) -> int | None:
     if value is not None and not -(2**63) <= value < 2**64:
         raise typer.BadParameter(f"{value} has more than 64 bits; a seed is a whole number from -2^63 to 2^64-1.")
     return value
+
+
+def whole_model(name: Any, known: Collection[str]) -> Any:
+    """A model's id, of which ``kineograph-`` may be left out. What is no model here is left to the daemon to refuse."""
+    own = f"kineograph-{name}"
+    return own if name not in known and own in known else name
 
 
 def connect(address: str | None, *, start: bool = False) -> Client:

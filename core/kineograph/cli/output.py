@@ -95,6 +95,13 @@ _TYPED = {
 """What is a button elsewhere is typed here."""
 
 
+_BUTTONS = frozenset({"choose_file", "retry_file", "skip_file", "run_again", "open_saved_result", "forget_job"})
+"""What is a button elsewhere and nothing to be told here."""
+_HERE = frozenset({"start_daemon", "adopt_daemon", "open_log"})
+"""What helps with this computer's own daemon only."""
+_INSTEAD = {ErrorCode.REQUEST_NOT_FOUND: "See which jobs there are: [bold]kineograph jobs list[/]"}
+
+
 def _typed(fix: str) -> str:
     if fix != "open_log":
         return _TYPED.get(fix, "")
@@ -127,14 +134,19 @@ def show_problem(
     from kineograph.fixes import resolve
 
     problem = resolve(error, context)
+    address = (context or {}).get("address")
     if as_json:
         fixes = [{"id": f.id, "label": f.label} for f in problem.fixes]
         print_json({**error.to_envelope(), "problem": {"title": problem.title, "text": problem.text, "fixes": fixes}})
         return
     to.print(f"[bold red]{escape(problem.title)}[/]  {escape(problem.text)}")
     for fix in problem.fixes:
+        if fix.id in _BUTTONS or (address is not None and fix.id in _HERE):
+            continue
         typed = _typed(fix.id)
         to.print(f"  [cyan]-[/] {escape(fix.label)}" + (f": [bold]{typed}[/]" if typed else ""))
+    if error.code in _INSTEAD:
+        to.print(f"  [cyan]-[/] {_INSTEAD[error.code]}")
     tail = f", request {error.request_id}" if error.request_id else ""
     to.print(f"  [dim]{error.code}{tail}; more: kineograph errors {error.code}[/]")
 
@@ -169,7 +181,7 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
             with ended_as_by_ctrl_c():
                 return command(*args, **kwargs)
         except KineographError as e:
-            show_problem(e, as_json=bool(kwargs.get("as_json")))
+            show_problem(e, {"address": kwargs.get("address")}, as_json=bool(kwargs.get("as_json")))
             raise typer.Exit(exit_code(e)) from None
         except OSError as e:
             if e.errno == errno.EPIPE:  # who reads our output has gone: typer ends quietly then

@@ -44,7 +44,7 @@ class Switch(StrEnum):
 
 @reports_errors
 def retarget(
-    source: Annotated[list[Path], typer.Argument(metavar="SRC...", help="Motion files, or folders of them.")],
+    source: Annotated[list[Path], typer.Argument(metavar="SRC", help="Motion files, or folders of them.")],
     to: Annotated[Path, typer.Option("--to", help="The rig everything goes onto: any motion or character file.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="A folder; for one file, the file itself.")],
     maps: Annotated[

@@ -92,10 +92,11 @@ def watch(
     told["rule"] = [*(_rule(text) for text in rule or ()), *told.get("rule", [])]
     told |= {"network": mode is Mode.NETWORK or bool(told.get("network")), "once": once, "address": address,
              "start": start, "most": jobs}  # fmt: skip
-    missing = [name for name, key in (("IN", "in"), ("--out", "out")) if not told.get(key)]
+    word = "pause" if pause else "run" if resume else "drain" if drain else None
+    needed = [("IN", "in"), ("--out", "out"), *([] if word or told["rule"] else [("--to", "to")])]
+    missing = [name for name, key in needed if not told.get(key)]
     if missing:
         raise typer.BadParameter(f"Needed: {' and '.join(missing)}, here or in --rules.")
-    word = "pause" if pause else "run" if resume else "drain" if drain else None
     if word is not None:
         told["tell"] = word
     _follow(told, as_json)

@@ -218,7 +218,7 @@ class ZmqTransport:
 
 def _no_address(endpoint: str, why: Exception) -> LinkError:
     message = f"{endpoint!r} is no address to connect to: {why}"
-    return LinkError(ErrorCode.CONNECTION_FAILED, message, {"got": endpoint})
+    return LinkError(ErrorCode.CONNECTION_FAILED, message, {"got": endpoint, "no_address": endpoint})
 
 
 def _receive(socket: Any) -> list[list[Buffer]]:

@@ -186,8 +186,10 @@ def policy(source: Source, facts: Facts) -> None:
 
 def parameters(source: Source, facts: Facts) -> None:
     """The field a service names."""
-    param = source.text("param")
+    param = source.text("param") or ".".join(map(str, source.path)) or None
     facts.put("param", param, None if param is None else param.replace("_", " "))
+    if "got" in source.details and source.details["got"] is None:
+        facts.put("absent", True)
     if source.path[:1] == ("options",):
         facts.put("option_path", list(source.path))
     elif param is not None and param.startswith("options."):
@@ -214,6 +216,9 @@ def daemon(source: Source, facts: Facts) -> None:
     facts.put("pid", None if pid is None else int(pid), None if pid is None else str(int(pid)))
     facts.put("timeout", wait, None if wait is None else wording.seconds(wait))
     facts.put("endpoint", source.text("endpoint"))
+    address = source.context.get("address")
+    facts.put("address", address if isinstance(address, str) else None)
+    facts.put("no_address", source.text("no_address"))
     told = (source.text("log_tail") or "").strip()
     is_absent = "No module named kineograph_daemon" in told
     facts.put("setup", "python3 installer run" if is_absent else None)

@@ -193,7 +193,7 @@ def _check_for_model(request: GenerateRequest, models: Mapping[str, ModelEntry])
             official={"available_models": sorted(models)},
             got=request.model,
             allowed=sorted(models),
-            suggestions=nearest(request.model, models),
+            suggestions=_nearest_models(request.model, models),
         )
     spec = entry.ready_spec()
     if entry.carried:
@@ -214,6 +214,12 @@ def _takers(models: Mapping[str, ModelEntry]) -> Takers:
 
 def _specs(models: Mapping[str, ModelEntry]) -> list[ModelSpec]:
     return [entry.spec for entry in models.values() if entry.spec is not None]
+
+
+def _nearest_models(name: str, models: Mapping[str, ModelEntry]) -> list[str]:
+    """Models that may have been meant; what stands before the dash of a model's id is often left out."""
+    tails = {model.partition("-")[2]: model for model in models if "-" in model}
+    return list(dict.fromkeys([*nearest(name, models), *(tails[tail] for tail in nearest(name, tails))]))
 
 
 def _largest_cap(models: Mapping[str, ModelEntry]) -> int:

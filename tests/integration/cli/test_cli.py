@@ -161,6 +161,21 @@ def test_a_character_keeps_its_mesh_and_each_sample_has_a_name(shell: Shell, tmp
     assert [clip.name for clip in formats.load(out).clips] == ["walks 1", "walks 2"]
 
 
+def test_a_model_is_named_without_the_beginning_that_all_have(shell: Shell, rig: Path) -> None:
+    shell("generate", "--rig", rig, "--seconds", "1", "--model", "interpolate")
+    assert shell.json("jobs", "list", "--limit", "1")[0]["model"] == "kineograph-interpolate"
+    refused = shell("generate", "--rig", rig, "--model", "interpolat", code=Exit.REFUSED).stderr
+    assert "Did you mean 'kineograph-interpolate'?" in refused
+
+
+def test_what_is_no_daemon_is_named_and_nobody_is_told_to_start_it_here(shell: Shell) -> None:
+    silent = shell("jobs", "list", "--connect", "ipc:///nowhere/d.sock", code=Exit.NO_DAEMON).stderr
+    assert "at ipc:///nowhere/d.sock" in silent
+    assert "daemon start" not in silent
+    assert "'somewhere' is no address" in shell("jobs", "list", "--connect", "somewhere", code=Exit.NO_DAEMON).stderr
+    assert "kineograph jobs list" in shell("jobs", "show", "zzz", code=Exit.JOB).stderr
+
+
 def heroes_mesh(path: Path) -> bool:
     return [mesh.name for mesh in pygltflib.GLTF2().load(str(path)).meshes] == ["the hero's own"]
 
@@ -389,7 +404,7 @@ def test_a_list_of_jobs_never_cuts_an_id_nor_folds_a_line(width: int, monkeypatc
     [
         (["--seconds", "1e300"], "a whole number of more than 64 bits"),
         (["--fps", "1e9"], "'fps' is 1e+09, it takes at most 100000"),
-        (["--option", "num_samples=null"], "'num samples' is nothing, it takes a whole number"),
+        (["--option", "num_samples=null"], "'num_samples' is nothing, it takes a whole number"),
         (["--constraints", "empty.json"], "at constraint 1: 'type' is missing"),
     ],
 )

@@ -80,7 +80,7 @@ def test_the_listing_imports_no_command() -> None:
     code += "try: app()\nexcept SystemExit: print(*[m for m in sys.modules if m.startswith('kineograph')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert set(done.stdout.splitlines()[-1].split()) == {
-        "kineograph", "kineograph.cli", "kineograph.cli.lazy", "kineograph.cli.main"
+        "kineograph", "kineograph.cli", "kineograph.cli.lazy", "kineograph.cli.main", "kineograph.cli.words"
     }  # fmt: skip
 
 
@@ -116,3 +116,27 @@ def test_a_wrong_command_line_is_told_as_json_where_that_is_asked(
     told = json.loads(capsys.readouterr().out)
     assert told["error"]["code"] == "invalid_parameters"
     assert "--limit" in told["problem"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("generate", "Your character is needed"),
+        ("generate --seconds -3", "it takes at least 0.01."),
+        ("generate --fps x", "it takes a number."),
+        ("generate --seed 1.5", "it takes a whole number."),
+        ("jobs list --state done", ": 'done' is not one of 'queued'"),
+        ("convert a.glb b.xyz", "a motion is written as .bvh"),
+        ("drain", "Did you mean 'kineograph daemon drain'?"),
+        ("wait 7f3a", "Did you mean 'kineograph jobs wait'?"),
+        ("generat", "Did you mean 'generate'?"),
+        ("watch clips --out done", "Needed: --to"),
+    ],
+)
+def test_a_wrong_command_line_says_what_belongs_there(line: str, says: str) -> None:
+    wrong = CliRunner().invoke(app, line.split(), env={"COLUMNS": "200"})
+    assert wrong.exit_code == 2
+    told = " ".join(wrong.output.split())
+    assert says in told
+    for foreign in ("Input should", "Value error", "Invalid value: "):
+        assert foreign not in told
