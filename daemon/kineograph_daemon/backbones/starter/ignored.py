@@ -15,6 +15,7 @@ UNKNOWN = "the model knows no such motion: the span is filled as if nothing had 
 KNOWN = "; it knows: " + ", ".join(words.PHRASES)
 UNUSED = "nothing of what the model draws is used here: keys fix the frames, or their poses are unlike what it knows"
 TOO_LITTLE = "this model makes nothing of it: a pose is most of the joints with the hips, a way two points"
+AHEAD = "a cycle ends facing where it began: without a drawn path this model goes straight ahead"
 WALKED = "along a drawn path this model walks; it jumps where it stands, or between poses"
 
 
@@ -38,11 +39,13 @@ def fields(request: GenerateRequest) -> dict[str, str]:
 def changed(request: GenerateRequest) -> dict[str, str]:
     """Options and segments that are taken otherwise than they were asked."""
     out = {}
-    if any(c.type == "root_path" for c in request.constraints):
-        prompts = [str(getattr(s, "prompt", "") or "") for s in request.segments]
-        jumps = [i for i, prompt in enumerate(prompts) if words.read(prompt).name == words.JUMP]
-        out = {f"segments[{i}]": WALKED for i in jumps}
     options = request.options
+    readings = [words.read(str(getattr(s, "prompt", "") or "")) for s in request.segments]
+    if any(c.type == "root_path" for c in request.constraints):
+        out = {f"segments[{i}]": WALKED for i, r in enumerate(readings) if r.name == words.JUMP}
+    elif options is not None and options.loop:
+        turning = [i for i, r in enumerate(readings) if r.aside_rad and r.name in words.SPEED_MPS]
+        out = {f"segments[{i}]": AHEAD for i in turning}
     if options is not None and DRAWN_STEPS < options.diffusion_steps < UNASKED_STEPS:
         out["options.diffusion_steps"] = f"motion is drawn in {DRAWN_STEPS} steps; more change nothing"
     return out

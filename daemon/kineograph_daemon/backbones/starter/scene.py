@@ -243,7 +243,10 @@ def _with_a_pose(scene: Scene) -> Scene:
 
 
 def _with_a_way(scene: Scene, goals: Goals) -> Scene:
-    """Walking and running without a path go straight on at their usual speed, or turn off as the prompt says."""
+    """Walking and running without a path go straight on at their usual speed, or turn off as the prompt says.
+
+    Who goes round in a loop is on his way from the first frame, and ends facing where he faced.
+    """
     known = len(goals.root_points()[0])
     if scene.on_path.any() or known > 1 or not any(p.reading.name in words.SPEED_MPS for p in scene.parts):
         return scene
@@ -258,9 +261,9 @@ def _with_a_way(scene: Scene, goals: Goals) -> Scene:
         on_path[part.start : part.stop] = part.reading.name != words.JUMP
         for i, frame in enumerate(range(part.start, part.stop)):
             root[frame, [0, 2]], heading[frame] = at, yaw
-            eased = min(1.0, (i + 1) / 10)
+            eased = 1.0 if scene.loop else min(1.0, (i + 1) / 10)
             sign = -1.0 if part.reading.backwards else 1.0
-            yaw += part.reading.aside_rad / n if speed else 0.0
+            yaw += part.reading.aside_rad / n if speed and not scene.loop else 0.0
             at = at + np.array([np.sin(yaw), np.cos(yaw)]) * sign * speed * eased / figure.FPS_HZ
     rotations = scene.rotations_xyzw.copy()
     turn = heading - np.unwrap(quat.heading_rad(rotations[:, 0]))

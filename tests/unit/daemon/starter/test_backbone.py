@@ -143,6 +143,19 @@ def test_a_loop_closes() -> None:
     assert np.degrees(quat.angle_between_rad(first, last).max()) < 1.0
 
 
+@pytest.mark.parametrize("prompt", ["a person walks", "a person runs", "walks and turns left"])
+def test_a_cycle_that_words_ask_for_goes_on_as_fast_as_it_came(prompt: str) -> None:
+    asked = [{"type": "text", "prompt": prompt, "duration_frames": 61}]
+    data = made(61, segments=asked, loop=True, seed=1, num_samples=2)
+    speeds_m_s = np.diff(data.root_m.astype(float), axis=1) * 30
+    jumps = np.linalg.norm(speeds_m_s[:, 0] - speeds_m_s[:, -1], axis=-1)
+    assert jumps.max() < 0.4, "it began from a stand, and was stopped again at every turn of the cycle"
+    told = data.report["segments"][0]
+    assert (told["outcome"], "straight ahead" in told["reason"]) == (
+        ("changed", True) if "left" in prompt else ("applied", False)
+    )
+
+
 @pytest.mark.parametrize("way", ["line", "circle"])
 def test_a_cycle_comes_round_before_it_is_closed(way: str) -> None:
     at = list(range(0, 121, 10))
