@@ -315,6 +315,10 @@ def test_the_connection_and_the_model_are_told_in_words(addon: Any, daemon: Any)
     text = trial.shown("model").text
     assert "Interpolation" in text
     assert "Text: ignored" in text
+    bpy.context.scene.kineograph.model = "kineograph-starter"
+    assert "Text: a few words" in trial.shown("model").text
+    assert "such as a person walks" in " ".join(trial.shown("abilities").text.split())
+    bpy.context.scene.kineograph.model = trial.MODEL
     assert "Follows: keys, paths, pins, ground" in " ".join(trial.shown("abilities").text.split())
     assert "Easing: smooth" in trial.shown("options").text
     bpy.ops.kineograph.disconnect()

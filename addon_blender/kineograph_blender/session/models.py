@@ -9,9 +9,10 @@ from typing import Any
 
 from kineograph.wire.messages import CapabilitiesReply
 
+_MOST_PHRASES = 9
 _TEXT_WORDS = {
     "ignored": "Text: ignored",
-    "weak": "Text: weak, simple words help a little",
+    "weak": "Text: a few words",
     "full": "Text: read in full",
 }
 _CONSTRAINT_WORDS = {
@@ -76,7 +77,9 @@ class Model:
     def words(self) -> list[str]:
         """What it can do, a line each."""
         takes = [w for c, w in _CONSTRAINT_WORDS.items() if self.takes(c)]
-        lines = [_TEXT_WORDS.get(self.text, "Text: not known")]
+        phrases = [str(p) for p in self.extras.get("phrases") or ()][:_MOST_PHRASES]
+        told = f", such as {', '.join(phrases)}" if phrases and self.text == "weak" else ""
+        lines = [_TEXT_WORDS.get(self.text, "Text: not known") + told]
         lines.append("Follows: " + (", ".join(takes) or "nothing but text"))
         if self.most_seconds is not None:
             lines.append(f"Up to {self.most_seconds:g} s, {self.most_samples} samples")

@@ -20,7 +20,7 @@ def generate(
             "--out", "-o", help="Where the motion goes: .glb, .bvh, or .json for the report. Without it: jobs wait."
         ),
     ] = None,
-    rig: Annotated[Path | None, typer.Option(help="Your character: .glb, .gltf or .bvh.")] = None,
+    rig: Annotated[Path | None, typer.Option(help="Your character: glTF, VRM, BVH, FBX or USD.")] = None,
     prompt: Annotated[
         list[str] | None, typer.Option("--prompt", "-p", help="What happens; several follow one another.")
     ] = None,
