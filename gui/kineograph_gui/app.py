@@ -151,7 +151,9 @@ def _has_screen() -> bool:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kineograph gui", description="Kineograph's desktop panel.")
-    parser.add_argument("file", nargs="?", type=Path, help="a rig or clip (.glb, .vrm, .bvh, .fbx, .usd) or a saved request to open")
+    parser.add_argument(
+        "file", nargs="?", type=Path, help="a rig or clip (.glb, .vrm, .bvh, .fbx, .usd) or a saved request to open"
+    )
     parser.add_argument("--connect", metavar="ADDRESS", help="a daemon's address; default: this computer's own")
     parser.add_argument("--screenshot", metavar="FILE", type=Path, help="paint the window into FILE (.png) and exit")
     parser.add_argument("--page", metavar="NAME", help=f"which page: {', '.join((*PAGES, 'first'))}")

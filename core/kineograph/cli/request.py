@@ -64,7 +64,7 @@ def build(ask: Ask) -> Built:
     if ask.request is not None:
         return _saved(ask)
     if ask.rig is None:
-        raise typer.BadParameter("Your character is needed: --rig FILE (.glb, .vrm, .bvh, .fbx, .usd), or --request FILE.")
+        raise typer.BadParameter("Your character is needed: --rig FILE (.glb, .bvh, .fbx, ...), or --request FILE.")
     if ask.key_frames and (ask.keys is None or ask.keys.suffix.lower() == ".json"):
         raise typer.BadParameter("--key-frame picks frames of a clip: give one as --keys FILE (.bvh, .glb).")
     asset = formats.load(ask.rig)
