@@ -42,6 +42,12 @@ def test_arrows_go_down() -> None:
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
 
+def test_no_package_beside_the_core_may_import_another() -> None:
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    beside, core = next(c["layers"] for c in told["contracts"] if c["type"] == "layers")
+    assert {*beside.split(" | "), core} == set(told["root_packages"]), "':' would let them import one another"
+
+
 def test_every_source_file_names_its_licence() -> None:
     wrong = []
     for path in _tracked(".py"):
