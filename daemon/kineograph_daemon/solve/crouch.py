@@ -25,6 +25,8 @@ BEND = 0.08
 """How much of what an arm does not reach the trunk's bending takes over, in leg lengths."""
 MOST = 0.6
 """How far a body goes down at most, in leg lengths."""
+ASIDE = 0.95
+"""A target further aside than this share of the reach is as one there."""
 SPEED = 0.9
 """How fast it goes down and comes up, leg lengths a second."""
 
@@ -62,7 +64,8 @@ def _needed(pose: Pose, body: Body, goals: Goals, track: EffectorTrack, limb: Li
     target = track.positions_m[pick] + at[:, limb.end] - at[:, track.joint]
     away = at[:, limb.top] - target
     reach = limb.reach_m + BEND * body.size_m
-    level2 = np.minimum(away[:, 0] ** 2 + away[:, 2] ** 2, reach * reach)
+    # Going down brings nothing nearer that is out of reach sideways: a hand held out to the side is not gone down for.
+    level2 = np.minimum(away[:, 0] ** 2 + away[:, 2] ** 2, (ASIDE * reach) ** 2)
     need = np.clip(away[:, 1] - np.sqrt(reach * reach - level2), 0.0, MOST * body.size_m)
     fade = blend.fade_for(need, SPEED * body.size_m, goals.fps_hz, 0.35, 1.0)
     return np.maximum(blend.bumps(frames, need, len(pose), fade, feet.fixing(goals, body)), 0.0)

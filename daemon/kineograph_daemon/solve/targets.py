@@ -29,6 +29,8 @@ HOLD_S = 1.0
 """Two targets at one place and not further apart than this hold the joint there in between, seconds."""
 AGREES = 0.006
 """A key agrees with a target when it puts the joint this near to it, in leg lengths."""
+ROUND_RAD = np.radians(150.0)
+"""A limb swings round its top to targets no further round than this."""
 CHAIN_JOINTS = 6
 LEAN_FROM = 0.96
 """The trunk begins to help where an arm would be straighter than this share of its reach."""
@@ -112,11 +114,30 @@ class Corrections:
         return np.flatnonzero(busy)
 
 
-def corrections(pose: Pose, body: Body, goals: Goals, track: EffectorTrack, still: list[int]) -> Corrections:
-    """What is missing to the targets, over all frames; nothing on the ``still`` frames, which belong to keys."""
+def corrections(
+    pose: Pose,
+    body: Body,
+    goals: Goals,
+    track: EffectorTrack,
+    still: list[int],
+    limb: Limb | None = None,
+    swings: bool = True,
+) -> Corrections:
+    """What is missing to the targets, over all frames; nothing on the ``still`` frames, which belong to keys.
+
+    On a ``limb`` the joint comes to its targets and leaves them round the limb's top: straight across, it would pass
+    close by its shoulder, and the elbow fold up on the way. What no leaning brings within its reach is drawn in.
+    """
     track = held_between(track, goals, body.size_m)
     now = pose.positions_m[:, track.joint]
+    arm = now if limb is None else now - pose.positions_m[:, limb.top]
     offset = track.positions_m - now[track.frames]
+    if limb is not None:
+        wanted = offset + arm[track.frames]
+        far = np.linalg.norm(wanted, axis=1, keepdims=True)
+        most = np.linalg.norm(now - pose.positions_m[:, limb.end], axis=1)[track.frames, None]
+        most = most + limb.reach_m + LEAN_MOST * body.size_m
+        offset = wanted * np.minimum(1.0, most / np.maximum(far, 1e-9)) - arm[track.frames]
     turn = None
     if track.rotations_xyzw is not None:
         turn = quat.to_rotvec(quat.mul(track.rotations_xyzw, quat.conj(pose.world_xyzw[track.frames, track.joint])))
@@ -125,12 +146,38 @@ def corrections(pose: Pose, body: Body, goals: Goals, track: EffectorTrack, stil
     offset = offset * give[:, None]
     fade = blend.fade_for(np.linalg.norm(offset, axis=1), SPEED * body.size_m, goals.fps_hz)
     keep = ~lost
-    moved = blend.bumps(track.frames[keep], offset[keep], len(pose), fade[keep], still)
+    swing = None if limb is None else _swing(arm[track.frames], offset, limb)
+    if swing is None:
+        moved = blend.bumps(track.frames[keep], offset[keep], len(pose), fade[keep], still)
+    else:
+        swung = blend.bumps(track.frames[keep], swing[keep], len(pose), fade[keep], still)
+        moved = quat.rotate(quat.from_rotvec(swung[:, :3]), arm) * np.exp(swung[:, 3:]) - arm
+        if limb is not None and limb.is_leg:
+            straight = blend.bumps(track.frames[keep], offset[keep], len(pose), fade[keep], still)
+            moved[:, 1] = np.maximum(
+                moved[:, 1], np.minimum(straight[:, 1], 0.0)
+            )  # round its hip a foot would dip into the ground
+        moved[track.frames[keep]] = offset[keep]
     if turn is not None:
         turn = turn * give[:, None]
         fade = np.maximum(fade, blend.fade_for(np.linalg.norm(turn, axis=1), 4.0, goals.fps_hz))
         turn = blend.bumps(track.frames[keep], turn[keep], len(pose), fade[keep], still)
     return Corrections(moved, turn)
+
+
+def _swing(arm_m: FloatArray, offset_m: FloatArray, limb: Limb) -> FloatArray | None:
+    """Offsets (N, 3) of a joint on a limb, seen from the limb's top at ``arm_m`` (N, 3), as turns about the top and
+    logarithms of lengthening (N, 4), no further than the limb reaches; None where one lies too nearly opposite to say
+    which way round."""
+    wanted = arm_m + offset_m
+    short, far = np.linalg.norm(arm_m, axis=1), np.linalg.norm(wanted, axis=1)
+    if not len(arm_m) or min(short.min(), far.min()) < 1e-6:
+        return None
+    turn = quat.to_rotvec(quat.between(arm_m, wanted))
+    if np.linalg.norm(turn, axis=1).max() > ROUND_RAD:
+        return None
+    far = np.minimum(far, np.maximum(short, limb.reach_m))
+    return np.concatenate([turn, np.log(far / short)[:, None]], axis=1)
 
 
 def held_between(track: EffectorTrack, goals: Goals, size_m: float) -> EffectorTrack:
@@ -213,7 +260,7 @@ def chain_above(body: Body, joint: int) -> list[int]:
 
 
 def _meet_by_limb(pose: Pose, body: Body, goals: Goals, track: EffectorTrack, limb: Limb) -> IntArray:
-    todo = corrections(pose, body, goals, track, still_frames(body, goals, track.joint))
+    todo = corrections(pose, body, goals, track, still_frames(body, goals, track.joint), limb)
     frames = todo.frames
     if not len(frames):
         return frames
@@ -242,23 +289,25 @@ def _lean(pose: Pose, body: Body, goals: Goals, track: EffectorTrack, limb: Limb
     trunk = [j for j in chain_above(body, limb.top) if j != body.skeleton.root]
     if not trunk:
         return
-    todo = corrections(pose, body, goals, track, still_frames(body, goals, track.joint))
-    frames = todo.frames
-    target = pose.positions_m[frames, limb.end] + todo.offset_m[frames]
-    beyond = two_bone.excess_m(pose, limb, frames, target, LEAN_FROM)
+    arm_keyed = still_frames(body, goals, track.joint)
+    todo = corrections(pose, body, goals, track, arm_keyed, limb)
+    at = np.setdiff1d(held_between(track, goals, body.size_m).frames, arm_keyed)
+    target = pose.positions_m[at, limb.end] + todo.offset_m[at]
+    beyond = two_bone.excess_m(pose, limb, at, target, LEAN_FROM)
     # Quadratic at first: the trunk starts to lean before the arm is straight, without a jolt.
-    beyond = beyond**2 / (beyond + (1 - LEAN_FROM) * limb.reach_m)
-    still = correct.keyed_frames(goals, trunk)
-    beyond = np.minimum(beyond, LEAN_MOST * body.size_m) * blend.away_from(still, len(pose), 0.3 * goals.fps_hz)[frames]
-    pick = beyond > 1e-5
-    frames, target, beyond = frames[pick], target[pick], beyond[pick]
+    beyond = np.minimum(beyond**2 / (beyond + (1 - LEAN_FROM) * limb.reach_m), LEAN_MOST * body.size_m)
+    away = target - pose.positions_m[at, limb.top]
+    lean = beyond[:, None] * away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-9)
+    # From upright straight into the lean: after an arm that swings round its shoulder the trunk would bow down first.
+    fade = blend.fade_for(np.linalg.norm(todo.offset_m[at], axis=1), SPEED * body.size_m, goals.fps_hz)
+    over = blend.bumps(at, lean, len(pose), fade, arm_keyed)
+    over *= blend.away_from(correct.keyed_frames(goals, trunk), len(pose), 0.3 * goals.fps_hz)[:, None]
+    frames = np.flatnonzero(np.abs(over).max(axis=1) > 1e-5)
     if len(frames):
         top = pose.positions_m[frames, limb.top]
-        away = target - top
-        away = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-9)
         others = [a for a in body.limbs.values() if not a.is_leg and a.top != limb.top]
         hung = [pose.world_xyzw[frames, a.top].copy() for a in others]
-        chain.solve(pose, trunk, limb.top, frames, top + beyond[:, None] * away)
+        chain.solve(pose, trunk, limb.top, frames, top + over[frames])
         for arm, kept in zip(others, hung, strict=True):
             _keep_hanging(pose, goals, arm, frames, kept)
 
