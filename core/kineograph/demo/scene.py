@@ -67,7 +67,7 @@ def request(model: str | None = None) -> dict[str, Any]:
         "skeleton": skeleton.to_mmcp(),
         "segments": [
             {"type": "text", "prompt": "walks to the shelf", "duration_frames": 90},
-            {"type": "text", "prompt": "reaches out with the right hand", "duration_frames": FRAMES - 90},
+            {"type": "unconditioned", "duration_frames": FRAMES - 90},  # the pin says what happens
         ],
         "constraints": [
             *keys,
@@ -84,7 +84,7 @@ def request(model: str | None = None) -> dict[str, Any]:
             },
         ],
         "timing": {"fps": FPS_HZ},
-        "options": {"seed": 7},
+        "options": {},
     }
 
 

@@ -91,6 +91,8 @@ def test_the_demo_writes_everything_and_meets_its_keys(shell: Shell, tmp_path: P
     answer = shell.json("demo", "--out", tmp_path / "demo")
     names = {Path(f).name for f in answer["files"]}
     assert names == {"demo.glb", "demo.bvh", "demo.json", "demo.png", "demo.kineograph.json"}
+    told = [e for group in ("segments", "constraints", "options") for e in answer["report"][group]]
+    assert {e["outcome"] for e in told} == {"applied"}, "the first thing that anybody sees asks for what can be done"
     request = demo.request()
     sent = Skeleton.from_mmcp(request["skeleton"])
     keys = [c for c in request["constraints"] if c["type"] == "pose_keyframe"]
