@@ -186,6 +186,7 @@ class Daemon:
             clock=self.clock,
             settings=settings,
             heartbeat=daemon_handlers.heartbeat,
+            be_found=residence.be_found,
             host=None if host is None else HostWatch(host, self._end, self._jobs),
         )
 

@@ -61,6 +61,16 @@ class DaemonLock:
         """Whether this object holds the lock."""
         return self._fd is not None
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether this object's lock is on the file that others would lock: not where that was removed meanwhile."""
+        if self._fd is None:
+            return False
+        try:
+            return os.path.samestat(os.fstat(self._fd), os.stat(self.path))
+        except OSError:
+            return False
+
     def held(self) -> bool:
         """Whether any process (this one included) holds the lock."""
         if self._fd is not None:

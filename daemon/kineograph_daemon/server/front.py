@@ -69,6 +69,7 @@ class Front:
         clock: Clock,
         settings: Settings,
         heartbeat: Callable[[], dict[str, Any]],
+        be_found: Callable[[], None],
         host: HostWatch | None = None,
     ) -> None:
         self._doors = list(doors)
@@ -86,6 +87,7 @@ class Front:
         self._clock = clock
         self._heartbeat_every_s = settings.heartbeat_s
         self._heartbeat = heartbeat
+        self._be_found = be_found
         self._host = host
         self._heartbeat_s = 0.0
         self._chores_s = 0.0
@@ -178,6 +180,7 @@ class Front:
         if now_s - self._heartbeat_s >= self._heartbeat_every_s:
             self._heartbeat_s = now_s
             self._events.publish(EventName.DAEMON_HEARTBEAT, self._heartbeat())
+            self._be_found()
             if self._host is not None:
                 self._host.look()
 

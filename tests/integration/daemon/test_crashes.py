@@ -217,6 +217,16 @@ def test_a_stale_run_file_is_no_daemon(house: House) -> None:
     assert house.start().epoch != stale.epoch
 
 
+def test_a_daemon_whose_run_file_is_lost_or_spoilt_is_found_again(house: House) -> None:
+    run = house.run_file
+    RunFile.default_path().unlink()
+    wait_until(lambda: find_daemon() == run)
+    RunFile.default_path().write_text("{", encoding="utf-8")
+    wait_until(lambda: find_daemon() == run)
+    assert house.stop() == 0
+    assert not RunFile.default_path().exists()
+
+
 def test_results_expire_by_age_and_by_size_and_are_never_unknown(make_house: Callable[..., House]) -> None:
     house = make_house("--keep-gb", "0.00004")
     house.wait_for_workers()

@@ -86,6 +86,16 @@ def test_one_holder_at_a_time() -> None:
     assert not first.held()
 
 
+def test_a_lock_on_a_file_that_was_removed_is_not_in_place() -> None:
+    with DaemonLock() as lock:
+        assert lock.is_in_place
+        lock.path.unlink()
+        assert not lock.is_in_place
+        lock.path.touch()
+        assert not lock.is_in_place, "another file by the same name"
+    assert not lock.is_in_place
+
+
 def test_a_killed_holder_frees_the_lock(tmp_path: Path) -> None:
     program = textwrap.dedent("""
         import sys, time
