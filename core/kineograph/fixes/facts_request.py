@@ -58,6 +58,9 @@ def _fault(source: Source, facts: Facts, kind: str, field: str | None, got: Any)
         facts.put("instead", _misspelt(source, field))
     elif kind == "extra_forbidden":
         facts.put("extra", True)
+        known = source.names("allowed")
+        facts.put("beside", known or None, ", ".join(known))
+        facts.put("instead", next(iter(difflib.get_close_matches(field or "", known, 1, 0.6)), None))
 
 
 def _field(path: Sequence[Any]) -> str | None:

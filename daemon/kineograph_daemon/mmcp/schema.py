@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from motionmcp.schemas import GenerateRequest, Skeleton
+from motionmcp.schemas import GenerateRequest, Options, Skeleton
 from pydantic import ValidationError
 
 from kineograph.errors import ErrorCode, KineographError
@@ -163,9 +163,16 @@ def _refuse(records: Sequence[Mapping[str, Any]], payload: Any) -> KineographErr
         path,
         official={"errors": official},
         got=first.get("input"),
-        allowed=_allowed(first),
+        allowed=_known_beside(path) if first["type"] == "extra_forbidden" else _allowed(first),
         faults=len(records) if len(records) > 1 else None,
     )
+
+
+def _known_beside(path: Sequence[str | int]) -> list[str]:
+    """The names that may stand where an unknown one stands, for the places that people write by hand."""
+    if len(path) == 1:
+        return list(GenerateRequest.model_fields)
+    return list(Options.model_fields) if len(path) == 2 and path[0] == "options" else []
 
 
 def place(loc: Sequence[str | int]) -> list[str | int]:

@@ -65,6 +65,15 @@ def constraint(**entry: Any) -> Callable[[dict[str, Any]], Any]:
         ),
         (lambda r: r.update(constraints={"a": 1}), "'constraints' is a group of values, it takes a list."),
         (lambda r: r.update(protocol_version=1.4), "'protocol_version' is the number 1.4, it takes text."),
+        (
+            lambda r: r.update(options={"samples": 2}),
+            "at the settings: 'samples' is not known here. Did you mean 'num_samples'?",
+        ),
+        (
+            lambda r: r.update(steps=2),
+            "'steps' is not known here, these are: protocol_version, model, "
+            "skeleton, segments, constraints, duration_frames, timing, options.",
+        ),
         (lambda r: r.update(timing={"fps": -3}), "at the timing: 'fps' is -3, it takes more than 0."),
     ],
 )
