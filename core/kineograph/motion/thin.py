@@ -11,7 +11,7 @@ verified on the whole body at the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -38,17 +38,19 @@ def thin(
     tolerance_m: float,
     keep: Iterable[int] = (),
     translations_m: FloatArray | None = None,
+    between: Callable[[], None] = lambda: None,
 ) -> Keyframes:
     """Frames worth keying, ``{joint: {"rotation": [...], "translation": [...]}}``, of motion (T, J, 4), (T, 3).
 
     The root has a translation, and so has every other joint that leaves its rest in ``translations_m`` (T, J, 3).
     Batches (B, T, J, 4), (B, T, 3) share their keys. The first and last frame and ``keep`` stay in every channel.
     Read back by ``read_keys``, no joint, bone tip or bone side is off by more than ``tolerance_m``. Raises ValueError
-    for a tolerance that is not above 0 or a frame in ``keep`` outside the clip.
+    for a tolerance that is not above 0 or a frame in ``keep`` outside the clip. ``between`` is called between the
+    steps of the search, which takes seconds for minutes of motion: what it raises ends it.
     """
     if not tolerance_m > 0:
         raise ValueError(f"a tolerance must be above 0 m, got {tolerance_m}")
-    search = _Search(skeleton, rotations_xyzw, root_m, translations_m, tolerance_m, keep)
+    search = _Search(skeleton, rotations_xyzw, root_m, translations_m, tolerance_m, keep, between)
     search.add_keys()
     search.take_keys()
     search.add_keys()
@@ -85,8 +87,10 @@ class _Search:
         translations_m: FloatArray | None,
         tolerance_m: float,
         keep: Iterable[int],
+        between: Callable[[], None],
     ) -> None:
         self.skeleton = skeleton
+        self.between = between
         self.points = BodyPoints(skeleton)
         self.limit = tolerance_m * (1.0 - 1e-6)
         # In single precision a rotation is as much as 1e-7 too long, and then its own key would miss it.
@@ -149,6 +153,7 @@ class _Search:
     def add_keys(self) -> None:
         """Add keys until no point misses by more than the tolerance."""
         while True:
+            self.between()
             q, p = self.read()
             bad = self.miss(q, p) > self.limit
             if not bad.any():
@@ -186,6 +191,7 @@ class _Search:
             q, p = self.read()
             slack = self.limit - self.miss(q, p)
             for channel in range(self.keys.shape[1]):
+                self.between()
                 self._take_from(channel, turn % 2, q, p, slack)
             if before - int(self.keys.sum()) < _GAINED * before:
                 return

@@ -138,13 +138,17 @@ def _as_sent(pose: Pose) -> None:
 
 
 def assemble(
-    work: Work, samples: list[Sample], result: MotionResult, idle: Mapping[str, str] = MappingProxyType({})
+    work: Work,
+    samples: list[Sample],
+    result: MotionResult,
+    between: Callable[[], None],
+    idle: Mapping[str, str] = MappingProxyType({}),
 ) -> JobResultData:
-    """All samples as one result. ``idle`` as ``tried.idle`` found it."""
+    """All samples as one result. ``between`` as in ``thin``; ``idle`` as ``tried.idle`` found it."""
     rotations = np.stack([s.solved.pose.rotations_xyzw for s in samples]).astype(np.float32)
     root = np.stack([s.solved.pose.root_m for s in samples]).astype(np.float32)
     moved = work.moved.translations_m
-    keyframes = _thinned(work, samples, result)
+    keyframes = _thinned(work, samples, result, between)
     notes_made = [dict(n) for n in result.notes]
     report = reports.build(facts(work, samples, keyframes, result, are_alike(rotations, root), idle))
     return JobResultData(
@@ -176,7 +180,9 @@ def _contacts(work: Work, samples: list[Sample]) -> dict[str, NDArray[np.bool_]]
     return out
 
 
-def _thinned(work: Work, samples: list[Sample], result: MotionResult) -> dict[int, dict[str, list[int]]] | None:
+def _thinned(
+    work: Work, samples: list[Sample], result: MotionResult, between: Callable[[], None]
+) -> dict[int, dict[str, list[int]]] | None:
     """Frames worth keying, where the request allows a tolerance; the user's own keys stay in every channel."""
     budget = work.request.options.keyframe_budget if work.request.options else None
     if budget is None:
@@ -186,9 +192,7 @@ def _thinned(work: Work, samples: list[Sample], result: MotionResult) -> dict[in
     moved = work.moved.translations_m
     rotations = np.stack([s.solved.pose.rotations_xyzw for s in samples])
     root = np.stack([s.solved.pose.root_m for s in samples])
-    if rotations.shape[0] == 1:
-        return thin(work.goals.skeleton, rotations[0], root[0], budget, keep, None if moved is None else moved[0])
-    return thin(work.goals.skeleton, rotations, root, budget, keep, moved)
+    return thin(work.goals.skeleton, rotations, root, budget, keep, moved, between)
 
 
 def facts(

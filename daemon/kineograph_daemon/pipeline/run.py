@@ -145,7 +145,7 @@ def finish(
         stop_if_asked(hooks)
         solved.append(meet.sample(work, b))
         hooks.progress(MODEL_SHARE + (1 - MODEL_SHARE) * (b + 1) / count, b + 1, count, "meeting constraints")
-    made = meet.assemble(work, solved, result)
+    made = meet.assemble(work, solved, result, lambda: stop_if_asked(hooks))
     return _told(work, solved, result, made, hooks) if is_tried else made
 
 
@@ -176,7 +176,7 @@ def _told(
         is_solved=work.is_solved,
     )
     idle = tried.idle(scene, made, make)
-    return meet.assemble(work, samples, result, idle) if idle else made
+    return meet.assemble(work, samples, result, lambda: stop_if_asked(hooks), idle) if idle else made
 
 
 class _ModelHooks:

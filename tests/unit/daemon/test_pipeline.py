@@ -319,6 +319,15 @@ def test_without_a_batch_pass_items_run_one_by_one() -> None:
     assert [o.root_m.shape[1] for o in out if isinstance(o, JobResultData)] == [10, 20]
 
 
+def test_a_stop_is_heard_while_keys_are_thinned() -> None:
+    asked = request(HUMAN, 60, KEYS, keyframe_budget=0.005)
+    whole = Hooks()
+    run(asked, Hosted(), whole)
+    assert whole.told[-1][3] == "meeting constraints", "what comes after this is the thinning"
+    with pytest.raises(Stopped):
+        run(asked, Hosted(), Hooks(stop_after=len(whole.told)))
+
+
 def test_a_stop_is_no_error() -> None:
     with pytest.raises(Stopped):
         run(request(HUMAN, 20, segments=[text(20)]), Hosted(), Hooks(stop_after=0))
