@@ -27,7 +27,7 @@ from kineograph.errors import ErrorCode, JobError, KineographError, LinkError, f
 from kineograph.wire.messages import JobState, JobStatus, to_body
 
 if TYPE_CHECKING:
-    from kineograph.client import Result
+    from kineograph.client import Client, Result
 
 app = typer.Typer(help="The queue: list, show, wait, cancel, retry, replay.", no_args_is_help=True)
 
@@ -110,11 +110,12 @@ def _table(jobs: Sequence[JobStatus]) -> None:
 @app.command("show")
 @reports_errors
 def show(job: JobArgument, as_json: JsonOption = False, address: ConnectOption = None) -> None:
-    """Everything known of one job; a failed one with its fixes."""
+    """Everything known of one job: a failed one with its fixes, a finished one with what became of what was asked."""
     with connect(address) as client:
         status = client.status(_whole_id(client, job))
+        report = _report(client, status)
     if as_json:
-        print_json(to_body(status))
+        print_json(to_body(status) | ({} if report is None else {"report": report}))
         return
     for name, value in to_body(status).items():
         if value not in (None, "", {}, 0, 0.0) and name not in ("error", "progress"):
@@ -122,6 +123,21 @@ def show(job: JobArgument, as_json: JsonOption = False, address: ConnectOption =
             tell(f"[dim]{name.removesuffix('_s') if name in _MOMENTS else name:12}[/] {escape(told)}")
     if status.error is not None:
         show_problem(from_envelope(status.error), to=page)
+    if report is not None:
+        from kineograph.cli.generating import summary
+
+        for line in summary(report):
+            tell(line)
+
+
+def _report(client: Client, status: JobStatus) -> dict[str, Any] | None:
+    """The report of a finished job whose result is still kept."""
+    if status.state is not JobState.SUCCEEDED:
+        return None
+    try:
+        return dict((client.result(status.job) or {}).get("report") or {})
+    except JobError:
+        return None
 
 
 @app.command("wait")

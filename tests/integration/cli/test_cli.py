@@ -228,7 +228,10 @@ def test_jobs_are_listed_shown_waited_for_and_replayed(shell: Shell, rig: Path, 
     answer = shell.json("generate", "--rig", rig, "--prompt", "stands", "--seconds", "1")
     job = answer["job"]
     assert job in {j["job"] for j in shell.json("jobs", "list")}
-    assert shell.json("jobs", "show", job[:8])["state"] == "succeeded"
+    shown = shell.json("jobs", "show", job[:8])
+    assert shown["state"] == "succeeded"
+    assert shown["report"] == answer["report"]
+    assert "ignored" in shell("jobs", "show", job[:8]).stdout, "words that the model does not know"
     assert job[:8] in shell("jobs", "list").stdout
     assert shell.json("jobs", "wait", job, "--out", tmp_path / "waited.glb")["state"] == "succeeded"
     shell.json("replay", job[:8], "--out", tmp_path / "replayed.glb")
