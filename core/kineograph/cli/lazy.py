@@ -34,6 +34,7 @@ class LazyGroup(TyperGroup):
         super().__init__(**attributes)
         for name, place in self.places.items():
             self.add_command(TyperCommand(name, help=place.line, rich_markup_mode="rich"))
+        _in_plain_words(self)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that is called. A wrong command line is told in plain words."""
@@ -69,7 +70,44 @@ def load(name: str, place: Place) -> Any:
     if isinstance(found, typer.Typer):
         group = get_group(found)
         group.name = name
-        return group
+        return _in_plain_words(group)
     alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
     alone.command(name, context_settings=getattr(module, "CONTEXT", None))(found)
-    return get_command(alone)
+    return _in_plain_words(get_command(alone))
+
+
+_KINDS = {"str": "TEXT", "int": "N", "float": "NUMBER", "bool": "", "Path": "PATH"}
+
+
+def _in_plain_words(command: Any) -> Any:
+    """The command, whose help says what an option takes and not how Python calls it (``<list[str]>``, ``<bool>``).
+
+    Of newer versions of typer, whose parameters tell their type by ``display_type``; older ones use words already.
+    """
+    all_of_them = command.get_params
+
+    def get_params(ctx: Any) -> Any:
+        found = all_of_them(ctx)
+        for parameter in found:
+            _say_kind(parameter)
+        return found
+
+    command.get_params = get_params
+    for inner in getattr(command, "commands", {}).values():
+        _in_plain_words(inner)
+    return command
+
+
+def _say_kind(parameter: Any) -> None:
+    kind = getattr(parameter, "type_descriptor", None)
+    if kind is None or not hasattr(parameter, "display_type"):
+        return
+    if kind.is_choice:
+        word: str | None = "|".join(str(getattr(c, "value", c)) for c in kind.choices)
+    else:
+        bare = kind.ranged_type_name if kind.is_ranged else parameter.bare_type()
+        word = "PATH" if kind.is_path else _KINDS.get(bare.removeprefix("list[").removesuffix("]"))
+    if parameter.param_type_name == "argument":
+        word = ""  # its name says it
+    if word is not None:
+        parameter.display_type = lambda ctx: word

@@ -30,6 +30,7 @@ from kineograph.cli.main import app
 for line in json.loads(sys.argv[1]):
     done = CliRunner().invoke(app, line.split(), prog_name="kineograph")
     assert done.exit_code == 0, (line, done.output)
+    assert "<" not in done.output or "--help" not in line, ("a type as Python calls it", line, done.output)
     heavy = [name for name in json.loads(sys.argv[2]) if name in sys.modules]
     assert not heavy, (line, heavy)
 """
