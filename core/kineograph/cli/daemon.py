@@ -25,7 +25,10 @@ _FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True}
 @app.command("start", context_settings=_FORWARD)
 @reports_errors
 def start(ctx: typer.Context, as_json: JsonOption = False) -> None:
-    """Start the daemon in the background, or adopt the one that runs. Its options: kineograph daemon run --help."""
+    """Start the daemon in the background, or adopt the one that runs. Its options: kineograph daemon run --help.
+
+    Examples: [bold]kineograph daemon start[/], [bold]kineograph daemon start --json[/]
+    """
     from kineograph.client import discovery
     from kineograph.wire.messages import to_body
 
@@ -45,7 +48,10 @@ def start(ctx: typer.Context, as_json: JsonOption = False) -> None:
 @app.command("stop")
 @reports_errors
 def stop(as_json: JsonOption = False, address: ConnectOption = None) -> None:
-    """Stop the daemon. Waiting jobs stay and go on after the next start."""
+    """Stop the daemon. Waiting jobs stay and go on after the next start.
+
+    Example: [bold]kineograph daemon stop[/]
+    """
     from kineograph.client import discovery
 
     if address is None and discovery.find_daemon() is None:
@@ -65,7 +71,10 @@ def stop(as_json: JsonOption = False, address: ConnectOption = None) -> None:
 @app.command("status")
 @reports_errors
 def status(as_json: JsonOption = False, address: ConnectOption = None) -> None:
-    """What the daemon is doing."""
+    """What the daemon is doing.
+
+    Example: [bold]kineograph daemon status --json[/]
+    """
     from kineograph.wire.messages import to_body
 
     with connect(address) as client:
@@ -98,7 +107,10 @@ def drain(
     as_json: JsonOption = False,
     address: ConnectOption = None,
 ) -> None:
-    """Let running jobs end and start no others, or go on."""
+    """Let running jobs end and start no others, or go on.
+
+    Examples: [bold]kineograph daemon drain[/], [bold]kineograph daemon drain --off[/]
+    """
     with connect(address) as client:
         client.drain(on)
     if as_json:

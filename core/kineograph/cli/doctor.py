@@ -35,7 +35,10 @@ class Finding:
 
 @reports_errors
 def doctor(as_json: JsonOption = False) -> None:
-    """Look at the installation, the folders and the daemon, and say what to do about what is wrong."""
+    """Look at the installation, the folders and the daemon, and say what to do about what is wrong.
+
+    Example: [bold]kineograph doctor --json[/]
+    """
     findings = [look() for look in _LOOKS]
     if as_json:
         print_json([asdict(f) for f in findings])

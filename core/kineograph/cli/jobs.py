@@ -69,7 +69,10 @@ def list_jobs(
     as_json: JsonOption = False,
     address: ConnectOption = None,
 ) -> None:
-    """The jobs of this daemon, newest last."""
+    """The jobs of this daemon, newest last.
+
+    Examples: [bold]kineograph jobs list --state running[/], [bold]kineograph jobs list --text walk --json[/]
+    """
     with connect(address) as client:
         found = client.list(states=list(state or []), text=text)
     jobs = found[max(len(found) - limit, 0) :]
@@ -110,7 +113,10 @@ def _table(jobs: Sequence[JobStatus]) -> None:
 @app.command("show")
 @reports_errors
 def show(job: JobArgument, as_json: JsonOption = False, address: ConnectOption = None) -> None:
-    """Everything known of one job: a failed one with its fixes, a finished one with what became of what was asked."""
+    """Everything known of one job: a failed one with its fixes, a finished one with what became of what was asked.
+
+    Examples: [bold]kineograph jobs show 3f2a[/], [bold]kineograph jobs show 3f2a --json[/]
+    """
     with connect(address) as client:
         status = client.status(_whole_id(client, job))
         report = _report(client, status)
@@ -154,7 +160,10 @@ def wait(
     as_json: JsonOption = False,
     address: ConnectOption = None,
 ) -> None:
-    """Wait for a job to end, showing its progress. Ctrl-C ends the waiting, not the job."""
+    """Wait for a job to end, showing its progress. Ctrl-C ends the waiting, not the job.
+
+    Examples: [bold]kineograph jobs wait 3f2a --out walk.glb[/], [bold]kineograph jobs wait 3f2a --timeout 60[/]
+    """
     from kineograph.cli import results
     from kineograph.cli.outage import Outage
 
@@ -191,7 +200,10 @@ def cancel(
     as_json: JsonOption = False,
     address: ConnectOption = None,
 ) -> None:
-    """Stop the jobs named."""
+    """Stop the jobs named.
+
+    Example: [bold]kineograph jobs cancel 3f2a 9b1c[/]
+    """
     with connect(address) as client:
         ids = [_whole_id(client, j) for j in jobs]
         answers = client.cancel(*ids)
@@ -212,7 +224,10 @@ def retry(
     as_json: JsonOption = False,
     address: ConnectOption = None,
 ) -> None:
-    """Send a job again as it was, under a new id."""
+    """Send a job again as it was, under a new id.
+
+    Example: [bold]kineograph jobs retry 3f2a --out walk.glb[/]
+    """
     _again(job, None, out, rig, as_json, address)
 
 
@@ -229,7 +244,10 @@ def replay(
     as_json: JsonOption = False,
     address: ConnectOption = None,
 ) -> None:
-    """Run a finished job again: the same request, the same seed, so the same motion (or another seed)."""
+    """Run a finished job again: the same request, the same seed, so the same motion (or another seed).
+
+    Examples: [bold]kineograph jobs replay 3f2a --out same.glb[/], [bold]kineograph jobs replay 3f2a --seed 8[/]
+    """
     _again(job, seed, out, rig, as_json, address, same_seed=True)
 
 

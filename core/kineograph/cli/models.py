@@ -24,7 +24,10 @@ _ENVIRONMENTS = "kineograph_daemon.backbones.environments"
 @app.command("list")
 @reports_errors
 def list_models(as_json: JsonOption = False, address: ConnectOption = None, start: StartOption = True) -> None:
-    """The models of this daemon, what each understands and its limits."""
+    """The models of this daemon, what each understands and its limits.
+
+    Example: [bold]kineograph models list --json[/]
+    """
     from rich.table import Table
 
     from kineograph.wire.messages import to_body
@@ -59,7 +62,10 @@ def load(
     address: ConnectOption = None,
     start: StartOption = True,
 ) -> None:
-    """Load a model now, so that its first job starts at once."""
+    """Load a model now, so that its first job starts at once.
+
+    Example: [bold]kineograph models load kineograph-starter[/]
+    """
     with connect(address, start=start) as client:
         _state(client.load(whole_model(model, client.hello.models)), as_json)
 
@@ -71,7 +77,10 @@ def unload(
     as_json: JsonOption = False,
     address: ConnectOption = None,
 ) -> None:
-    """Free a model's memory; it loads again when it is next used."""
+    """Free a model's memory; it loads again when it is next used.
+
+    Example: [bold]kineograph models unload kineograph-starter[/]
+    """
     with connect(address) as client:
         _state(client.unload(whole_model(model, client.hello.models)), as_json)
 
@@ -126,7 +135,10 @@ def card(
     model: Annotated[str, typer.Argument(help="The model's id; 'kineograph-' may be left out.")],
     as_json: JsonOption = False,
 ) -> None:
-    """A model's card: what it was trained on and under which terms, what was measured, what it cannot do."""
+    """A model's card: what it was trained on and under which terms, what was measured, what it cannot do.
+
+    Example: [bold]kineograph models card starter[/]
+    """
     from kineograph.cli import cards
 
     text = cards.read(model)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -142,15 +142,13 @@ def assemble(
     samples: list[Sample],
     result: MotionResult,
     between: Callable[[], None],
-    idle: Mapping[str, str] = MappingProxyType({}),
 ) -> JobResultData:
-    """All samples as one result. ``between`` as in ``thin``; ``idle`` as ``tried.idle`` found it."""
+    """All samples as one result. ``between`` as in ``thin``."""
     rotations = np.stack([s.solved.pose.rotations_xyzw for s in samples]).astype(np.float32)
     root = np.stack([s.solved.pose.root_m for s in samples]).astype(np.float32)
     moved = work.moved.translations_m
     keyframes = _thinned(work, samples, result, between)
-    notes_made = [dict(n) for n in result.notes]
-    report = reports.build(facts(work, samples, keyframes, result, are_alike(rotations, root), idle))
+    report = reports.build(facts(work, samples, keyframes, result, are_alike(rotations, root)))
     return JobResultData(
         fps_hz=work.goals.fps_hz,
         joint_names=list(work.goals.skeleton.names),
@@ -161,10 +159,19 @@ def assemble(
         chunk_boundaries=work.moved.chunk_boundaries,
         canonical_to_request=result.canonical_to_request,
         keyframes=keyframes,
-        notes=notes_made + notes(report),
+        notes=[dict(n) for n in result.notes] + notes(report),
         trajectories=None if result.trajectories is None else list(result.trajectories),
         report=report,
     )
+
+
+def retold(
+    work: Work, samples: list[Sample], result: MotionResult, made: JobResultData, idle: Mapping[str, str]
+) -> JobResultData:
+    """The same result, whose report also tells of fields that change nothing: ``idle`` as ``tried.idle`` found it."""
+    alike = are_alike(made.rotations_xyzw, made.root_m)
+    report = reports.build(facts(work, samples, made.keyframes, result, alike, idle))
+    return replace(made, report=report, notes=[dict(n) for n in result.notes] + notes(report))
 
 
 def _contacts(work: Work, samples: list[Sample]) -> dict[str, NDArray[np.bool_]]:

@@ -176,7 +176,7 @@ def _told(
         is_solved=work.is_solved,
     )
     idle = tried.idle(scene, made, make)
-    return meet.assemble(work, samples, result, lambda: stop_if_asked(hooks), idle) if idle else made
+    return meet.retold(work, samples, result, made, idle) if idle else made
 
 
 class _ModelHooks:

@@ -42,6 +42,17 @@ def every_command() -> Iterator[str]:
         yield from (f"{name} {word}" for word in getattr(load(name, place), "commands", ()))
 
 
+def test_every_command_shows_an_example() -> None:
+    mute = []
+    for line in every_command():
+        name, _, word = line.partition(" ")
+        command = load(name, Commands.places[name])
+        command = command.commands[word] if word else command
+        if line not in FORWARDED and not getattr(command, "commands", None) and "Example" not in (command.help or ""):
+            mute.append(line)
+    assert not mute
+
+
 def test_what_needs_no_daemon_imports_no_client_and_no_numpy() -> None:
     # One process: what a command's help has imported, the next one's has too, so the lightest come first.
     lines = ["--version", "--help", "errors", "errors unknown_joint", "errors --json"]
