@@ -86,12 +86,12 @@ def test_tcp_wants_a_key_and_the_key_has_a_role(make_house: Callable[..., House]
     )
     assert me.call("hello")["role"] == "admin"
 
-    events = boss.context.socket(zmq.SUB)
-    for name, value in {"curve_serverkey": server_key, **keys["watch"]}.items():
-        setattr(events, name, value)
-    events.set(zmq.SUBSCRIBE, b"daemon.")
-    events.connect(watch.call("hello")["events"])
-    assert events.poll(60_000), "events reach a key that may watch"
+    with boss.context.socket(zmq.SUB) as events:
+        for name, value in {"curve_serverkey": server_key, **keys["watch"]}.items():
+            setattr(events, name, value)
+        events.set(zmq.SUBSCRIBE, b"daemon.")
+        events.connect(watch.call("hello")["events"])
+        assert events.poll(60_000), "events reach a key that may watch"
 
     (house.home / "config" / "clients.json").write_text(json.dumps({"clients": []}))
     refused = work.error("hello")
