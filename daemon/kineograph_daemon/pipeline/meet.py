@@ -30,7 +30,7 @@ from kineograph_daemon.solve.pose import Pose
 
 FloatArray = NDArray[np.floating[Any]]
 
-ROUNDING = 1e-6
+ROUNDING = tried.ROUNDING
 """What differs by no more, in metres or in parts of a quaternion, is one motion."""
 
 

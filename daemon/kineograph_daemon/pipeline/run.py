@@ -172,7 +172,7 @@ def _told(
         solved=[s.solved.pose for s in samples],
         raw=[s.raw for s in samples],
         missed=frozenset(e["index"] for e in made.report["constraints"] if e["outcome"] not in met),
-        ignored=meet.ignored(work, result),
+        ignored=lambda: meet.ignored(work, result),
         is_solved=work.is_solved,
     )
     idle = tried.idle(scene, made, make)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,8 +59,8 @@ class Doubt(NamedTuple):
 
 class Scene(NamedTuple):
     """What doubts are raised from. ``solved`` and ``raw``: each sample when it was finished, and as the model made it;
-    ``missed`` the constraints that were not met, ``ignored`` the
-    paths of fields that are known to change nothing."""
+    ``missed`` the constraints that were not met, ``ignored`` finds the paths of fields that are known to change nothing
+    and is asked only where it is needed: a model may take as long for that as for the motion."""
 
     request: GenerateRequest
     goals: Goals
@@ -67,13 +68,13 @@ class Scene(NamedTuple):
     solved: Sequence[Pose]
     raw: Sequence[Pose]
     missed: frozenset[int]
-    ignored: Collection[str]
+    ignored: Callable[[], Collection[str]]
     is_solved: bool
 
 
 def idle(scene: Scene, made: JobResultData, make: Make) -> dict[str, str]:
     """Paths of fields that were tried and changed nothing, with the reason. ``make`` makes a request's motion."""
-    raised = list(_doubts(scene))[:MOST_TRIED]
+    raised = list(islice(_doubts(scene), MOST_TRIED))
     if not raised:
         return {}
     options = scene.request.options or Options()
@@ -127,14 +128,17 @@ def _gone(request: GenerateRequest, where: int, reason: str) -> Doubt:
 def _words(scene: Scene) -> Iterator[Doubt]:
     """Prompts of spans that keys fix wholly; where they fix all there is, the rules say so already."""
     request, goals = scene.request, scene.goals
-    if goals.is_all_keyed or "segments.prompt" in scene.ignored:
+    if goals.is_all_keyed or not any(isinstance(s, TextSegment) for s in request.segments):
         return
     full = goals.root_keys().keys() & set(goals.frames_fixing(range(len(goals.skeleton)), all_of_them=True))
-    start = 0
+    start, known = 0, None
     for index, segment in enumerate(request.segments):
         span, start = range(start, start + segment.duration_frames), start + segment.duration_frames
         path = f"segments[{index}].prompt"
-        if isinstance(segment, TextSegment) and path not in scene.ignored and full.issuperset(span):
+        if isinstance(segment, TextSegment) and full.issuperset(span):
+            known = scene.ignored() if known is None else known
+            if path in known or "segments.prompt" in known:
+                continue
             mute = UnconditionedSegment(type="unconditioned", duration_frames=len(span), seed=segment.seed)
             segments = [*request.segments[:index], mute, *request.segments[index + 1 :]]
             yield Doubt(path, request.model_copy(update={"segments": segments}), SPAN_KEYED)

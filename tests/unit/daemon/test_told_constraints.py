@@ -220,7 +220,11 @@ class Counting(type(INTERPOLATE)):  # type: ignore[misc]
 
     def __init__(self, is_repeatable: bool) -> None:
         super().__init__()
-        self.is_repeatable, self.asked = is_repeatable, 0
+        self.is_repeatable, self.asked, self.questions = is_repeatable, 0, 0
+
+    def ignored_fields(self, request: GenerateRequest) -> dict[str, str]:
+        self.questions += 1
+        return dict(super().ignored_fields(request))
 
     def generate_with_hooks(self, request: GenerateRequest, hooks: Any) -> Any:
         self.asked += 1
@@ -263,3 +267,9 @@ def test_a_rotation_of_length_zero_is_told_as_none() -> None:
     assert "Head" in constraints[1]["reason"]
     assert "frame 24" in constraints[2]["reason"]
     assert "length zero is none, on 1 of" in data.report["segments"][1]["reason"]
+
+
+def test_a_model_says_once_what_it_ignores_where_nothing_is_tried() -> None:
+    model = Counting(True)
+    run(GenerateRequest.model_validate(body("kineograph-interpolate", "human", [key(HUMAN, 9)], {}, [PLAIN])), model)
+    assert (model.asked, model.questions) == (1, 1)
